@@ -1,0 +1,27 @@
+// Bundles the product into dist/: one small entry, the rest in chunks that are loaded when they are needed.
+import { mkdir, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist', { recursive: true });
+await build({
+  entryPoints: { minke: 'src/cluster/cli/main.ts' },
+  outdir: 'dist',
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  keepNames: true,
+  sourcemap: 'linked',
+  legalComments: 'none',
+  // Native addons stay packages.
+  external: ['lmdb', '@lydell/node-pty'],
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
