@@ -24,6 +24,8 @@ export class LmdbJournal implements Journal {
       path: directory,
       // With overlapping sync a commit resolves before the flush; without it, after.
       overlappingSync: false,
+      // Batches are made here; lmdb's own would leave promises that nobody hears when a commit fails.
+      eventTurnBatching: false,
       encoding: 'json',
       cache: false,
       maxDbs: 4,
