@@ -1,5 +1,5 @@
 // A cluster of its own for an end-to-end test: its directory, port and kubeconfig; all of it is gone afterwards.
-import { execFile, type ExecFileException } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,12 +12,21 @@ export interface Ran {
 }
 
 /** Runs a program to its end; never throws for a non-zero exit. */
-export function run(file: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number; cwd?: string } = {}): Promise<Ran> {
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number; cwd?: string } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       file,
       args,
-      { env: options.env ?? process.env, timeout: options.timeoutMs ?? 120_000, maxBuffer: 256 << 20, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) },
+      {
+        env: options.env ?? process.env,
+        timeout: options.timeoutMs ?? 120_000,
+        maxBuffer: 256 << 20,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      },
       (error: ExecFileException | null, stdout, stderr) => {
         if (error !== null && typeof error.code === 'string') return reject(error);
         resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 137, stdout, stderr });
@@ -33,7 +42,9 @@ export function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }
@@ -41,7 +52,10 @@ export function freePort(): Promise<number> {
 /** The genuine kubectls of this host, by version: `1.27` … ; beside the one on the PATH where several are kept, else that one. */
 export function findKubectls(): Map<string, string> {
   const found = new Map<string, string>();
-  const first = (process.env.PATH ?? '').split(delimiter).map((d) => join(d, 'kubectl')).find((p) => existsSync(p));
+  const first = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((d) => join(d, 'kubectl'))
+    .find((p) => existsSync(p));
   if (first === undefined) return found;
   const real = realpathSync(first);
   for (const name of readdirSync(dirname(real))) {

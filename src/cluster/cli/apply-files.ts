@@ -1,0 +1,133 @@
+// `minke up -f FILE`: applies the files' objects through the API and waits until the pods among them are Ready.
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+import type { Client } from '../../client/index.ts';
+import { isJsonObject } from '../../machinery/object.ts';
+import { UserError } from './command.ts';
+
+interface Applied {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+interface ManifestObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+/** The objects of a YAML or JSON file, `List`s taken apart. */
+export function readManifest(path: string): ManifestObject[] {
+  const found: ManifestObject[] = [];
+  for (const doc of parseAllDocuments(readFileSync(path, 'utf8'))) {
+    const problem = doc.errors[0];
+    if (problem !== undefined) throw new UserError(`error parsing ${path}: ${problem.message}`);
+    collect(doc.toJS(), path, found);
+  }
+  return found;
+}
+
+function collect(value: unknown, path: string, into: ManifestObject[]): void {
+  if (value === null || value === undefined) return;
+  if (!isJsonObject(value)) throw new UserError(`${path}: a document is not an object`);
+  if (value.kind === 'List' && Array.isArray(value.items)) {
+    for (const item of value.items) collect(item, path, into);
+    return;
+  }
+  const { apiVersion, kind, metadata } = value;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string')
+    throw new UserError(`${path}: apiVersion or kind is missing`);
+  if (!isJsonObject(metadata) || typeof metadata.name !== 'string')
+    throw new UserError(`${path}: metadata.name is missing`);
+  into.push(value as unknown as ManifestObject);
+}
+
+interface ApiResource {
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
+async function findResource(
+  client: Client,
+  object: ManifestObject,
+): Promise<{ prefix: string; resource: ApiResource }> {
+  const prefix = object.apiVersion.includes('/') ? `/apis/${object.apiVersion}` : `/api/${object.apiVersion}`;
+  const answer = (await client.raw('GET', prefix)) as { resources?: ApiResource[] };
+  const resource = answer.resources?.find((r) => r.kind === object.kind && !r.name.includes('/'));
+  if (resource === undefined)
+    throw new UserError(`no matches for kind "${object.kind}" in version "${object.apiVersion}"`);
+  return { prefix, resource };
+}
+
+async function applyOne(client: Client, object: ManifestObject): Promise<Applied> {
+  const { prefix, resource } = await findResource(client, object);
+  const namespace = resource.namespaced ? (object.metadata.namespace ?? 'default') : '';
+  const scope = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  const path = `${prefix}${scope}/${resource.name}/${encodeURIComponent(object.metadata.name)}`;
+  await client.raw('PATCH', `${path}?fieldManager=minke&force=true`, object);
+  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name: object.metadata.name, path };
+}
+
+interface PodView {
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+    }[];
+  };
+}
+
+const ready = (pod: PodView): boolean =>
+  pod.status?.phase === 'Succeeded' ||
+  (pod.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
+
+/** What a pod waits for, in its own words. */
+function waitingFor(pod: PodView): string {
+  for (const c of pod.status?.containerStatuses ?? []) {
+    const waiting = c.state?.waiting;
+    if (waiting?.reason !== undefined)
+      return waiting.message === undefined ? waiting.reason : `${waiting.reason}: ${waiting.message}`;
+  }
+  const condition = pod.status?.conditions?.find((c) => c.status === 'False' && c.message !== undefined);
+  return condition?.message ?? pod.status?.phase ?? 'Pending';
+}
+
+async function waitReady(client: Client, pod: Applied, until: number, say: (text: string) => void): Promise<void> {
+  for (;;) {
+    const now = (await client.raw('GET', pod.path)) as PodView;
+    if (ready(now)) return;
+    if (now.status?.phase === 'Failed')
+      throw new UserError(
+        `pod ${pod.name} failed: ${waitingFor(now)}`,
+        `minke kubeconfig; kubectl describe pod ${pod.name}`,
+      );
+    if (Date.now() > until) {
+      throw new UserError(
+        `pod ${pod.name} is not Ready: ${waitingFor(now)}`,
+        `kubectl describe pod ${pod.name} tells more`,
+      );
+    }
+    say(waitingFor(now));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Applies every object of the files in order, then waits for their pods. Throws a UserError that says what is wrong. */
+export async function applyFiles(
+  client: Client,
+  files: readonly string[],
+  options: { readonly timeoutMs: number; readonly say: (text: string) => void },
+): Promise<void> {
+  const applied: Applied[] = [];
+  for (const file of files) for (const object of readManifest(file)) applied.push(await applyOne(client, object));
+  const until = Date.now() + options.timeoutMs;
+  for (const pod of applied) {
+    if (pod.kind !== 'Pod' || pod.apiVersion !== 'v1') continue;
+    await waitReady(client, pod, until, (text) => options.say(`pod ${pod.name}: ${text}`));
+  }
+}

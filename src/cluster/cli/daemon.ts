@@ -1,0 +1,103 @@
+// The server as a process of its own: started detached, found by its pid file, told to stop by signal.
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type ClusterConfig, type ClusterPaths, clusterPaths } from '../config.ts';
+import { writeFileAtomicSync } from '../files.ts';
+import { UserError } from './command.ts';
+
+/** What a starting server tells, one JSON object a line. */
+export type ProgressLine = { readonly step: string } | { readonly ready: true } | { readonly failed: string };
+
+export interface PidRecord {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells this process from a later one with the same number. */
+  readonly startTime: string;
+  readonly config: ClusterConfig;
+}
+
+/** When the process began, in the kernel's ticks; undefined when there is no such process. */
+export function processStartTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z') return undefined;
+    return fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function writePidFile(config: ClusterConfig): void {
+  const record: PidRecord = { pid: process.pid, startTime: processStartTime(process.pid) ?? '', config };
+  writeFileAtomicSync(clusterPaths(config.dataDir).pidFile, `${JSON.stringify(record)}\n`, 0o644);
+}
+
+/** The running server of a data directory, if there is one. */
+export function runningServer(paths: ClusterPaths): PidRecord | undefined {
+  if (!existsSync(paths.pidFile)) return undefined;
+  try {
+    const record: PidRecord = JSON.parse(readFileSync(paths.pidFile, 'utf8'));
+    return processStartTime(record.pid) === record.startTime ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts the server and resolves when it says that it is ready; rejects with what it said when it fails. */
+export async function startServer(config: ClusterConfig, onStep: (step: string) => void): Promise<void> {
+  const paths = clusterPaths(config.dataDir);
+  mkdirSync(dirname(paths.log), { recursive: true, mode: 0o700 });
+  const log = openSync(paths.log, 'a', 0o600);
+  const entry = process.argv[1] ?? '';
+  const child = spawn(process.execPath, [...process.execArgv, entry, 'serve', '--config', JSON.stringify(config)], {
+    detached: true,
+    stdio: ['ignore', log, log, 'pipe'],
+    cwd: '/',
+  });
+  closeSync(log);
+  const progress = child.stdio[3] as Readable;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) =>
+        reject(new UserError(`the server ended while starting (${signal ?? `exit code ${code}`})`, `see ${paths.log}`)),
+      );
+      readLines(progress, (line) => {
+        const said: ProgressLine = JSON.parse(line);
+        if ('step' in said) onStep(said.step);
+        else if ('failed' in said) reject(new UserError(said.failed, `see ${paths.log}`));
+        else resolve();
+      });
+    });
+  } finally {
+    progress.destroy();
+    child.removeAllListeners();
+    child.unref();
+  }
+}
+
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const parts = (rest + chunk).split('\n');
+    rest = parts.pop() ?? '';
+    for (const line of parts) if (line !== '') onLine(line);
+  });
+}
+
+/** Ends the server: SIGTERM, then SIGKILL when it does not go within `patienceMs`. */
+export async function stopServer(record: PidRecord, paths: ClusterPaths, patienceMs = 10_000): Promise<void> {
+  const alive = () => processStartTime(record.pid) === record.startTime;
+  const send = (signal: NodeJS.Signals) => {
+    if (alive()) process.kill(record.pid, signal);
+  };
+  send('SIGTERM');
+  const end = Date.now() + patienceMs;
+  while (alive() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  send('SIGKILL');
+  while (alive()) await new Promise((resolve) => setTimeout(resolve, 10));
+  rmSync(paths.pidFile, { force: true });
+}

@@ -1,0 +1,78 @@
+// The server process: what `minke up` starts, and what `minke up --foreground` is.
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+import type { ClusterConfig } from '../config.ts';
+import { type RunningCluster, startCluster } from '../start.ts';
+import { type CommandIo, type CommandSpec, text } from './command.ts';
+import { type ProgressLine, writePidFile } from './daemon.ts';
+import type { Progress } from './progress.ts';
+
+/** The pipe that `startServer` reads. */
+const PROGRESS_FD = 3;
+
+export const serve: CommandSpec = {
+  name: 'serve',
+  summary: 'the server process itself (started by `minke up`)',
+  hidden: true,
+  options: [{ flags: '--config <json>', description: 'the configuration that `minke up` made' }],
+  async run(_args, options) {
+    const config: ClusterConfig = JSON.parse(text(options, 'config'));
+    const say = progressPipe();
+    try {
+      const cluster = await startCluster(config, (step) => say({ step }));
+      writePidFile(config);
+      say({ ready: true });
+      say.close();
+      await untilStopped(cluster);
+      return 0;
+    } catch (error) {
+      say({ failed: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  },
+};
+
+function progressPipe(): ((line: ProgressLine) => void) & { close(): void } {
+  let open = true;
+  try {
+    open = fstatSync(PROGRESS_FD).isFIFO() || fstatSync(PROGRESS_FD).isSocket();
+  } catch {
+    open = false;
+  }
+  const close = () => {
+    if (open) closeSync(PROGRESS_FD);
+    open = false;
+  };
+  const say = (line: ProgressLine) => {
+    if (!open) return;
+    try {
+      writeSync(PROGRESS_FD, `${JSON.stringify(line)}\n`);
+    } catch {
+      open = false; // The one who started us has gone; the server runs on.
+    }
+  };
+  return Object.assign(say, { close });
+}
+
+/** Runs until SIGTERM or SIGINT; pods run on. */
+async function untilStopped(cluster: RunningCluster): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  await cluster.stop();
+  process.exit(0);
+}
+
+export async function serveInForeground(
+  config: ClusterConfig,
+  io: CommandIo,
+  progress: Progress,
+  whenReady: () => Promise<void>,
+): Promise<number> {
+  const cluster = await startCluster(config, (step) => progress.step(step));
+  progress.done();
+  writePidFile(config);
+  await whenReady();
+  io.err('Ctrl-C stops the server; `minke down` also ends the pods.\n');
+  await untilStopped(cluster);
+  return 0;
+}

@@ -1,0 +1,44 @@
+// `minke status`: what runs and how big it is.
+import { callControl, type StatusReport } from '../control.ts';
+import { type CommandSpec, flag } from './command.ts';
+import { runningServer } from './daemon.ts';
+import { DATA_DIR, pathsOf } from './options.ts';
+
+export const status: CommandSpec = {
+  name: 'status',
+  summary: 'what runs and how big it is; exit code 1 when the cluster is down',
+  options: [DATA_DIR, { flags: '--json', description: 'as JSON' }],
+  async run(_args, options, io) {
+    const paths = pathsOf(options);
+    if (runningServer(paths) === undefined) {
+      if (flag(options, 'json')) io.out('{"running":false}\n');
+      else io.err(`No cluster runs in ${paths.root}. minke up starts one.\n`);
+      return 1;
+    }
+    const report = (await callControl(paths.controlSocket, { method: 'GET', path: '/status' })) as StatusReport;
+    io.out(flag(options, 'json') ? `${JSON.stringify({ running: true, ...report })}\n` : describe(report, Date.now()));
+    return 0;
+  },
+};
+
+const mega = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+function uptime(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s`;
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}
+
+/** The report as a person reads it. */
+export function describe(report: StatusReport, now: number): string {
+  const rows = [
+    ['cluster', `${report.name} (minke ${report.version}, Kubernetes ${report.kubernetes})`],
+    ['server', `${report.server}, pid ${report.pid}, up ${uptime(now - report.startedAt)}`],
+    ['memory', mega(report.memoryBytes)],
+    ['objects', `${report.database.keys} in ${mega(report.database.bytes)}, revision ${report.database.revision}`],
+    ['images', String(report.images)],
+    ...report.nodes.map((n) => [`node ${n.name}`, `${n.ready ? 'Ready' : 'NotReady'}, ${n.pods} pods, ${n.podCidr}`]),
+  ];
+  const width = Math.max(...rows.map(([key]) => key?.length ?? 0));
+  return rows.map(([key = '', value]) => `${key.padEnd(width)}  ${value}\n`).join('');
+}

@@ -1,0 +1,122 @@
+// What a cluster is made of: its name, ranges, ports and the places on the disk where it keeps things.
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export const DEFAULT_DATA_DIR = '/var/lib/minke';
+export const DEFAULT_PORT = 6443;
+
+export interface ClusterConfig {
+  /** Bears every link, cgroup, table and process that the cluster makes; at most 9 characters. */
+  readonly name: string;
+  readonly dataDir: string;
+  readonly bindAddress: string;
+  readonly port: number;
+  readonly nodes: readonly string[];
+  /** `embedded`, `simulated`, or the `unix:///…sock` of a CRI runtime. */
+  readonly runtime: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+}
+
+export interface ClusterPaths {
+  readonly root: string;
+  readonly pki: string;
+  readonly database: string;
+  readonly runtime: string;
+  readonly kubelet: string;
+  readonly podLogs: string;
+  readonly kubeconfig: string;
+  readonly registries: string;
+  readonly pidFile: string;
+  readonly controlSocket: string;
+  readonly log: string;
+  readonly config: string;
+  readonly images: string;
+  readonly staticPods: string;
+}
+
+export function clusterPaths(dataDir: string): ClusterPaths {
+  const root = resolve(dataDir);
+  return {
+    root,
+    pki: join(root, 'pki'),
+    database: join(root, 'db'),
+    runtime: join(root, 'runtime'),
+    kubelet: join(root, 'kubelet'),
+    podLogs: join(root, 'pod-logs'),
+    kubeconfig: join(root, 'kubeconfig'),
+    registries: join(root, 'registries.yaml'),
+    pidFile: join(root, 'minke.pid'),
+    controlSocket: join(root, 'control.sock'),
+    log: join(root, 'minke.log'),
+    config: join(root, 'cluster.json'),
+    images: join(root, 'images'),
+    staticPods: join(root, 'manifests'),
+  };
+}
+
+/** `minke` for the default directory, else a short name of its own, so that clusters live side by side. */
+export function clusterName(dataDir: string): string {
+  const root = resolve(dataDir);
+  if (root === DEFAULT_DATA_DIR) return 'minke';
+  return `mk${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
+}
+
+/** A second octet of the pod and Service ranges that clusters on one host do not share. */
+function rangeOctet(name: string): number {
+  return name === 'minke' ? 244 : 128 + ((createHash('sha256').update(name).digest()[0] ?? 0) % 100);
+}
+
+export interface ConfigInput {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly bindAddress?: string;
+  readonly nodes: number;
+  readonly runtime: string;
+}
+
+export function clusterConfig(input: ConfigInput): ClusterConfig {
+  const name = clusterName(input.dataDir);
+  const base = nodeBaseName();
+  const octet = rangeOctet(name);
+  return {
+    name,
+    dataDir: resolve(input.dataDir),
+    bindAddress: input.bindAddress ?? '127.0.0.1',
+    port: input.port,
+    nodes: Array.from({ length: input.nodes }, (_, i) => (i === 0 ? base : `${base}-${i + 1}`)),
+    runtime: input.runtime,
+    clusterCidr: `10.${octet}.0.0/16`,
+    serviceCidr: name === 'minke' ? '10.96.0.0/16' : `10.${octet - 100}.0.0/16`,
+    clusterDomain: 'cluster.local',
+  };
+}
+
+/** The host's name as a node name: lower case, DNS characters only. */
+export function nodeBaseName(raw: string = hostname()): string {
+  const cleaned = raw
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]/g, '-')
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
+  return cleaned === '' ? 'minke-node' : cleaned.slice(0, 63);
+}
+
+/** The `index`-th /24 of a /16: a node's own pod range. */
+export function podCidrOf(clusterCidr: string, index: number): string {
+  const [a, b] = clusterCidr.split('.');
+  return `${a}.${b}.${index}.0/24`;
+}
+
+/** The first address of the Service range: the `kubernetes` Service. */
+export function firstServiceIp(serviceCidr: string): string {
+  const [a, b, c] = serviceCidr.split('.');
+  return `${a}.${b}.${c}.1`;
+}
+
+/** The address of the cluster's DNS, by custom the tenth. */
+export function dnsServiceIp(serviceCidr: string): string {
+  const [a, b, c] = serviceCidr.split('.');
+  return `${a}.${b}.${c}.10`;
+}

@@ -1,0 +1,9 @@
+// The face of the composition root.
+export {
+  type BuiltImage,
+  buildDebianImage,
+  DEBIAN_IMAGES,
+  type DebianImageSpec,
+  type RunProgram,
+  writeDockerArchive,
+} from './debian-image.ts';
