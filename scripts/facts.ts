@@ -250,7 +250,8 @@ function readPackage(pack: GoPackage, keys: ReadonlyMap<string, string>): string
         const values = isEnum ? [...new Set(constants.byType.get(alias[1] ?? '') ?? [])].sort() : [];
         out.push(
           [
-            'alias',
+            // `type X = Y` is Y under another name; `type X Y` is a type of its own.
+            /^type \w+\s+=/.test(line) ? 'same' : 'alias',
             alias[1],
             typeText(alias[2] ?? '', source.scope),
             ...(isEnum ? [`enum=${values.join(',')}`] : []),

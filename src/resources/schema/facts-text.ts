@@ -28,6 +28,8 @@ export interface FactStruct {
 export interface FactAlias {
   readonly name: string;
   readonly type: string;
+  /** The other type under another name (`type X = Y`), not a type of its own. */
+  readonly same: boolean;
   readonly enum: readonly string[] | undefined;
 }
 
@@ -89,9 +91,14 @@ export function parseFacts(key: string, text: string): FactPackage {
     else if (what === 'struct') {
       fields = [];
       structs.set(name, { name, atomic: rest.includes('atomic'), fields });
-    } else if (what === 'alias') {
+    } else if (what === 'alias' || what === 'same') {
       const values = word(rest, 'enum=');
-      aliases.set(name, { name, type: rest[0] ?? '', enum: values === undefined ? undefined : values.split(',') });
+      aliases.set(name, {
+        name,
+        type: rest[0] ?? '',
+        same: what === 'same',
+        enum: values === undefined ? undefined : values.split(','),
+      });
     }
   }
   return { key, group, structs, aliases };

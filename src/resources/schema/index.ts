@@ -1,2 +1,23 @@
 // The face of the schema engine.
+export {
+  builtinSchema,
+  descriptionsOf,
+  factPackage,
+  factPackageKeys,
+  findBuiltinSchema,
+  splitDefinitionName,
+  type TypeDescriptions,
+} from './builtin.ts';
+export {
+  type Decoded,
+  type DecodeOptions,
+  decode,
+  decodeFree,
+  decodeValue,
+  normalize,
+  strictWarnings,
+} from './decode.ts';
+export { definitionPrefix, type FactField, type FactPackage, type FactStruct } from './facts-text.ts';
+export { DecodeError } from './go-errors.ts';
 export type { CelRule, FieldNode, SchemaFormat, SchemaNode, SchemaType, ValueRules } from './node.ts';
+export { yamlToJson } from './yaml.ts';

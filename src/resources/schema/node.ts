@@ -13,7 +13,10 @@ export type SchemaFormat =
   | 'quantity'
   | 'int-or-string'
   | 'duration' // metav1.Duration
-  | 'raw' // RawExtension, JSON: anything, kept as sent
+  | 'raw' // RawExtension, FieldsV1, JSON: anything, kept as sent
+  | 'schema-or-bool' // JSONSchemaPropsOrBool and its sisters: `items` is the schema they may hold
+  | 'schema-or-array'
+  | 'schema-or-strings'
   | string;
 
 /** A field of an object, with the facts of its wire form. */
@@ -42,6 +45,10 @@ export interface SchemaNode {
   readonly id?: string;
   /** Go's name of the type (`Container`), for decoding errors. */
   readonly goName?: string;
+  /** Go's text of the type (`[]v1.Container`), for decoding errors. */
+  readonly goType?: string;
+  /** The values that a string type names; told in OpenAPI, checked by the kind's own validation. */
+  readonly knownValues?: readonly string[];
   readonly description?: string;
   /** Keyed safely: any string may be a field's name. */
   readonly properties?: ReadonlyMap<string, FieldNode>;
