@@ -1,0 +1,135 @@
+// The spec of a volume claim: shared by PersistentVolumeClaims, StatefulSets and the claims that pods carry in themselves.
+// Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#persistentvolumeclaims
+import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type {
+  PersistentVolumeClaimSpec,
+  PersistentVolumeClaimTemplate,
+  TypedObjectReference,
+} from '../generated/core-v1.ts';
+import { checkOneOf, type Findings } from './collect.ts';
+import { semanticEqual } from './equality.ts';
+import { checkAnnotations, checkLabelSelector, checkLabels } from './labels.ts';
+import { checkDnsLabel, checkDnsSubdomain } from './names.ts';
+import { compareQuantities, quantityText, roundUpToMilli } from './resource-lists.ts';
+
+export const ACCESS_MODES = { supported: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] };
+export const VOLUME_MODES = { supported: ['Block', 'Filesystem'] };
+
+export interface ClaimRules {
+  readonly allowInvalidSelectorValues?: boolean;
+  readonly allowInvalidDataSourceGroup?: boolean;
+}
+
+export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): void {
+  spec.volumeMode ??= 'Filesystem';
+  roundUpToMilli(spec.resources?.limits);
+  roundUpToMilli(spec.resources?.requests);
+}
+
+export function checkAccessModes(modes: readonly string[], path: FieldPath, out: Findings): void {
+  for (const mode of modes) checkOneOf(mode, path, ACCESS_MODES, out);
+  const others = modes.some((mode) => mode !== 'ReadWriteOncePod' && ACCESS_MODES.supported.includes(mode));
+  if (modes.includes('ReadWriteOncePod') && others)
+    out.push(fieldErrors.forbidden(path, 'may not use ReadWriteOncePod with other access modes'));
+}
+
+export function validateClaimSpec(
+  spec: PersistentVolumeClaimSpec,
+  path: FieldPath,
+  rules: ClaimRules = {},
+): FieldError[] {
+  const out: Findings = [];
+  checkClaimSpec(spec, path, rules, out);
+  return out;
+}
+
+export function checkClaimSpec(
+  spec: PersistentVolumeClaimSpec,
+  path: FieldPath,
+  rules: ClaimRules,
+  out: Findings,
+): void {
+  const modes = spec.accessModes ?? [];
+  if (modes.length === 0)
+    out.push(fieldErrors.required(path.child('accessModes'), 'at least 1 access mode is required'));
+  checkLabelSelector(
+    spec.selector,
+    path.child('selector'),
+    { allowInvalidValues: rules.allowInvalidSelectorValues ?? false },
+    out,
+  );
+  checkAccessModes(modes, path.child('accessModes'), out);
+  checkStorageRequest(spec, path.child('resources').key('storage'), out);
+  if (spec.storageClassName) checkDnsSubdomain(spec.storageClassName, path.child('storageClassName'), out);
+  if (spec.volumeMode !== undefined) checkOneOf(spec.volumeMode, path.child('volumeMode'), VOLUME_MODES, out);
+  checkDataSources(spec, path, rules, out);
+  if (spec.volumeAttributesClassName)
+    checkDnsSubdomain(spec.volumeAttributesClassName, path.child('volumeAttributesClassName'), out);
+}
+
+function checkStorageRequest(spec: PersistentVolumeClaimSpec, path: FieldPath, out: Findings): void {
+  const storage = spec.resources?.requests?.storage;
+  if (storage === undefined) out.push(fieldErrors.required(path));
+  else if (compareQuantities(String(storage), '0') <= 0)
+    out.push(fieldErrors.invalid(path, quantityText(String(storage)), 'must be greater than zero'));
+}
+
+function checkDataSources(spec: PersistentVolumeClaimSpec, path: FieldPath, rules: ClaimRules, out: Findings): void {
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource) checkDataSource(dataSource, path.child('dataSource'), rules, out);
+  if (dataSourceRef) {
+    checkDataSource(dataSourceRef, path.child('dataSourceRef'), rules, out);
+    if (dataSourceRef.namespace) checkDnsLabel(dataSourceRef.namespace, path.child('dataSourceRef', 'namespace'), out);
+  }
+  if (!dataSource || !dataSourceRef) return;
+  // Kubernetes prints the path where the value should stand.
+  const shown = path.child('dataSource').toString();
+  if (dataSourceRef.namespace)
+    out.push(fieldErrors.invalid(path, shown, 'may not be specified when dataSourceRef.namespace is specified'));
+  else if (!sameDataSource(dataSource, dataSourceRef))
+    out.push(fieldErrors.invalid(path, shown, 'must match dataSourceRef'));
+}
+
+interface DataSource {
+  readonly apiGroup?: string;
+  readonly kind?: string;
+  readonly name?: string;
+}
+
+function sameDataSource(a: DataSource, b: TypedObjectReference): boolean {
+  return semanticEqual(
+    [a.apiGroup ?? null, a.kind ?? '', a.name ?? ''],
+    [b.apiGroup ?? null, b.kind ?? '', b.name ?? ''],
+  );
+}
+
+function checkDataSource(source: DataSource, path: FieldPath, rules: ClaimRules, out: Findings): void {
+  if (!source.name) out.push(fieldErrors.required(path.child('name')));
+  if (!source.kind) out.push(fieldErrors.required(path.child('kind')));
+  const group = source.apiGroup ?? '';
+  if (group === '' && source.kind !== 'PersistentVolumeClaim')
+    out.push(
+      fieldErrors.invalid(
+        path,
+        source.kind ?? '',
+        "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+      ),
+    );
+  if (group !== '' && rules.allowInvalidDataSourceGroup !== true) checkDnsSubdomain(group, path.child('apiGroup'), out);
+}
+
+/** The only metadata that a template of a claim may carry. */
+const TEMPLATE_METADATA = new Set(['annotations', 'labels', 'creationTimestamp']);
+
+export function checkClaimTemplate(template: PersistentVolumeClaimTemplate, path: FieldPath, out: Findings): void {
+  const meta = template.metadata ?? {};
+  const at = path.child('metadata');
+  checkAnnotations(meta.annotations, at.child('annotations'), out);
+  checkLabels(meta.labels, at.child('labels'), out);
+  for (const field of Object.keys(meta)) {
+    const value = (meta as Readonly<Record<string, unknown>>)[field];
+    if (TEMPLATE_METADATA.has(field) || value === undefined || value === null || value === '') continue;
+    out.push(fieldErrors.forbidden(at.child(field), 'cannot be set'));
+  }
+  checkClaimSpec(template.spec ?? {}, path.child('spec'), {}, out);
+}
