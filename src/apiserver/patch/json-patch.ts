@@ -1,9 +1,9 @@
 // JSON patch (RFC 6902) with the departures of the library that Kubernetes uses (github.com/evanphx/json-patch v4).
 import type { ApiError } from '../../machinery/errors.ts';
+import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { decodingError, tooManyOperations, unprocessable } from './errors.ts';
 import { jsonKind } from './go-text.ts';
-import { getOwn, setOwn } from './own.ts';
 
 const MAX_OPERATIONS = 10_000;
 /** Bytes that all `copy` operations of a patch may add: without it a small patch could double a document again and again. */

@@ -1,9 +1,9 @@
 // JSON merge patch (RFC 7386) as Kubernetes carries it out.
 import { badRequest } from '../../machinery/errors.ts';
+import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { decodingError } from './errors.ts';
 import { jsonKind } from './go-text.ts';
-import { getOwn, setOwn } from './own.ts';
 
 /** Applies `patch` (decoded JSON) to `document` and returns the new one; neither input is changed. */
 export function mergePatch(document: JsonObject, patch: unknown): JsonObject {

@@ -1,9 +1,10 @@
 // The type errors of a strategic merge patch's result, in the words of Kubernetes' converter from maps to Go structs.
+
+import { getOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
 import { invalidPatch } from './errors.ts';
 import { goKind, goText, goType } from './go-text.ts';
-import { getOwn } from './own.ts';
 
 /** Formats whose Go types read JSON themselves: whatever is wrong with such a value is said by the decoder. */
 const READS_ITSELF = new Set(['quantity', 'int-or-string', 'date-time', 'micro-time', 'duration', 'raw']);

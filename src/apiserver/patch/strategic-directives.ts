@@ -1,7 +1,7 @@
 // The directives of a strategic merge patch: keys that say how to merge instead of what.
 import { badRequest } from '../../machinery/errors.ts';
+import { setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-import { setOwn } from './own.ts';
 
 export const DIRECTIVE = '$patch';
 export const RETAIN_KEYS = '$retainKeys';

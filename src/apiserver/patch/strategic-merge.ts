@@ -1,11 +1,11 @@
 // Strategic merge patch: JSON merge patch that merges lists by key and knows directives.
 // https://github.com/kubernetes/community/blob/master/contributors/devel/sig-api-machinery/strategic-merge-patch.md
 import { badRequest } from '../../machinery/errors.ts';
+import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
 import { plainError } from './errors.ts';
 import { goText, goType, jsonKind } from './go-text.ts';
-import { getOwn, setOwn } from './own.ts';
 import {
   DELETE_LIST_PREFIX,
   DIRECTIVE,

@@ -1,0 +1,133 @@
+// Server-side apply: merges what a manager wants into the live object, unless that takes fields from others.
+// https://kubernetes.io/docs/reference/using-api/server-side-apply/
+import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { deepEqual } from '../../machinery/json.ts';
+import { isJsonObject, type JsonObject, type ManagedFieldsEntry } from '../../machinery/object.ts';
+import { conflictError } from './conflict.ts';
+import { decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
+import { extract } from './extract.ts';
+import { isEmpty, recursiveDifference } from './field-set.ts';
+import { mergeObjects } from './merge.ts';
+import { planOf } from './plan.ts';
+import { prune } from './prune.ts';
+import { entriesOf, recordUpdate, withoutEntries } from './update.ts';
+import { Change, type Frame, reconcileManaged, resetSet, strip } from './updater.ts';
+import { typingErrors } from './validate.ts';
+import { zeroObject } from './zero.ts';
+
+export interface ApplyRequest extends Frame {
+  readonly kind: string;
+  /** The live object in the version of the request; undefined when there is none yet. */
+  readonly live: JsonObject | undefined;
+  /** The body. */
+  readonly applied: JsonObject;
+  readonly manager: string;
+  readonly subresource?: string | undefined;
+  readonly force: boolean;
+  /** RFC 3339, to the second. */
+  readonly time: string;
+}
+
+export interface Applied {
+  /** Undefined when the live object is as it is wanted already (who owns what may have changed all the same). Not yet defaulted; fields
+   *  may hold null where the applied object does. */
+  readonly object: JsonObject | undefined;
+  readonly managedFields: ManagedFieldsEntry[] | undefined;
+}
+
+/** Who owned the fields of an object that nobody was followed on. */
+const BEFORE_FIRST_APPLY = 'before-first-apply';
+
+export function applyPatch(request: ApplyRequest): Applied {
+  checkBody(request);
+  const zero = zeroObject(request.schema);
+  const live = withoutEntries(request.live ?? zero);
+  const managed = managedBefore(request, live, zero);
+  const plan = planOf(request.schema);
+  const problem = typingErrors(plan, request.applied);
+  if (problem !== undefined) throw typingError(request, problem);
+  reconcileManaged(request, managed);
+
+  const self: Managed = {
+    manager: request.manager === '' ? 'unknown' : request.manager,
+    operation: 'Apply',
+    apiVersion: request.apiVersion,
+    subresource: request.subresource ?? '',
+    time: undefined,
+    set: recursiveDifference(extract(plan, request.applied), resetSet(request.resetFields)),
+  };
+  const id = identity(self);
+  const before = managed.get(id);
+  managed.set(id, { ...self, time: before?.time });
+  const merged = prune(request, mergeObjects(plan, live, request.applied), { managed, last: before });
+  settle(request, { managed, id, live, merged });
+  const changed = !deepEqual(live, merged);
+  finish(managed, id, changed ? request.time : undefined);
+  return { object: changed ? merged : undefined, managedFields: encodeEntries(managed) };
+}
+
+/** `apps/v1, Kind=Deployment`, `/v1, Kind=Pod`. */
+function gvkText(apiVersion: string, kind: string): string {
+  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function checkBody(request: ApplyRequest): void {
+  const { applied } = request;
+  if (applied.apiVersion !== request.apiVersion || applied.kind !== request.kind) {
+    throw badRequest(`invalid object type: ${gvkText(text(applied.apiVersion), text(applied.kind))}`);
+  }
+  const metadata = applied.metadata;
+  if (isJsonObject(metadata) && (metadata.managedFields ?? null) !== null) {
+    throw badRequest('metadata.managedFields must be nil');
+  }
+}
+
+function typingError(request: ApplyRequest, problem: string): ApiError {
+  const metadata = isJsonObject(request.applied.metadata) ? request.applied.metadata : {};
+  const name = `${text(metadata.namespace)}/${text(metadata.name)}; ${gvkText(request.apiVersion, request.kind)}`;
+  return new ApiError({
+    reason: '',
+    code: 500,
+    message: `failed to create typed patch object (${name}): ${problem}`,
+  });
+}
+
+function managedBefore(request: ApplyRequest, live: JsonObject, zero: JsonObject): ManagedMap {
+  const entries = entriesOf(request.live) ?? [];
+  let managed: ManagedMap;
+  try {
+    managed = decodeEntries(entries, entries);
+  } catch (cause) {
+    throw new ApiError({ reason: '', code: 500, message: 'failed to decode managed fields', cause });
+  }
+  if (managed.size === 0) recordUpdate({ ...request, next: live, manager: BEFORE_FIRST_APPLY }, managed, zero);
+  return managed;
+}
+
+interface Outcome {
+  readonly managed: ManagedMap;
+  readonly id: string;
+  readonly live: JsonObject;
+  readonly merged: JsonObject;
+}
+
+/** Takes from others what the apply changed; refuses to unless forced. */
+function settle(request: ApplyRequest, outcome: Outcome): void {
+  const { managed, id } = outcome;
+  const change = new Change(request, outcome.live, outcome.merged);
+  const conflicts = change.conflicts(managed, id);
+  if (conflicts.size > 0 && !request.force) throw conflictError(managed, conflicts);
+  change.takeFromOthers(managed, id, conflicts);
+}
+
+function finish(managed: ManagedMap, id: string, time: string | undefined): void {
+  const entry = managed.get(id);
+  if (entry === undefined) return;
+  const set = strip(entry.set);
+  if (isEmpty(set)) managed.delete(id);
+  else managed.set(id, { ...entry, set, time: time ?? entry.time });
+}
