@@ -1,0 +1,129 @@
+// Priority and fairness: lets a request in when its priority level has a seat, queues it fairly, or answers 429.
+// Source: https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
+import { ApiError } from '../../machinery/errors.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
+import { type FlowAttributes, findSchema, flowKey, inPrecedence } from './match.ts';
+import { QueueSet, RefusedError } from './queue-set.ts';
+
+export interface FlowObjects {
+  schemas(): Iterable<FlowSchema>;
+  levels(): Iterable<PriorityLevelConfiguration>;
+  /** Grows with every change of either. */
+  readonly generation: number;
+}
+
+export interface Admitted {
+  /** To be called when the request is done (for a watch: when it has begun). */
+  release(): void;
+  /** `X-Kubernetes-PF-FlowSchema-UID` and `X-Kubernetes-PF-PriorityLevel-UID`. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface FlowControlOptions {
+  readonly objects: FlowObjects;
+  /** Seats of the whole server, shared among the levels by their shares. */
+  readonly totalConcurrency: number;
+  /** How long a request may wait in a queue. */
+  readonly queueWaitMs: number;
+  readonly timeoutSignal: (ms: number) => AbortSignal;
+}
+
+interface Level {
+  readonly object: PriorityLevelConfiguration;
+  /** Absent: exempt. */
+  readonly queues: QueueSet | undefined;
+}
+
+export interface LevelLoad {
+  readonly name: string;
+  readonly executing: number;
+  readonly queued: number;
+}
+
+function tooMany(cause: unknown): ApiError {
+  return new ApiError({
+    reason: 'TooManyRequests',
+    message: 'too many requests, please try again later',
+    details: { retryAfterSeconds: 1 },
+    cause,
+  });
+}
+
+const queuingOf = (level: PriorityLevelConfiguration): string =>
+  JSON.stringify(level.spec?.limited?.limitResponse ?? {});
+
+export class FlowControl {
+  private seen = -1;
+  private ordered: readonly FlowSchema[] = [];
+  private levels = new Map<string, Level>();
+
+  constructor(private readonly options: FlowControlOptions) {}
+
+  async admit(attributes: FlowAttributes, seats = 1, signal?: AbortSignal): Promise<Admitted> {
+    this.refresh();
+    const schema = findSchema(this.ordered, attributes);
+    const level = this.levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '') ?? this.levels.get('catch-all');
+    if (schema === undefined || level === undefined) return { release() {}, headers: {} };
+    const headers = {
+      'x-kubernetes-pf-flowschema-uid': schema.metadata.uid ?? '',
+      'x-kubernetes-pf-prioritylevel-uid': level.object.metadata.uid ?? '',
+    };
+    if (level.queues === undefined) return { release() {}, headers };
+    const timeout = this.options.timeoutSignal(this.options.queueWaitMs);
+    try {
+      const release = await level.queues.acquire(
+        flowKey(schema, attributes),
+        seats,
+        signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      );
+      return { release, headers };
+    } catch (error) {
+      throw error instanceof RefusedError ? tooMany(error) : error;
+    }
+  }
+
+  /** What runs and waits, for metrics. */
+  loads(): LevelLoad[] {
+    return [...this.levels].map(([name, level]) => ({
+      name,
+      executing: level.queues?.executing ?? 0,
+      queued: level.queues?.queued ?? 0,
+    }));
+  }
+
+  private refresh(): void {
+    const { objects, totalConcurrency } = this.options;
+    if (this.seen === objects.generation) return;
+    this.seen = objects.generation;
+    this.ordered = inPrecedence(objects.schemas());
+    const all = [...objects.levels()];
+    const shares = all.reduce((n, l) => n + (l.spec?.limited?.nominalConcurrencyShares ?? 0), 0);
+    const next = new Map<string, Level>();
+    for (const object of all) {
+      const name = object.metadata.name ?? '';
+      const own = object.spec?.limited?.nominalConcurrencyShares ?? 0;
+      const concurrency = Math.max(1, Math.ceil((totalConcurrency * own) / Math.max(1, shares)));
+      next.set(name, this.levelOf(object, concurrency, this.levels.get(name)));
+    }
+    this.levels = next;
+  }
+
+  private levelOf(object: PriorityLevelConfiguration, concurrency: number, before: Level | undefined): Level {
+    if (object.spec?.type === 'Exempt') return { object, queues: undefined };
+    if (before?.queues !== undefined && queuingOf(before.object) === queuingOf(object)) {
+      before.queues.resize(concurrency);
+      return { object, queues: before.queues };
+    }
+    const response = object.spec?.limited?.limitResponse;
+    const queuing = response?.type === 'Queue' ? (response.queuing ?? {}) : undefined;
+    return {
+      object,
+      queues: new QueueSet({
+        concurrency,
+        queues: queuing === undefined ? 0 : (queuing.queues ?? 64),
+        handSize: queuing?.handSize ?? 8,
+        queueLengthLimit: queuing?.queueLengthLimit ?? 50,
+      }),
+    };
+  }
+}

@@ -1,0 +1,153 @@
+// Priority and fairness: who falls under which schema, who waits, who is refused.
+import { describe, expect, it } from 'vitest';
+import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
+import { bootstrapFlowObjects } from './bootstrap.ts';
+import { FlowControl } from './control.ts';
+import { type FlowAttributes, findSchema, inPrecedence } from './match.ts';
+import { dealHand, QueueSet } from './queue-set.ts';
+
+const defaults = bootstrapFlowObjects();
+const schemas = defaults.filter((o): o is FlowSchema => o.kind === 'FlowSchema');
+const levels = defaults.filter((o): o is PriorityLevelConfiguration => o.kind === 'PriorityLevelConfiguration');
+
+const ask = (part: Partial<FlowAttributes> & { groups?: string[]; name?: string }): FlowAttributes => ({
+  user: { username: part.name ?? 'jane', groups: [...(part.groups ?? []), 'system:authenticated'] },
+  verb: 'list',
+  isResource: true,
+  group: '',
+  resource: 'pods',
+  subresource: '',
+  namespace: 'a',
+  path: '',
+  ...part,
+});
+
+describe('flow schemas', () => {
+  it('sends each kind of client to its level', () => {
+    const ordered = inPrecedence(schemas);
+    const level = (part: Parameters<typeof ask>[0]) => findSchema(ordered, ask(part))?.metadata.name;
+    expect(level({ groups: ['system:masters'] })).toBe('exempt');
+    expect(level({ isResource: false, verb: 'get', path: '/livez' })).toBe('probes');
+    expect(
+      level({
+        groups: ['system:nodes'],
+        group: 'coordination.k8s.io',
+        resource: 'leases',
+        verb: 'update',
+        namespace: 'kube-node-lease',
+      }),
+    ).toBe('system-node-high');
+    expect(level({ groups: ['system:nodes'] })).toBe('system-nodes');
+    expect(level({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:default' })).toBe(
+      'service-accounts',
+    );
+    expect(level({})).toBe('global-default');
+  });
+});
+
+describe('a queue set', () => {
+  const limited = { concurrency: 2, queues: 8, handSize: 2, queueLengthLimit: 3 };
+
+  it('never runs more than its seats, and lets the next in when one is freed', async () => {
+    const set = new QueueSet(limited);
+    const first = await set.acquire('a', 1);
+    const second = await set.acquire('b', 1);
+    let third: (() => void) | undefined;
+    const waiting = set.acquire('c', 1).then((release) => {
+      third = release;
+    });
+    await Promise.resolve();
+    expect(third).toBeUndefined();
+    first();
+    first(); // A second release changes nothing.
+    await waiting;
+    expect(set.executing).toBe(2);
+    second();
+    third?.();
+    expect(set.executing).toBe(0);
+  });
+
+  it('refuses when a queue is full, and at once where there are no queues', async () => {
+    const set = new QueueSet({ ...limited, concurrency: 1, queues: 1, handSize: 1 });
+    const hold = await set.acquire('a', 1);
+    const waiting = [1, 2, 3].map(() => set.acquire('a', 1).then((r) => r()));
+    await expect(set.acquire('a', 1)).rejects.toMatchObject({ refusal: 'queue-full' });
+    hold();
+    await Promise.all(waiting);
+    const strict = new QueueSet({ concurrency: 1, queues: 0, handSize: 1, queueLengthLimit: 1 });
+    await strict.acquire('a', 1);
+    await expect(strict.acquire('a', 1)).rejects.toMatchObject({ refusal: 'concurrency-limit' });
+  });
+
+  it('does not let a flood of one flow hold up another', async () => {
+    const set = new QueueSet({ concurrency: 1, queues: 64, handSize: 4, queueLengthLimit: 1000 });
+    const order: string[] = [];
+    const hold = await set.acquire('first', 1);
+    const run = (flow: string) =>
+      set.acquire(flow, 1).then((release) => {
+        order.push(flow);
+        release();
+      });
+    const flood = Array.from({ length: 100 }, () => run('flood'));
+    const polite = run('polite');
+    hold();
+    await Promise.all([...flood, polite]);
+    expect(order.indexOf('polite')).toBeLessThan(5);
+  });
+
+  it('forgets those who have gone', async () => {
+    const set = new QueueSet({ ...limited, concurrency: 1 });
+    const hold = await set.acquire('a', 1);
+    const gone = new AbortController();
+    const waiting = set.acquire('a', 1, gone.signal);
+    gone.abort();
+    await expect(waiting).rejects.toMatchObject({ refusal: 'cancelled' });
+    expect(set.queued).toBe(0);
+    hold();
+    (await set.acquire('a', 1))();
+  });
+
+  it('deals a flow the same hand every time, without a card twice', () => {
+    const hand = dealHand('flow', 64, 6);
+    expect(dealHand('flow', 64, 6)).toEqual(hand);
+    expect(new Set(hand).size).toBe(6);
+  });
+});
+
+describe('flow control', () => {
+  const control = (total: number) =>
+    new FlowControl({
+      objects: { schemas: () => schemas, levels: () => levels, generation: 1 },
+      totalConcurrency: total,
+      queueWaitMs: 20,
+      timeoutSignal: (ms) => AbortSignal.timeout(ms),
+    });
+
+  it('answers a flood with 429 and a time to come back, while leases and masters pass', async () => {
+    const flow = control(10);
+    const held = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        flow.admit(ask({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:x' })),
+      ),
+    );
+    expect(held).toHaveLength(5);
+    await expect(
+      flow.admit(ask({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:x' })),
+    ).rejects.toMatchObject({
+      code: 429,
+      details: { retryAfterSeconds: 1 },
+    });
+    await flow.admit(ask({ groups: ['system:masters'] }));
+    await flow.admit(
+      ask({
+        groups: ['system:nodes'],
+        group: 'coordination.k8s.io',
+        resource: 'leases',
+        verb: 'update',
+        namespace: 'kube-node-lease',
+      }),
+    );
+    for (const one of held) one.release();
+    (await flow.admit(ask({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:x' }))).release();
+  });
+});
