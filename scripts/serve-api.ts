@@ -1,0 +1,64 @@
+// Serves the API alone (no controllers, scheduler or kubelet), for the oracle, for load measurements and for trying things out:
+// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb]
+// Prints the server's address and where its administrator's certificate, key and kubeconfig are.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createApiServer } from '../src/apiserver/index.ts';
+import { ensurePki } from '../src/cluster/pki.ts';
+import { systemClock, systemRandom } from '../src/host/clock.ts';
+import { RESOURCES } from '../src/resources/index.ts';
+import { openLmdbStore, openMemoryStore } from '../src/store/index.ts';
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: '0' },
+    dir: { type: 'string' },
+    store: { type: 'string', default: 'memory' },
+  },
+});
+const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'minke-api-'));
+const pki = await ensurePki({ directory: join(dir, 'pki'), hosts: ['127.0.0.1', 'localhost'], now: systemClock.now() });
+const store = values.store === 'lmdb' ? await openLmdbStore({ directory: join(dir, 'db') }) : openMemoryStore();
+const server = await createApiServer({
+  store,
+  resources: RESOURCES,
+  clock: systemClock,
+  random: systemRandom,
+  serviceAccountKey: pki.serviceAccountKey,
+  clusterCa: pki.ca.cert,
+  onError: (error) => console.error(error),
+});
+const { port } = await server.listen({
+  host: '127.0.0.1',
+  port: Number(values.port),
+  tls: { cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca.cert },
+});
+const address = `https://127.0.0.1:${port}`;
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const kubeconfig = {
+  apiVersion: 'v1',
+  kind: 'Config',
+  'current-context': 'minke',
+  clusters: [{ name: 'minke', cluster: { server: address, 'certificate-authority-data': base64(pki.ca.cert) } }],
+  users: [
+    {
+      name: 'admin',
+      user: { 'client-certificate-data': base64(pki.admin.cert), 'client-key-data': base64(pki.admin.key) },
+    },
+  ],
+  contexts: [{ name: 'minke', context: { cluster: 'minke', user: 'admin' } }],
+};
+writeFileSync(join(dir, 'kubeconfig'), JSON.stringify(kubeconfig), { mode: 0o600 });
+console.log(
+  `server ${address}\ncert ${join(dir, 'pki/admin.crt')}\nkey ${join(dir, 'pki/admin.key')}\nkubeconfig ${join(dir, 'kubeconfig')}`,
+);
+const stop = (): void => {
+  server.close().then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
+};
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

@@ -1,0 +1,93 @@
+// Answers discovery paths, in the old form or aggregated, remembered until the catalog changes.
+import { createHash } from 'node:crypto';
+import type { WireRequest, WireResponse } from '../../machinery/http.ts';
+import type { JsonObject } from '../../machinery/object.ts';
+import { negotiateOutput, parseAccept } from '../http/negotiation.ts';
+import { methodNotAllowed, utf8 } from '../http/responses.ts';
+import type { Catalog } from '../registry/catalog.ts';
+import { encodeValue } from '../verbs/answer.ts';
+import { aggregatedDiscovery } from './aggregated.ts';
+import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
+
+function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return undefined;
+  for (const clause of parseAccept(accept)) {
+    if (clause.type !== 'application/json') continue;
+    const { params } = clause;
+    if (params.get('as') !== 'APIGroupDiscoveryList' || params.get('g') !== 'apidiscovery.k8s.io') {
+      if (!params.has('as')) return undefined;
+      continue;
+    }
+    const version = params.get('v');
+    if (version === 'v2' || version === 'v2beta1') return version;
+  }
+  return undefined;
+}
+
+export class Discovery {
+  private known = new Map<string, { body: Uint8Array; etag: string }>();
+  private generation = 0;
+
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly serverAddress: () => string,
+  ) {}
+
+  /** undefined when the path is none of discovery's. */
+  handle(request: WireRequest): WireResponse | undefined {
+    const path = request.path.endsWith('/') && request.path.length > 1 ? request.path.slice(0, -1) : request.path;
+    if (path !== '/api' && path !== '/apis' && !path.startsWith('/api/') && !path.startsWith('/apis/'))
+      return undefined;
+    const parts = path.split('/').slice(1);
+    const isRoot = path === '/api' || path === '/apis';
+    if (isRoot) {
+      const version = aggregatedVersion(request.headers.accept);
+      if (version !== undefined) return this.aggregated(request, version, path === '/api');
+    }
+    const document = this.document(parts);
+    if (document === undefined) return undefined;
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+    const output = negotiateOutput(request.headers.accept, { transforms: false, list: false, stream: false });
+    return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
+  }
+
+  private document(parts: readonly string[]): JsonObject | undefined {
+    const [root, first, second] = parts;
+    if (root === 'api') {
+      if (parts.length === 1) return apiVersions(this.serverAddress());
+      if (parts.length === 2 && first === 'v1') return apiResourceList(this.catalog, '', 'v1');
+      return undefined;
+    }
+    if (parts.length === 1) return apiGroupList(this.catalog);
+    if (first === undefined || first === '' || !this.catalog.hasGroup(first)) return undefined;
+    if (parts.length === 2) {
+      const versions = this.catalog.groups().find((g) => g.group === first);
+      return versions === undefined ? undefined : apiGroup(versions);
+    }
+    if (parts.length === 3 && second !== undefined && this.catalog.hasVersion(first, second)) {
+      return apiResourceList(this.catalog, first, second);
+    }
+    return undefined;
+  }
+
+  private aggregated(request: WireRequest, version: 'v2' | 'v2beta1', core: boolean): WireResponse {
+    if (this.generation !== this.catalog.generation) {
+      this.known = new Map();
+      this.generation = this.catalog.generation;
+    }
+    const key = `${version} ${core}`;
+    let known = this.known.get(key);
+    if (known === undefined) {
+      const body = utf8(JSON.stringify(aggregatedDiscovery(this.catalog, version, core)));
+      known = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
+      this.known.set(key, known);
+    }
+    const headers = {
+      'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      etag: known.etag,
+      vary: 'Accept',
+    };
+    if (request.headers['if-none-match'] === known.etag) return { status: 304, headers, body: new Uint8Array(0) };
+    return { status: 200, headers, body: known.body };
+  }
+}

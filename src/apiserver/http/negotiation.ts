@@ -1,0 +1,162 @@
+// Content negotiation: which form of the answer the Accept header asks for, and what a Content-Type says of a body.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
+import { ApiError } from '../../machinery/errors.ts';
+
+export type MediaType = 'application/json' | 'application/yaml' | 'application/vnd.kubernetes.protobuf';
+export type Transform = 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+
+export interface OutputType {
+  readonly mediaType: MediaType;
+  readonly as?: Transform;
+  /** Version of meta.k8s.io for a transformed answer. */
+  readonly metaVersion?: 'v1' | 'v1beta1';
+  readonly pretty: boolean;
+}
+
+export interface AcceptClause {
+  readonly type: string;
+  readonly params: ReadonlyMap<string, string>;
+  readonly quality: number;
+}
+
+export interface NegotiationScope {
+  /** Whether Table and PartialObjectMetadata can be made of this answer. */
+  readonly transforms: boolean;
+  readonly list: boolean;
+  readonly stream: boolean;
+  /** Go's name of a list answer, for the refusal of PartialObjectMetadata on a list. */
+  readonly goListName?: string;
+}
+
+const JSON_OUTPUT: OutputType = { mediaType: 'application/json', pretty: false };
+const MEDIA_TYPES: readonly MediaType[] = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+];
+const TRANSFORMS: ReadonlySet<string> = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
+
+function parseClause(text: string): AcceptClause | undefined {
+  const [head, ...rest] = text.split(';');
+  const type = (head ?? '').trim().toLowerCase();
+  if (type === '') return undefined;
+  const params = new Map<string, string>();
+  let quality = 1;
+  for (const part of rest) {
+    const eq = part.indexOf('=');
+    if (eq < 0) continue;
+    const key = part.slice(0, eq).trim().toLowerCase();
+    const value = part.slice(eq + 1).trim();
+    if (key === 'q') quality = Number(value);
+    else params.set(key, value);
+  }
+  return { type, params, quality: Number.isFinite(quality) ? quality : 1 };
+}
+
+/** The clauses of an Accept header, best first (stable for equal quality). */
+export function parseAccept(header: string): AcceptClause[] {
+  const clauses: AcceptClause[] = [];
+  for (const part of header.split(',')) {
+    const clause = parseClause(part);
+    if (clause !== undefined) clauses.push(clause);
+  }
+  if (clauses.some((c) => c.quality !== 1)) clauses.sort((a, b) => b.quality - a.quality);
+  return clauses;
+}
+
+function matchMediaType(type: string): MediaType | undefined {
+  if (type === '*/*') return 'application/json';
+  return MEDIA_TYPES.find((m) => m === type);
+}
+
+/** undefined: this clause cannot be served. */
+function acceptClause(clause: AcceptClause, scope: NegotiationScope, pretty: boolean): OutputType | undefined {
+  const mediaType = matchMediaType(clause.type);
+  if (mediaType === undefined) return undefined;
+  const stream = clause.params.get('stream');
+  if (stream !== undefined && !(scope.stream && stream === 'watch')) return undefined;
+  const as = clause.params.get('as');
+  const wantsPretty = pretty || clause.params.get('pretty') === '1';
+  if (as === undefined) {
+    const version = clause.params.get('v');
+    return version === undefined ? { mediaType, pretty: wantsPretty } : undefined;
+  }
+  if (!scope.transforms || !TRANSFORMS.has(as) || clause.params.get('g') !== 'meta.k8s.io') return undefined;
+  const metaVersion = clause.params.get('v');
+  if (metaVersion !== 'v1' && metaVersion !== 'v1beta1') return undefined;
+  return { mediaType, as: as as Transform, metaVersion, pretty: wantsPretty };
+}
+
+/** A clause that names a media type we serve, with parameters we do not: Kubernetes words the refusal differently. */
+function refusal(clauses: readonly AcceptClause[], scope: NegotiationScope): ApiError {
+  const known = clauses.some((c) => c.params.has('as') && matchMediaType(c.type) !== undefined);
+  if (known) {
+    return new ApiError({
+      reason: 'NotAcceptable',
+      message: `only the following media types are accepted: ${MEDIA_TYPES.join(', ')}`,
+    });
+  }
+  const shown: string[] = [...MEDIA_TYPES];
+  if (scope.stream) shown.push('application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch');
+  return new ApiError({
+    reason: 'NotAcceptable',
+    message: `406: Not Acceptable\n\nAvailable representations: ${shown.join(', ')}`,
+    details: {},
+  });
+}
+
+function checkTransform(output: OutputType, scope: NegotiationScope): OutputType {
+  if (output.as === 'PartialObjectMetadata' && scope.list) {
+    throw new ApiError({
+      reason: 'NotAcceptable',
+      message: `you requested PartialObjectMetadata, but the requested object is a list (${scope.goListName ?? ''})`,
+    });
+  }
+  if (output.as === 'PartialObjectMetadataList' && !scope.list) {
+    throw new ApiError({
+      reason: 'NotAcceptable',
+      message: 'you requested PartialObjectMetadataList, but the requested object is not a list',
+    });
+  }
+  return output;
+}
+
+export function isPretty(query: URLSearchParams, userAgent: string | undefined): boolean {
+  const pretty = query.get('pretty');
+  if (pretty !== null) return pretty !== 'false' && pretty !== '0' && pretty !== '';
+  return userAgent !== undefined && /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}
+
+export function negotiateOutput(header: string | undefined, scope: NegotiationScope, pretty = false): OutputType {
+  if (header === undefined || header === '' || header === 'application/json') {
+    return pretty ? { mediaType: 'application/json', pretty } : JSON_OUTPUT;
+  }
+  const clauses = parseAccept(header);
+  for (const clause of clauses) {
+    const output = acceptClause(clause, scope, pretty);
+    if (output !== undefined) return checkTransform(output, scope);
+  }
+  throw refusal(clauses, scope);
+}
+
+export function bareType(contentType: string | undefined): string {
+  if (contentType === undefined) return '';
+  const semi = contentType.indexOf(';');
+  return (semi < 0 ? contentType : contentType.slice(0, semi)).trim().toLowerCase();
+}
+
+export function unsupportedMediaType(message: string): ApiError {
+  return new ApiError({ reason: 'UnsupportedMediaType', message, details: {} });
+}
+
+/** The media type of a request body that holds an object. */
+export function inputType(contentType: string | undefined): MediaType {
+  const bare = bareType(contentType);
+  if (bare === '' || bare === '*/*') return 'application/json';
+  const found = MEDIA_TYPES.find((m) => m === bare);
+  if (found !== undefined) return found;
+  throw new ApiError({
+    reason: 'UnsupportedMediaType',
+    message: `the body of the request was in an unknown format - accepted media types include: ${MEDIA_TYPES.join(', ')}`,
+  });
+}

@@ -1,0 +1,15 @@
+// YAML answers, written as sigs.k8s.io/yaml writes them: sorted keys, lists not indented.
+import { stringify } from 'yaml';
+import { isJsonObject } from '../../machinery/object.ts';
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isJsonObject(value)) return value;
+  const out = new Map<string, unknown>();
+  for (const key of Object.keys(value).sort()) if (value[key] !== undefined) out.set(key, sorted(value[key]));
+  return out;
+}
+
+export function encodeYaml(value: unknown): string {
+  return stringify(sorted(value), { indentSeq: false, lineWidth: 0, version: '1.1', singleQuote: false });
+}

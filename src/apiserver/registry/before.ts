@@ -1,0 +1,119 @@
+// What the registry itself does to an object before it is written: system fields, name generation, generation, immutable metadata.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and the strategies of k8s.io/apiserver/pkg/registry/rest
+import { invalid } from '../../machinery/field-error.ts';
+import { deepEqual } from '../../machinery/json.ts';
+import type { KubeObject, OwnerReference } from '../../machinery/object.ts';
+import { rfc3339 } from '../../machinery/time.ts';
+import { validateCreate, validateUpdate } from '../../resources/validate.ts';
+import type { RequestContext, Target } from './context.ts';
+import { strategyContext, strategyOf } from './context.ts';
+
+const GENERATED_SUFFIX = 5;
+const MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX;
+
+export function generateName(context: RequestContext, base: string): string {
+  const head = base.length > MAX_GENERATED_BASE ? base.slice(0, MAX_GENERATED_BASE) : base;
+  return head + context.kernel.random.suffix(GENERATED_SUFFIX);
+}
+
+export function fillSystemFields(context: RequestContext, target: Target, draft: KubeObject): void {
+  const meta = draft.metadata;
+  if (target.entry.row.namespaced) meta.namespace = target.namespace;
+  else delete meta.namespace;
+  delete meta.selfLink;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+  meta.uid = context.kernel.random.uuid();
+  meta.creationTimestamp = rfc3339(context.kernel.clock.now());
+  if ((meta.name ?? '') === '' && (meta.generateName ?? '') !== '')
+    meta.name = generateName(context, meta.generateName ?? '');
+}
+
+/** Drops owner references that name one owner twice, with a warning. */
+export function dedupeOwners(context: RequestContext, draft: KubeObject): void {
+  const owners = draft.metadata.ownerReferences;
+  if (owners === undefined || owners.length < 2) return;
+  const seen = new Set<string>();
+  const kept: OwnerReference[] = [];
+  const twice: string[] = [];
+  for (const owner of owners) {
+    if (seen.has(owner.uid)) twice.push(owner.uid);
+    else {
+      seen.add(owner.uid);
+      kept.push(owner);
+    }
+  }
+  if (twice.length === 0) return;
+  draft.metadata.ownerReferences = kept;
+  context.warnings.push(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${twice.join(', ')}`,
+  );
+}
+
+export function beforeCreate(context: RequestContext, target: Target, draft: KubeObject, dryRun: boolean): void {
+  const { row } = target.entry;
+  const details = strategyContext(context, target, dryRun);
+  row.strategy.prepareForCreate?.(draft, details);
+  if (row.generation !== 'none') draft.metadata.generation = 1;
+  const errors = validateCreate(row, draft, details);
+  if (errors.length > 0) throw invalid(row.kind, row.group, draft.metadata.name ?? '', errors);
+  const warnings = row.strategy.warnings?.(draft, undefined, details);
+  if (warnings !== undefined) context.warnings.push(...warnings);
+  row.strategy.canonicalize?.(draft);
+}
+
+/** All but what `generation` never counts. */
+function specOf(object: KubeObject): Record<string, unknown> {
+  const {
+    metadata: _metadata,
+    status: _status,
+    apiVersion: _version,
+    kind: _kind,
+    ...rest
+  } = object as KubeObject & {
+    status?: unknown;
+  };
+  return rest;
+}
+
+function specChanged(target: Target, draft: KubeObject, old: KubeObject): boolean {
+  const rule = target.entry.row.generation;
+  if (rule === 'none') return false;
+  if (rule === 'spec') return !deepEqual(specOf(draft), specOf(old));
+  return rule.changed(draft, old);
+}
+
+function keepSystemFields(draft: KubeObject, old: KubeObject): void {
+  const meta = draft.metadata;
+  const was = old.metadata;
+  if ((meta.uid ?? '') === '') meta.uid = was.uid;
+  if ((was.creationTimestamp ?? '') !== '') meta.creationTimestamp = was.creationTimestamp;
+  if (was.deletionTimestamp !== undefined) meta.deletionTimestamp = was.deletionTimestamp;
+  if (was.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds === undefined) {
+    meta.deletionGracePeriodSeconds = was.deletionGracePeriodSeconds;
+  }
+  delete meta.selfLink;
+}
+
+export interface BeforeUpdate {
+  readonly draft: KubeObject;
+  readonly old: KubeObject;
+  readonly dryRun: boolean;
+}
+
+export function beforeUpdate(context: RequestContext, target: Target, { draft, old, dryRun }: BeforeUpdate): void {
+  const { row } = target.entry;
+  const strategy = strategyOf(target);
+  const details = strategyContext(context, target, dryRun);
+  if (old.metadata.generation === undefined) delete draft.metadata.generation;
+  else draft.metadata.generation = old.metadata.generation;
+  if (!row.namespaced) delete draft.metadata.namespace;
+  strategy.prepareForUpdate?.(draft, old, details);
+  if (specChanged(target, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  keepSystemFields(draft, old);
+  const errors = validateUpdate({ row, strategy, object: draft, old, context: details });
+  if (errors.length > 0) throw invalid(row.kind, row.group, draft.metadata.name ?? '', errors);
+  const warnings = strategy.warnings?.(draft, old, details);
+  if (warnings !== undefined) context.warnings.push(...warnings);
+  strategy.canonicalize?.(draft);
+}

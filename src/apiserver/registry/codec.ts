@@ -1,0 +1,108 @@
+// Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
+import type { ApiError } from '../../machinery/errors.ts';
+import { badRequest } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import {
+  builtinSchema,
+  DecodeError,
+  decode,
+  decodeFree,
+  decodeValue,
+  type SchemaNode,
+  strictWarnings,
+} from '../../resources/schema/index.ts';
+import type { MediaType } from '../http/negotiation.ts';
+import type { Catalog, CatalogEntry } from './catalog.ts';
+import type { FieldValidation } from './options.ts';
+
+export interface Decoded {
+  readonly object: KubeObject;
+  /** What strict checking found, in Kubernetes' words. */
+  readonly strict: readonly string[];
+}
+
+export function schemaOf(entry: CatalogEntry): SchemaNode {
+  return entry.schema ?? builtinSchema(entry.row.schema);
+}
+
+function withMetadata(object: Record<string, unknown>): KubeObject {
+  if (object.metadata === undefined) object.metadata = {};
+  return object as unknown as KubeObject;
+}
+
+/** The body of a write. Throws a BadRequest in Kubernetes' words. */
+export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Array, contentType: MediaType): Decoded {
+  const options = {
+    contentType,
+    kind: entry.row.kind,
+    apiVersion: apiVersionOf(entry.row),
+    registered: (apiVersion: string, kind: string) => isRegistered(catalog, apiVersion, kind),
+  };
+  const decoded = entry.custom ? decodeFree(body, options) : decode(schemaOf(entry), body, options);
+  return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+}
+
+function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boolean {
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  const version = apiVersion.slice(slash + 1);
+  if (catalog.findKind(group, version, kind) !== undefined) return true;
+  return kind.endsWith('List') && catalog.findKind(group, version, kind.slice(0, -4)) !== undefined;
+}
+
+/** The result of a patch, as its type takes it; `refuse` words what it does not take. */
+export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (problem: string) => ApiError): Decoded {
+  if (entry.custom) return { object: withMetadata(value as Record<string, unknown>), strict: [] };
+  try {
+    const decoded = decodeValue(schemaOf(entry), value);
+    return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+  } catch (error) {
+    if (error instanceof DecodeError) throw refuse(error.message);
+    throw error;
+  }
+}
+
+/** The JSON of a patch, and the duplicate keys in it. */
+export function parsePatch(
+  body: Uint8Array,
+  kind: 'json' | 'merge' | 'strategic',
+): { value: unknown; strict: readonly string[] } {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    throw badRequest(malformedPatch(body, kind));
+  }
+  if (kind === 'json' || typeof value !== 'object' || value === null) return { value, strict: [] };
+  const { strictErrors } = decodeFree(body, { kind: 'Patch', apiVersion: 'v1', registered: () => true });
+  return { value, strict: strictErrors };
+}
+
+function malformedPatch(body: Uint8Array, kind: 'json' | 'merge' | 'strategic'): string {
+  const problem = syntaxProblem(body);
+  return kind === 'strategic' ? problem : `error decoding patch: ${problem}`;
+}
+
+/** The syntax error in Go's words, as the schema engine finds it. */
+function syntaxProblem(body: Uint8Array): string {
+  try {
+    decodeFree(body, { kind: '', apiVersion: '' });
+  } catch (error) {
+    const found = error instanceof Error ? /json parse error: (.*) \(.*\)$/s.exec(error.message)?.[1] : undefined;
+    if (found !== undefined) return found;
+  }
+  return 'invalid JSON';
+}
+
+/** Warns or refuses, as `fieldValidation` says. */
+export function reportStrict(
+  decoded: Decoded,
+  validation: FieldValidation,
+  out: { readonly warnings: string[]; readonly refuse: (text: string) => ApiError },
+): KubeObject {
+  if (decoded.strict.length === 0 || validation === 'Ignore') return decoded.object;
+  if (validation === 'Strict') throw out.refuse(`strict decoding error: ${decoded.strict.join(', ')}`);
+  out.warnings.push(...strictWarnings(decoded.strict));
+  return decoded.object;
+}

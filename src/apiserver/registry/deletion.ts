@@ -1,0 +1,218 @@
+// Deletion: preconditions, grace periods, finalizers and propagation, as Kubernetes' generic registry does it.
+// Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and k8s.io/apiserver/pkg/registry
+import { conflict, notFound } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import { parseTime, rfc3339 } from '../../machinery/time.ts';
+import type { StoredValue } from '../../store/index.ts';
+import type { DeleteOptions } from '../verbs/delete-options.ts';
+import { storageKey } from './catalog.ts';
+import { groupResource, type RequestContext, type Target } from './context.ts';
+import { cloneObject, encodeAt, readObject, rememberParsed, toStored } from './objects.ts';
+import { admissionRequest, MODIFIED_MESSAGE } from './write.ts';
+
+const ORPHAN = 'orphan';
+const FOREGROUND = 'foregroundDeletion';
+const MAX_ATTEMPTS = 50;
+
+export interface Deletion {
+  /** The object as it was last; with its deletion time when it is still there or went by grace. */
+  readonly object: KubeObject;
+  /** Gone from the store. */
+  readonly gone: boolean;
+  /** The object was changed on the way (marked as being deleted), so that the answer shows it. */
+  readonly marked: boolean;
+}
+
+function checkPreconditions(target: Target, object: KubeObject, options: DeleteOptions): void {
+  const { row } = target.entry;
+  const kind = { group: row.group, resource: row.kind };
+  const name = object.metadata.name ?? '';
+  const { uid, resourceVersion } = object.metadata;
+  if (options.uid !== undefined && options.uid !== uid) {
+    throw conflict(
+      kind,
+      name,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
+    throw conflict(
+      kind,
+      name,
+      `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+    );
+  }
+}
+
+function shouldOrphan(target: Target, finalizers: readonly string[], options: DeleteOptions): boolean {
+  if (options.orphanDependents !== undefined) return options.orphanDependents;
+  if (options.propagationPolicy !== undefined) return options.propagationPolicy === 'Orphan';
+  if (finalizers.includes(ORPHAN)) return true;
+  if (finalizers.includes(FOREGROUND)) return false;
+  return target.entry.row.defaultPropagation === 'Orphan';
+}
+
+function shouldBlock(finalizers: readonly string[], options: DeleteOptions): boolean {
+  if (options.orphanDependents !== undefined) return false;
+  if (options.propagationPolicy !== undefined) return options.propagationPolicy === 'Foreground';
+  return !finalizers.includes(ORPHAN) && finalizers.includes(FOREGROUND);
+}
+
+/** The finalizers by which the garbage collector is told what to do with the dependents. */
+function finalizersFor(target: Target, object: KubeObject, options: DeleteOptions): string[] {
+  const finalizers = object.metadata.finalizers ?? [];
+  const out = finalizers.filter((f) => f !== ORPHAN && f !== FOREGROUND);
+  if (shouldOrphan(target, finalizers, options)) out.push(ORPHAN);
+  if (shouldBlock(finalizers, options)) out.push(FOREGROUND);
+  return out;
+}
+
+function sameItems(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i]);
+}
+
+type Grace = { readonly kind: 'none' | 'pending' } | { readonly kind: 'graceful'; readonly seconds: number };
+
+function bumpGeneration(draft: KubeObject): void {
+  if ((draft.metadata.generation ?? 0) > 0) draft.metadata.generation = (draft.metadata.generation ?? 0) + 1;
+}
+
+/** Marks the draft for a graceful end, where its kind has one. */
+function markGraceful(target: Target, draft: KubeObject, now: number, options: DeleteOptions): Grace {
+  const { row } = target.entry;
+  const meta = draft.metadata;
+  if (row.gracePeriod === undefined) return { kind: 'none' };
+  if (meta.deletionTimestamp !== undefined) {
+    const current = meta.deletionGracePeriodSeconds;
+    const wanted = options.gracePeriodSeconds;
+    if (current === undefined || wanted === undefined || wanted >= current) return { kind: 'pending' };
+    // Only a shorter period may still be asked for.
+    const began = (parseTime(meta.deletionTimestamp) ?? now) - current * 1000;
+    meta.deletionTimestamp = rfc3339(began + wanted * 1000);
+    meta.deletionGracePeriodSeconds = wanted;
+    return { kind: 'graceful', seconds: wanted };
+  }
+  const seconds = Math.max(row.gracePeriod(draft, options.gracePeriodSeconds), 0);
+  meta.deletionTimestamp = rfc3339(now + seconds * 1000);
+  meta.deletionGracePeriodSeconds = seconds;
+  bumpGeneration(draft);
+  return { kind: 'graceful', seconds };
+}
+
+function markFinalizing(draft: KubeObject, now: number): void {
+  const meta = draft.metadata;
+  if (meta.deletionTimestamp === undefined) {
+    bumpGeneration(draft);
+    meta.deletionTimestamp = rfc3339(now);
+  }
+  meta.deletionGracePeriodSeconds = 0;
+}
+
+interface Step {
+  readonly draft: KubeObject;
+  readonly action: 'nothing' | 'remove' | 'mark' | 'mark-and-remove';
+}
+
+function planDeletion(target: Target, object: KubeObject, now: number, options: DeleteOptions): Step {
+  const draft = cloneObject(object);
+  const grace = markGraceful(target, draft, now, options);
+  if (grace.kind === 'pending') return { draft: object, action: 'nothing' };
+  const finalizers = finalizersFor(target, object, options);
+  if (!sameItems(finalizers, object.metadata.finalizers ?? [])) {
+    if (finalizers.length === 0) delete draft.metadata.finalizers;
+    else draft.metadata.finalizers = finalizers;
+  }
+  const held = finalizers.length > 0;
+  if (grace.kind === 'graceful') {
+    return { draft, action: !held && grace.seconds === 0 ? 'mark-and-remove' : 'mark' };
+  }
+  if (!held) return { draft, action: 'remove' };
+  markFinalizing(draft, now);
+  return { draft, action: 'mark' };
+}
+
+async function mark(
+  context: RequestContext,
+  target: Target,
+  current: StoredValue,
+  draft: KubeObject,
+): Promise<StoredValue | undefined> {
+  const stored = toStored(target.entry, draft);
+  const result = await context.kernel.store.txn([
+    { kind: 'put', key: current.key, expected: current.modRevision, encode: (revision) => encodeAt(stored, revision) },
+  ]);
+  const value = result.ok ? result.values[0] : undefined;
+  if (value !== undefined) rememberParsed(value, stored);
+  return value;
+}
+
+async function remove(
+  context: RequestContext,
+  target: Target,
+  current: StoredValue,
+  last: KubeObject,
+): Promise<boolean> {
+  const stored = cloneObject(toStored(target.entry, last));
+  const result = await context.kernel.store.txn([
+    {
+      kind: 'delete',
+      key: current.key,
+      expected: current.modRevision,
+      encode: (revision) => encodeAt(stored, revision),
+    },
+  ]);
+  return result.ok;
+}
+
+function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
+  return (
+    a.metadata.deletionTimestamp !== undefined &&
+    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
+    a.metadata.deletionGracePeriodSeconds === b.metadata.deletionGracePeriodSeconds &&
+    sameItems(a.metadata.finalizers ?? [], b.metadata.finalizers ?? [])
+  );
+}
+
+/** undefined: someone was faster, try again. */
+async function attempt(
+  context: RequestContext,
+  target: Target,
+  current: StoredValue,
+  options: DeleteOptions,
+): Promise<Deletion | undefined> {
+  const object = readObject(target.entry, current);
+  checkPreconditions(target, object, options);
+  const { draft, action } = planDeletion(target, object, context.kernel.clock.now(), options);
+  await context.kernel.admission.validate(
+    admissionRequest(context, target, {
+      operation: 'DELETE',
+      object: undefined,
+      old: object,
+      dryRun: options.dryRun,
+      options: {},
+    }),
+  );
+  if (action === 'nothing') return { object, gone: false, marked: true };
+  if (options.dryRun)
+    return { object: action === 'remove' ? object : draft, gone: action !== 'mark', marked: action !== 'remove' };
+  if (action === 'remove')
+    return (await remove(context, target, current, object)) ? { object, gone: true, marked: false } : undefined;
+  // The mark is a change of its own, which watchers see before the end.
+  const value = alreadyMarked(object, draft) ? current : await mark(context, target, current, draft);
+  if (value === undefined) return undefined;
+  const marked = readObject(target.entry, value);
+  if (action === 'mark') return { object: marked, gone: false, marked: true };
+  await remove(context, target, value, marked);
+  return { object: marked, gone: true, marked: true };
+}
+
+export async function deleteObject(context: RequestContext, target: Target, options: DeleteOptions): Promise<Deletion> {
+  const key = storageKey(target.entry, target.namespace, target.name);
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const current = await context.kernel.store.get(key);
+    if (current === undefined) throw notFound(groupResource(target), target.name);
+    const deletion = await attempt(context, target, current, options);
+    if (deletion !== undefined) return deletion;
+  }
+  throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
+}

@@ -1,0 +1,70 @@
+// Live copies of whole collections for those who decide in the middle of a request (admission, authorization): read without waiting.
+import type { KubeObject } from '../../machinery/object.ts';
+import type { Store } from '../../store/index.ts';
+import type { CatalogEntry } from './catalog.ts';
+import { readObject } from './objects.ts';
+
+export class LiveCache<T extends KubeObject = KubeObject> {
+  private readonly byKey = new Map<string, T>();
+  private readonly listeners = new Set<() => void>();
+  private stop: (() => void) | undefined;
+  /** Grows with every change. */
+  generation = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly entry: CatalogEntry,
+  ) {}
+
+  async start(): Promise<void> {
+    const { prefix } = this.entry;
+    const found = await this.store.list({ prefix });
+    for (const value of found.items) this.byKey.set(value.key.slice(prefix.length), this.parse(value));
+    this.generation++;
+    this.stop = await this.store.watch({
+      prefix,
+      afterRevision: found.revision,
+      onEvents: (events) => {
+        for (const event of events) {
+          const key = event.current.key.slice(prefix.length);
+          if (event.type === 'delete') this.byKey.delete(key);
+          else this.byKey.set(key, this.parse(event.current));
+        }
+        this.generation++;
+        for (const listener of this.listeners) listener();
+      },
+    });
+  }
+
+  private parse(value: Parameters<typeof readObject>[1]): T {
+    return readObject(this.entry, value) as T;
+  }
+
+  /** `namespace/name`, or `name` for cluster-scoped kinds. Shared: must not be changed. */
+  get(key: string): T | undefined {
+    return this.byKey.get(key);
+  }
+
+  list(): IterableIterator<T> {
+    return this.byKey.values();
+  }
+
+  inNamespace(namespace: string): T[] {
+    const out: T[] = [];
+    for (const object of this.byKey.values()) if (object.metadata.namespace === namespace) out.push(object);
+    return out;
+  }
+
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    this.stop?.();
+  }
+}

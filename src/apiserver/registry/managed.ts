@@ -1,0 +1,65 @@
+// Keeps metadata.managedFields on every write, over the pure functions of apply/.
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { rfc3339 } from '../../machinery/time.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import type { SchemaNode } from '../../resources/schema/index.ts';
+import { type Frame, updateManagedFields, type Versions } from '../apply/index.ts';
+import type { Catalog, CatalogEntry } from './catalog.ts';
+import { schemaOf } from './codec.ts';
+import { type RequestContext, resetFieldsOf, type Target } from './context.ts';
+
+export interface Ownership {
+  readonly old: KubeObject | undefined;
+  readonly next: KubeObject;
+  readonly manager: string;
+}
+
+function peer(catalog: Catalog, entry: CatalogEntry, apiVersion: string): CatalogEntry | undefined {
+  if (apiVersion === apiVersionOf(entry.row)) return entry;
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  const other = catalog.findKind(group, apiVersion.slice(slash + 1), entry.row.kind);
+  return other?.storage === entry.storage ? other : undefined;
+}
+
+/** The other versions of a kind, for entries that were written in them. */
+function versionsOf(catalog: Catalog, entry: CatalogEntry): Versions {
+  return {
+    schemaOf(apiVersion): SchemaNode | undefined {
+      const other = peer(catalog, entry, apiVersion);
+      return other === undefined ? undefined : schemaOf(other);
+    },
+    convert(object, apiVersion): JsonObject {
+      const other = peer(catalog, entry, apiVersion);
+      if (other === undefined || other === entry) return object;
+      const stored = entry.row.storedAs?.toStored(object as unknown as KubeObject) ?? object;
+      return (other.row.storedAs?.fromStored(stored as unknown as KubeObject) ?? stored) as unknown as JsonObject;
+    },
+  };
+}
+
+/** What field management needs to know of a request. */
+export function frameOf(context: RequestContext, target: Target): Frame {
+  const { entry } = target;
+  return {
+    schema: schemaOf(entry),
+    apiVersion: apiVersionOf(entry.row),
+    resetFields: resetFieldsOf(target),
+    versions: versionsOf(context.kernel.catalog, entry),
+  };
+}
+
+/** Sets the draft's managedFields, as this write leaves them. */
+export function trackOwnership(context: RequestContext, target: Target, { old, next, manager }: Ownership): KubeObject {
+  const entries = updateManagedFields({
+    ...frameOf(context, target),
+    old: old as unknown as JsonObject | undefined,
+    next: next as unknown as JsonObject,
+    manager,
+    subresource: target.subresource,
+    time: rfc3339(context.kernel.clock.now()),
+  });
+  if (entries === undefined) delete next.metadata.managedFields;
+  else next.metadata.managedFields = entries;
+  return next;
+}

@@ -1,0 +1,124 @@
+// Between stored bytes and objects: parsing (once per stored value), versions, and the bytes that are stored and sent.
+import { deepClone } from '../../machinery/json.ts';
+import type { KubeObject, ObjectMeta } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import type { StoredValue } from '../../store/index.ts';
+import type { CatalogEntry } from './catalog.ts';
+
+const META_ORDER: readonly (keyof ObjectMeta)[] = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+];
+
+function orderedMeta(meta: ObjectMeta): Record<string, unknown> {
+  const out: Record<string, unknown> = {};
+  for (const key of META_ORDER) if (meta[key] !== undefined) out[key] = meta[key];
+  return out;
+}
+
+/** `{"kind":"Pod","apiVersion":"v1",` — what every stored object of a row begins with, and what items of lists leave out. */
+export function typePrefix(entry: CatalogEntry): Buffer {
+  let prefix = prefixes.get(entry);
+  if (prefix === undefined) {
+    const { storage } = entry;
+    prefix = Buffer.from(
+      `{"kind":${JSON.stringify(storage.kind)},"apiVersion":${JSON.stringify(apiVersionOf(storage))},`,
+    );
+    prefixes.set(entry, prefix);
+  }
+  return prefix;
+}
+
+const prefixes = new WeakMap<CatalogEntry, Buffer>();
+
+/** The object's JSON, with kind, apiVersion and metadata first. Everything stored and everything answered passes through here. */
+export function objectText(object: KubeObject): string {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  return JSON.stringify({ kind, apiVersion, metadata: orderedMeta(metadata), ...rest });
+}
+
+export function objectBytes(object: KubeObject): Uint8Array {
+  return Buffer.from(objectText(object), 'utf8');
+}
+
+/** Bytes with the revision in them; the object takes the revision too, since it will be shared as the parsed form. */
+export function encodeAt(object: KubeObject, revision: number): Uint8Array {
+  object.metadata.resourceVersion = String(revision);
+  return objectBytes(object);
+}
+
+const parsedValues = new WeakMap<StoredValue, KubeObject>();
+const versionedValues = new WeakMap<StoredValue, Map<CatalogEntry, KubeObject>>();
+
+/** The parsed object in the version it is stored in. Shared: must not be changed. */
+export function parseStored(value: StoredValue): KubeObject {
+  let object = parsedValues.get(value);
+  if (object === undefined) {
+    object = JSON.parse(
+      Buffer.from(value.value.buffer, value.value.byteOffset, value.value.byteLength).toString('utf8'),
+    ) as KubeObject;
+    parsedValues.set(value, object);
+  }
+  return object;
+}
+
+/** Remembers the object that some bytes were just made of. */
+export function rememberParsed(value: StoredValue, object: KubeObject): void {
+  parsedValues.set(value, object);
+}
+
+/** The object as the row shows it. Shared: must not be changed. */
+export function readObject(entry: CatalogEntry, value: StoredValue): KubeObject {
+  const stored = parseStored(value);
+  const conversion = entry.row.storedAs;
+  if (conversion === undefined) return stored;
+  let byEntry = versionedValues.get(value);
+  if (byEntry === undefined) {
+    byEntry = new Map();
+    versionedValues.set(value, byEntry);
+  }
+  let object = byEntry.get(entry);
+  if (object === undefined) {
+    object = conversion.fromStored(stored);
+    byEntry.set(entry, object);
+  }
+  return object;
+}
+
+/** The form to store of an object in the row's version. */
+export function toStored(entry: CatalogEntry, object: KubeObject): KubeObject {
+  return entry.row.storedAs === undefined ? object : entry.row.storedAs.toStored(object);
+}
+
+/** Stored bytes are what the row sends, without another look. */
+export function sendsStoredBytes(entry: CatalogEntry): boolean {
+  return entry.row.storedAs === undefined;
+}
+
+/** The bytes that the row sends for a stored value. */
+export function sentBytes(entry: CatalogEntry, value: StoredValue): Uint8Array {
+  return sendsStoredBytes(entry) ? value.value : objectBytes(readObject(entry, value));
+}
+
+/** A private copy that may be changed. Entries of managedFields are shared: nobody changes one in place. */
+export function cloneObject<T extends KubeObject>(object: T): T {
+  const { managedFields } = object.metadata;
+  if (managedFields === undefined) return deepClone(object);
+  const { managedFields: _, ...metadata } = object.metadata;
+  const copy = deepClone({ ...object, metadata });
+  (copy.metadata as ObjectMeta).managedFields = managedFields;
+  return copy;
+}

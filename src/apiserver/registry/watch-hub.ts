@@ -1,0 +1,257 @@
+// The watches of the API server: frames made once and shared, selectors that turn changes into ADDED and DELETED, flow control, bookmarks.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+import type { Clock, Timer } from '../../host/clock.ts';
+import type { ByteSink, StreamBody } from '../../machinery/http.ts';
+import type { WatchEventType } from '../../machinery/object.ts';
+import type { Store, StoredValue, StoreEvent } from '../../store/index.ts';
+
+/** A frame in place of a change, for one reader's form and selection. */
+export interface FrameMaker {
+  /** Names the form of the frames: readers with equal names share them. '' when frames differ with each reader. */
+  readonly shareKey: string;
+  /** Makes the frame of one object. */
+  make(type: WatchEventType, value: StoredValue): Uint8Array;
+  bookmark(revision: number, initialEventsEnd: boolean): Uint8Array;
+  /** What a selector says of a value; absent when all is selected. */
+  readonly selects?: (value: StoredValue) => boolean;
+  /** The last state before an object left the selection, with the revision at which it left. */
+  left(previous: StoredValue, revision: number): StoredValue;
+}
+
+export interface WatchPlan {
+  readonly prefix: string;
+  readonly afterRevision: number;
+  readonly initial: readonly StoredValue[];
+  /** Sent after the initial events: a bookmark that says so. */
+  readonly announceEnd: boolean;
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+  readonly frames: FrameMaker;
+}
+
+/** Changes that wait for a reader that is behind; beyond this the watch is closed and the client starts anew. */
+const MAX_PENDING = 20_000;
+const BOOKMARK_MS = 60_000;
+const MAX_BUFFERED = 4 * 1024 * 1024;
+const INITIAL_CHUNK = 512;
+
+interface SharedBatch {
+  readonly last: StoreEvent;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+export class WatchHub {
+  private readonly frames = new WeakMap<StoredValue, Map<string, Uint8Array>>();
+  private readonly batches = new WeakMap<StoreEvent, Map<string, SharedBatch>>();
+  /** Open watches, for metrics. */
+  open = 0;
+  sent = 0;
+
+  constructor(
+    readonly store: Store,
+    readonly clock: Clock,
+  ) {}
+
+  /** A frame, shared with the other readers of the same form. */
+  frame(maker: FrameMaker, type: WatchEventType, value: StoredValue): Uint8Array {
+    if (maker.shareKey === '') return maker.make(type, value);
+    let byForm = this.frames.get(value);
+    if (byForm === undefined) {
+      byForm = new Map();
+      this.frames.set(value, byForm);
+    }
+    const key = `${type} ${maker.shareKey}`;
+    let bytes = byForm.get(key);
+    if (bytes === undefined) {
+      bytes = maker.make(type, value);
+      byForm.set(key, bytes);
+    }
+    return bytes;
+  }
+
+  /** The frames of a batch in one piece, shared by all that see the whole batch in the same form. */
+  batch(maker: FrameMaker, events: readonly StoreEvent[]): Uint8Array {
+    const first = events[0];
+    const last = events[events.length - 1];
+    if (first === undefined || last === undefined) return new Uint8Array(0);
+    if (maker.shareKey === '' || maker.selects !== undefined) return joinFrames(this.framesOf(maker, events));
+    let byForm = this.batches.get(first);
+    if (byForm === undefined) {
+      byForm = new Map();
+      this.batches.set(first, byForm);
+    }
+    const known = byForm.get(maker.shareKey);
+    if (known !== undefined && known.last === last && known.count === events.length) return known.bytes;
+    const bytes = joinFrames(this.framesOf(maker, events));
+    byForm.set(maker.shareKey, { last, count: events.length, bytes });
+    return bytes;
+  }
+
+  private framesOf(maker: FrameMaker, events: readonly StoreEvent[]): Uint8Array[] {
+    const out: Uint8Array[] = [];
+    for (const event of events) {
+      const frame = this.eventFrame(maker, event);
+      if (frame !== undefined) out.push(frame);
+    }
+    return out;
+  }
+
+  private eventFrame(maker: FrameMaker, event: StoreEvent): Uint8Array | undefined {
+    const { current, previous } = event;
+    if (maker.selects === undefined) {
+      if (event.type === 'delete') return this.frame(maker, 'DELETED', current);
+      return this.frame(maker, previous === undefined ? 'ADDED' : 'MODIFIED', current);
+    }
+    const was = previous !== undefined && maker.selects(previous);
+    if (event.type === 'delete') return was ? this.frame(maker, 'DELETED', current) : undefined;
+    const is = maker.selects(current);
+    if (is) return this.frame(maker, was ? 'MODIFIED' : 'ADDED', current);
+    if (!was || previous === undefined) return undefined;
+    return maker.make('DELETED', maker.left(previous, event.revision));
+  }
+
+  /** Starts to follow the store; the body then writes what comes. Throws what the store throws (CompactedError …). */
+  async start(plan: WatchPlan): Promise<StreamBody> {
+    const watch = new OpenWatch(this, plan);
+    await watch.follow();
+    return watch;
+  }
+}
+
+function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
+  const [first] = frames;
+  if (frames.length === 1 && first !== undefined) return first;
+  return Buffer.concat(frames);
+}
+
+class OpenWatch implements StreamBody {
+  private sink: ByteSink | undefined;
+  private stop: (() => void) | undefined;
+  private pending: StoreEvent[] = [];
+  private initialSent = 0;
+  private waiting = false;
+  private ended = false;
+  private revision: number;
+  private bookmarkTimer: Timer | undefined;
+  private endTimer: Timer | undefined;
+
+  constructor(
+    private readonly hub: WatchHub,
+    private readonly plan: WatchPlan,
+  ) {
+    this.revision = plan.afterRevision;
+  }
+
+  async follow(): Promise<void> {
+    const stop = await this.hub.store.watch({
+      prefix: this.plan.prefix,
+      afterRevision: this.plan.afterRevision,
+      onEvents: (events) => this.take(events),
+      onEnd: () => this.end(),
+    });
+    this.hub.open++;
+    if (this.ended) stop();
+    else this.stop = stop;
+  }
+
+  start(sink: ByteSink): void {
+    this.sink = sink;
+    sink.onClose(() => this.end());
+    if (this.ended) {
+      sink.end();
+      return;
+    }
+    const { clock } = this.hub;
+    this.endTimer = clock.setTimer(this.plan.timeoutMs, () => this.timeUp());
+    if (this.plan.bookmarks) this.armBookmark();
+    this.pump();
+  }
+
+  private armBookmark(): void {
+    this.bookmarkTimer = this.hub.clock.setTimer(BOOKMARK_MS, () => {
+      void this.bookmark().finally(() => {
+        if (!this.ended) this.armBookmark();
+      });
+    });
+  }
+
+  private async bookmark(): Promise<void> {
+    try {
+      const revision = await this.hub.store.revision();
+      if (this.ended || this.sink === undefined || this.pending.length > 0 || !this.initialDone()) return;
+      // What the store had made visible by then was handed to us before.
+      this.write(this.plan.frames.bookmark(Math.max(revision, this.revision), false));
+    } catch {
+      this.end();
+    }
+  }
+
+  private timeUp(): void {
+    const finish = (): void => this.end();
+    if (this.plan.bookmarks) void this.bookmark().finally(finish);
+    else finish();
+  }
+
+  private initialDone(): boolean {
+    return (
+      this.initialSent > this.plan.initial.length ||
+      (this.initialSent === this.plan.initial.length && !this.plan.announceEnd)
+    );
+  }
+
+  private take(events: readonly StoreEvent[]): void {
+    if (this.ended) return;
+    const last = events[events.length - 1];
+    if (last !== undefined) this.revision = last.revision;
+    if (this.sink !== undefined && !this.waiting && this.pending.length === 0 && this.initialDone()) {
+      this.write(this.hub.batch(this.plan.frames, events));
+      this.hub.sent += events.length;
+      return;
+    }
+    for (const event of events) this.pending.push(event);
+    if (this.pending.length > MAX_PENDING) this.end();
+  }
+
+  private write(bytes: Uint8Array): void {
+    const { sink } = this;
+    if (sink === undefined || bytes.length === 0) return;
+    if (sink.write(bytes) || sink.buffered < MAX_BUFFERED) return;
+    this.waiting = true;
+    sink.onDrain(() => {
+      this.waiting = false;
+      this.pump();
+    });
+  }
+
+  /** Sends what waits, as far as the reader takes it. */
+  private pump(): void {
+    const { initial, frames, announceEnd, afterRevision } = this.plan;
+    while (!this.waiting && !this.ended && this.initialSent < initial.length) {
+      const portion = initial.slice(this.initialSent, this.initialSent + INITIAL_CHUNK);
+      this.initialSent += portion.length;
+      this.write(joinFrames(portion.map((value) => this.hub.frame(frames, 'ADDED', value))));
+    }
+    if (this.waiting || this.ended) return;
+    if (this.initialSent === initial.length && announceEnd) {
+      this.initialSent++;
+      this.write(frames.bookmark(afterRevision, true));
+    }
+    while (!this.waiting && !this.ended && this.pending.length > 0) {
+      const portion = this.pending.splice(0, INITIAL_CHUNK);
+      this.hub.sent += portion.length;
+      this.write(this.hub.batch(frames, portion));
+    }
+  }
+
+  private end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    if (this.stop !== undefined || this.sink !== undefined) this.hub.open--;
+    this.stop?.();
+    this.bookmarkTimer?.cancel();
+    this.endTimer?.cancel();
+    this.pending = [];
+    this.sink?.end();
+  }
+}

@@ -1,0 +1,294 @@
+// The guarded writes behind create, update, patch and delete: compare-and-swap on the store, repeated while others are faster.
+import { ApiError, alreadyExists, conflict, notFound } from '../../machinery/errors.ts';
+import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
+import { deepEqual } from '../../machinery/json.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { type StoredValue, StoreWriteError } from '../../store/index.ts';
+import type { AdmissionRequest, Operation } from '../admission/plugin.ts';
+import { plainError } from '../http/responses.ts';
+import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
+import { storageKey } from './catalog.ts';
+import { groupResource, type RequestContext, type Target } from './context.ts';
+import { cloneObject, encodeAt, readObject, rememberParsed, sentBytes, toStored } from './objects.ts';
+
+export const MODIFIED_MESSAGE =
+  'the object has been modified; please apply your changes to the latest version and try again';
+
+/** How often a write is tried anew when others change the object in between. */
+const MAX_ATTEMPTS = 50;
+const NAME_ATTEMPTS = 8;
+
+export interface WriteResult {
+  readonly object: KubeObject;
+  /** The bytes to answer with, when the stored ones serve. */
+  readonly bytes?: Uint8Array;
+  readonly created: boolean;
+}
+
+export interface AdmissionInput {
+  readonly operation: Operation;
+  readonly object: KubeObject | undefined;
+  readonly old: KubeObject | undefined;
+  readonly dryRun: boolean;
+  readonly options: JsonObject;
+}
+
+export function admissionRequest(context: RequestContext, target: Target, input: AdmissionInput): AdmissionRequest {
+  return {
+    ...input,
+    entry: target.entry,
+    subresource: target.subresource,
+    namespace: target.namespace,
+    name: target.name === '' ? (input.object?.metadata.name ?? '') : target.name,
+    user: context.user,
+    warn: (text) => void context.warnings.push(text),
+  };
+}
+
+/** A full disk and the like: the client may try again. */
+function storeFailure(error: unknown): unknown {
+  if (!(error instanceof StoreWriteError)) return error;
+  return new ApiError({ reason: 'InternalError', message: `Internal error occurred: ${error.message}`, cause: error });
+}
+
+interface Put {
+  readonly key: string;
+  readonly expected: number;
+  readonly object: KubeObject;
+}
+
+/** undefined when the key was not at the expected revision. */
+async function put(
+  context: RequestContext,
+  target: Target,
+  { key, expected, object }: Put,
+): Promise<StoredValue | undefined> {
+  const stored = toStored(target.entry, object);
+  try {
+    const result = await context.kernel.store.txn([
+      { kind: 'put', key, expected, encode: (revision) => encodeAt(stored, revision) },
+    ]);
+    if (!result.ok) return undefined;
+    const value = result.values[0];
+    if (value === undefined) throw new Error(`the store gave no value for ${key}`);
+    rememberParsed(value, stored);
+    return value;
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+function written(target: Target, value: StoredValue, created: boolean): WriteResult {
+  return { object: readObject(target.entry, value), bytes: sentBytes(target.entry, value), created };
+}
+
+export interface CreatePlan {
+  readonly dryRun: boolean;
+  readonly options: JsonObject;
+  /** Looks at the final object (or changes it) between validation and the write, e.g. to allocate; undone when the write fails. */
+  readonly reserve?: (draft: KubeObject) => (() => void) | undefined;
+}
+
+async function createOnce(
+  context: RequestContext,
+  target: Target,
+  draft: KubeObject,
+  plan: CreatePlan,
+): Promise<WriteResult> {
+  beforeCreate(context, target, draft, plan.dryRun);
+  const sent = draft.metadata.resourceVersion ?? '';
+  if (sent !== '' && sent !== '0') throw plainError('resourceVersion should not be set on objects to be created');
+  await context.kernel.admission.validate(
+    admissionRequest(context, target, { operation: 'CREATE', object: draft, old: undefined, ...plan }),
+  );
+  const name = draft.metadata.name ?? '';
+  const key = storageKey(target.entry, target.namespace, name);
+  if (plan.dryRun) {
+    if ((await context.kernel.store.get(key)) !== undefined) throw alreadyExists(groupResource(target), name);
+    return { object: draft, created: true };
+  }
+  const undo = plan.reserve?.(draft);
+  try {
+    const value = await put(context, target, { key, expected: 0, object: draft });
+    if (value === undefined) throw alreadyExists(groupResource(target), name);
+    return written(target, value, true);
+  } catch (error) {
+    undo?.();
+    throw error;
+  }
+}
+
+/** Writes a new object. `draft` is decoded, defaulted, has its managed fields, and becomes the registry's. */
+export async function createObject(
+  context: RequestContext,
+  target: Target,
+  draft: KubeObject,
+  plan: CreatePlan,
+): Promise<WriteResult> {
+  const generated = (draft.metadata.name ?? '') === '' && (draft.metadata.generateName ?? '') !== '';
+  fillSystemFields(context, target, draft);
+  await context.kernel.admission.admit(
+    admissionRequest(context, target, { operation: 'CREATE', object: draft, old: undefined, ...plan }),
+  );
+  dedupeOwners(context, draft);
+  const base = draft.metadata.generateName ?? '';
+  const pristine = generated ? cloneObject(draft) : undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createOnce(context, target, draft, plan);
+    } catch (error) {
+      const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
+      if (!taken || pristine === undefined || attempt >= NAME_ATTEMPTS) throw error;
+      draft = cloneObject(pristine);
+      draft.metadata.name = generateName(context, base);
+    }
+  }
+}
+
+export interface UpdatePlan {
+  readonly dryRun: boolean;
+  readonly options: JsonObject;
+  /** The object to write, made of the one that is there; a fresh draft for each attempt. */
+  readonly next: (existing: KubeObject | undefined) => KubeObject | Promise<KubeObject>;
+  readonly allowCreate: boolean;
+  /** The UID that the client expects. */
+  readonly uid?: string;
+  /** Allocations that go with the write. */
+  readonly reserve?: (draft: KubeObject, old: KubeObject | undefined) => (() => void) | undefined;
+}
+
+function checkUid(target: Target, uid: string | undefined, actual: string): void {
+  if (uid === undefined || uid === '' || uid === actual) return;
+  const { row } = target.entry;
+  const key = row.namespaced
+    ? `/registry/${row.plural}/${target.namespace}/${target.name}`
+    : `/registry/${row.plural}/${target.name}`;
+  throw conflict(
+    groupResource(target),
+    target.name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`,
+  );
+}
+
+/** Conflict comes before validation. */
+function checkVersion(target: Target, draft: KubeObject, old: KubeObject): void {
+  const { row } = target.entry;
+  const sent = draft.metadata.resourceVersion ?? '';
+  if (sent === '' || sent === '0') {
+    if (row.unconditionalUpdate === false) {
+      throw invalid(row.plural, row.group, target.name, [
+        fieldErrors.invalid(FieldPath.of('metadata', 'resourceVersion'), 0, 'must be specified for an update'),
+      ]);
+    }
+    draft.metadata.resourceVersion = old.metadata.resourceVersion;
+  } else if (sent !== old.metadata.resourceVersion) {
+    throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
+  }
+}
+
+function withoutTimes(object: KubeObject): unknown {
+  const { managedFields, ...metadata } = object.metadata;
+  if (managedFields === undefined) return { ...object, metadata };
+  return { ...object, metadata: { ...metadata, managedFields: managedFields.map(({ time: _time, ...rest }) => rest) } };
+}
+
+/** True when nothing but times of managed fields would change: then nothing is written, and the resourceVersion stays. */
+function changesNothing(draft: KubeObject, old: KubeObject): boolean {
+  return deepEqual(withoutTimes(draft), withoutTimes(old));
+}
+
+async function removeFinished(
+  context: RequestContext,
+  key: string,
+  value: StoredValue,
+  object: KubeObject,
+): Promise<boolean> {
+  try {
+    const result = await context.kernel.store.txn([
+      { kind: 'delete', key, expected: value.modRevision, encode: (revision) => encodeAt(object, revision) },
+    ]);
+    return result.ok;
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+/** The last finalizer went from an object that is being deleted: it goes now. */
+function endsDeletion(draft: KubeObject, old: KubeObject): boolean {
+  if (old.metadata.deletionTimestamp === undefined) return false;
+  if ((draft.metadata.finalizers?.length ?? 0) > 0) return false;
+  return (draft.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}
+
+async function updateOnce(
+  context: RequestContext,
+  target: Target,
+  current: StoredValue,
+  plan: UpdatePlan,
+): Promise<WriteResult | undefined> {
+  const old = readObject(target.entry, current);
+  checkUid(target, plan.uid, old.metadata.uid ?? '');
+  const draft = await plan.next(old);
+  checkVersion(target, draft, old);
+  await context.kernel.admission.admit(
+    admissionRequest(context, target, { operation: 'UPDATE', object: draft, old, ...plan }),
+  );
+  dedupeOwners(context, draft);
+  beforeUpdate(context, target, { draft, old, dryRun: plan.dryRun });
+  await context.kernel.admission.validate(
+    admissionRequest(context, target, { operation: 'UPDATE', object: draft, old, ...plan }),
+  );
+  draft.metadata.resourceVersion = old.metadata.resourceVersion;
+  const key = current.key;
+  if (endsDeletion(draft, old)) {
+    if (plan.dryRun) return { object: draft, created: false };
+    const gone = await removeFinished(context, key, current, toStored(target.entry, draft));
+    return gone ? { object: draft, created: false } : undefined;
+  }
+  if (changesNothing(draft, old)) return written(target, current, false);
+  if (plan.dryRun) return { object: draft, created: false };
+  const undo = plan.reserve?.(draft, old);
+  try {
+    const value = await put(context, target, { key, expected: current.modRevision, object: draft });
+    if (value !== undefined) return written(target, value, false);
+    undo?.();
+    return undefined;
+  } catch (error) {
+    undo?.();
+    throw error;
+  }
+}
+
+async function createByUpdate(context: RequestContext, target: Target, plan: UpdatePlan): Promise<WriteResult> {
+  if (!plan.allowCreate) throw notFound(groupResource(target), target.name);
+  checkUid(target, plan.uid, '');
+  const draft = await plan.next(undefined);
+  delete draft.metadata.resourceVersion;
+  const reserve = plan.reserve;
+  return createObject(context, target, draft, {
+    dryRun: plan.dryRun,
+    options: plan.options,
+    ...(reserve === undefined ? {} : { reserve: (created: KubeObject) => reserve(created, undefined) }),
+  });
+}
+
+/** Writes a change to an object, anew on what others wrote meanwhile until it succeeds. */
+export async function updateObject(context: RequestContext, target: Target, plan: UpdatePlan): Promise<WriteResult> {
+  const key = storageKey(target.entry, target.namespace, target.name);
+  const warned = context.warnings.length;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    context.warnings.length = warned;
+    const current = await context.kernel.store.get(key);
+    try {
+      const result =
+        current === undefined
+          ? await createByUpdate(context, target, plan)
+          : await updateOnce(context, target, current, plan);
+      if (result !== undefined) return result;
+    } catch (error) {
+      const raced = current === undefined && error instanceof ApiError && error.reason === 'AlreadyExists';
+      if (!raced) throw error;
+    }
+  }
+  throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
+}

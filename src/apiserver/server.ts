@@ -1,0 +1,132 @@
+// The API server: puts store, catalog, authentication, authorization, admission and verbs together into one function from request to response.
+import type { Clock, Random } from '../host/clock.ts';
+import { ApiError } from '../machinery/errors.ts';
+import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
+import type { AnyResource } from '../resources/definition.ts';
+import type { Store } from '../store/index.ts';
+import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
+import type { Authenticator } from './auth/authenticator.ts';
+import type { Authorizer } from './auth/authorizer.ts';
+import { attributesOf, refusal } from './auth/authorizer.ts';
+import { impersonated } from './auth/impersonation.ts';
+import { Discovery } from './discovery/index.ts';
+import { bareType } from './http/negotiation.ts';
+import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
+import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
+import { encodeYaml } from './http/yaml.ts';
+import type { NonResourcePaths } from './non-resource.ts';
+import { Catalog } from './registry/catalog.ts';
+import type { Kernel, RequestContext } from './registry/context.ts';
+import { WatchHub } from './registry/watch-hub.ts';
+import { routeOf } from './router.ts';
+import type { SpecialHandlers } from './special/handlers.ts';
+
+export interface ServerParts {
+  readonly store: Store;
+  readonly rows: readonly AnyResource[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly plugins: (kernel: {
+    store: Store;
+    catalog: Catalog;
+    clock: Clock;
+    random: Random;
+  }) => readonly AdmissionPlugin[];
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly special: SpecialHandlers;
+  readonly nonResource: NonResourcePaths;
+  readonly serverAddress: () => string;
+  readonly observe?: (outcome: RequestOutcome) => void;
+}
+
+export interface RequestOutcome {
+  readonly info: RequestInfo;
+  readonly status: number;
+  readonly milliseconds: number;
+}
+
+export function makeKernel(parts: ServerParts): Kernel {
+  const { store, clock, random } = parts;
+  const catalog = new Catalog(parts.rows);
+  const admission = new AdmissionChain(parts.plugins({ store, catalog, clock, random }));
+  return { store, catalog, clock, random, admission, watches: new WatchHub(store, clock) };
+}
+
+const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
+
+/** A failure as a Status, in YAML when that was asked for. */
+export function errorResponse(request: WireRequest, error: unknown): WireResponse {
+  const failure = toApiError(error);
+  const status = failure.toStatus() as unknown as Record<string, unknown>;
+  const next = (failure as ApiError & { next?: string }).next;
+  if (next !== undefined) status.metadata = { continue: next };
+  const retry = failure.details?.retryAfterSeconds;
+  const headers = retry === undefined ? STATUS_HEADERS : { ...STATUS_HEADERS, 'retry-after': String(retry) };
+  if (bareType(request.headers.accept) === 'application/yaml') {
+    return {
+      status: failure.code,
+      headers: { ...headers, 'content-type': 'application/yaml' },
+      body: utf8(encodeYaml(status)),
+    };
+  }
+  return { status: failure.code, headers, body: utf8(JSON.stringify(status)) };
+}
+
+function withWarnings(response: WireResponse, warnings: readonly string[]): WireResponse {
+  if (warnings.length === 0) return response;
+  return { ...response, headers: { ...response.headers, warning: warningHeaders(warnings) } };
+}
+
+export class RequestHandler {
+  private readonly discovery: Discovery;
+
+  constructor(
+    private readonly parts: ServerParts,
+    readonly kernel: Kernel,
+  ) {
+    this.discovery = new Discovery(kernel.catalog, parts.serverAddress);
+  }
+
+  readonly handle: Transport = async (request) => {
+    const began = performance.now();
+    const warnings: string[] = [];
+    let info: RequestInfo | undefined;
+    let response: WireResponse;
+    try {
+      info = parseRequestInfo(request);
+      response = withWarnings(await this.answer(request, info, warnings), warnings);
+    } catch (error) {
+      response = withWarnings(errorResponse(request, error), warnings);
+    }
+    if (info !== undefined)
+      this.parts.observe?.({ info, status: response.status, milliseconds: performance.now() - began });
+    return response;
+  };
+
+  private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
+    const open = this.parts.nonResource.open(request);
+    if (open !== undefined) return open;
+    const user = await this.userOf(request);
+    const attributes = attributesOf(info, user, request);
+    const decision = this.parts.authorizer.authorize(attributes);
+    if (!decision.allowed) throw refusal(attributes, decision.reason);
+    if (!info.isResource) return this.nonResource(request, user);
+    const context: RequestContext = { kernel: this.kernel, request, info, user, warnings };
+    const route = routeOf(this.kernel.catalog, info, this.parts.special);
+    if (route === undefined) return this.nonResource(request, user);
+    const { deprecation } = route.target.entry.row;
+    if (deprecation !== undefined) warnings.push(deprecation);
+    return route.handler(context, route.target);
+  }
+
+  private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {
+    return this.discovery.handle(request) ?? (await this.parts.nonResource.handle(request, user)) ?? pageNotFound();
+  }
+
+  private async userOf(request: WireRequest): Promise<UserInfo> {
+    const user = request.user ?? (await this.parts.authenticator.authenticate(request));
+    if (user === undefined) throw new ApiError({ reason: 'Unauthorized', message: 'Unauthorized' });
+    return impersonated(request, user, this.parts.authorizer);
+  }
+}

@@ -1,0 +1,259 @@
+// The thin server around the core: TLS, HTTP/1.1 with keep-alive, bodies with a limit, streams with back pressure, upgrades.
+import {
+  createServer as createPlainServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { ByteSink, StreamBody, Transport, UserInfo, WireRequest, WireResponse } from '../../machinery/http.ts';
+import { certificateUser } from '../auth/x509.ts';
+import { MAX_BODY_BYTES } from '../verbs/body.ts';
+
+const gzipAsync = promisify(gzip);
+/** As in kube-apiserver: smaller answers cost more to compress than to send. */
+const GZIP_FROM = 128 * 1024;
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Client certificates are trusted when they are signed by one of these. */
+  readonly clientCa: string;
+}
+
+/** Takes a connection over after the request was authenticated; it answers on the socket itself. */
+export type UpgradeHandler = (request: WireRequest, socket: Duplex, head: Buffer) => Promise<void>;
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsFiles;
+  readonly handle: Transport;
+  readonly upgrade?: UpgradeHandler;
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Listening {
+  readonly port: number;
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+const NO_QUERY = new URLSearchParams();
+
+const users = new WeakMap<Socket, UserInfo | null>();
+
+/** The user of a connection's client certificate, looked up once per connection. */
+function userOfSocket(socket: Socket): UserInfo | undefined {
+  const known = users.get(socket);
+  if (known !== undefined) return known ?? undefined;
+  const user =
+    socket instanceof TLSSocket && socket.authorized ? certificateUser(socket.getPeerCertificate()) : undefined;
+  users.set(socket, user ?? null);
+  return user;
+}
+
+function headersOf(message: IncomingMessage): Record<string, string | undefined> {
+  const out: Record<string, string | undefined> = {};
+  for (const key in message.headers) {
+    const value = message.headers[key];
+    out[key] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return out;
+}
+
+function wireRequest(
+  message: IncomingMessage,
+  body: Uint8Array | undefined,
+  signal: AbortSignal | undefined,
+): WireRequest {
+  const url = message.url ?? '/';
+  const at = url.indexOf('?');
+  const user = userOfSocket(message.socket);
+  return {
+    method: message.method ?? 'GET',
+    path: at < 0 ? url : url.slice(0, at),
+    query: at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at + 1)),
+    headers: headersOf(message),
+    ...(body === undefined ? {} : { body }),
+    ...(user === undefined ? {} : { user }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Reads at most one byte more than is allowed: the verb then refuses in Kubernetes' words. The rest is thrown away. */
+function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
+  const { method } = message;
+  if (method === 'GET' || method === 'HEAD') {
+    message.resume();
+    return Promise.resolve(undefined);
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    message.on('data', (chunk: Buffer) => {
+      if (size > MAX_BODY_BYTES) return;
+      chunks.push(chunk);
+      size += chunk.length;
+    });
+    message.on('end', () => {
+      const [first] = chunks;
+      if (chunks.length <= 1) resolve(first);
+      else resolve(Buffer.concat(chunks));
+    });
+    message.on('error', reject);
+    message.on('aborted', () => reject(new Error('the client went away')));
+  });
+}
+
+class ResponseSink implements ByteSink {
+  constructor(private readonly response: ServerResponse) {}
+
+  write(chunk: Uint8Array): boolean {
+    if (this.response.writableEnded || this.response.destroyed) return true;
+    return this.response.write(chunk);
+  }
+
+  get buffered(): number {
+    return this.response.writableLength;
+  }
+
+  end(): void {
+    this.response.end();
+  }
+
+  onDrain(callback: () => void): void {
+    this.response.once('drain', callback);
+  }
+
+  onClose(callback: () => void): void {
+    let called = false;
+    const once = (): void => {
+      if (called) return;
+      called = true;
+      callback();
+    };
+    this.response.once('close', once);
+    this.response.once('finish', once);
+  }
+}
+
+function isStream(body: Uint8Array | StreamBody): body is StreamBody {
+  return !(body instanceof Uint8Array);
+}
+
+async function send(message: IncomingMessage, response: ServerResponse, answer: WireResponse): Promise<void> {
+  const { status, headers, body } = answer;
+  if (isStream(body)) {
+    response.writeHead(status, headers as Record<string, string | string[]>);
+    response.flushHeaders();
+    body.start(new ResponseSink(response));
+    return;
+  }
+  let bytes = body;
+  const out: Record<string, string | number | readonly string[]> = { ...headers };
+  if (bytes.length > GZIP_FROM && (message.headers['accept-encoding'] ?? '').toString().includes('gzip')) {
+    bytes = await gzipAsync(bytes, { level: 1 });
+    out['content-encoding'] = 'gzip';
+    out.vary = 'Accept-Encoding';
+  }
+  out['content-length'] = bytes.length;
+  response.writeHead(status, out as Record<string, string | number | string[]>);
+  response.end(message.method === 'HEAD' ? undefined : bytes);
+}
+
+async function serve(message: IncomingMessage, response: ServerResponse, handle: Transport): Promise<void> {
+  const body = await readBody(message);
+  const abort = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) abort.abort();
+  });
+  const answer = await handle(wireRequest(message, body, abort.signal));
+  if (response.destroyed) {
+    // Whoever streams must hear that nobody reads.
+    if (isStream(answer.body)) answer.body.start(new ResponseSink(response));
+    return;
+  }
+  await send(message, response, answer);
+}
+
+async function takeOver(
+  message: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  upgrade: UpgradeHandler | undefined,
+): Promise<void> {
+  if (upgrade === undefined) {
+    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    return;
+  }
+  await upgrade(wireRequest(message, undefined, undefined), socket, head);
+}
+
+function makeServer(tls: TlsFiles | undefined): HttpServer | HttpsServer {
+  const common = {
+    keepAliveTimeout: 120_000,
+    headersTimeout: 60_000,
+    requestTimeout: 0,
+    maxHeaderSize: 64 * 1024,
+    noDelay: true,
+  };
+  if (tls === undefined) return createPlainServer(common);
+  return createServer({
+    ...common,
+    cert: tls.cert,
+    key: tls.key,
+    ca: tls.clientCa,
+    requestCert: true,
+    // A client without a certificate may have a token; the authenticator decides.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+  });
+}
+
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const server = makeServer(options.tls);
+  const report = options.onError ?? (() => undefined);
+  const sockets = new Set<Duplex>();
+  server.on('request', (message: IncomingMessage, response: ServerResponse) => {
+    serve(message, response, options.handle).catch((error: unknown) => {
+      report(error);
+      response.destroy();
+    });
+  });
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    takeOver(message, socket, head, options.upgrade).catch((error: unknown) => {
+      report(error);
+      socket.destroy();
+    });
+  });
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Duplex) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('clientError', (_error: Error, socket: Duplex) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    else socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => resolve());
+  });
+  const { port, address } = server.address() as AddressInfo;
+  return {
+    port,
+    address,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}

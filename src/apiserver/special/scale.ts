@@ -1,0 +1,137 @@
+// The scale subresource: autoscaling/v1 Scale over paths of the object.
+// Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/ (Scale) and https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#scale-subresource
+import { badRequest, notFound } from '../../machinery/errors.ts';
+import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
+import type { WireResponse } from '../../machinery/http.ts';
+import { getDotted, setDotted } from '../../machinery/json.ts';
+import { type LabelSelectorObject, selectorFromLabels, selectorFromObject } from '../../machinery/label-selector.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
+import type { ScaleSubresource } from '../../resources/definition.ts';
+import { inputType } from '../http/negotiation.ts';
+import { genericNotFound } from '../http/responses.ts';
+import { storageKey } from '../registry/catalog.ts';
+import { decodeBody, parsePatch, reportStrict } from '../registry/codec.ts';
+import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
+import { trackOwnership } from '../registry/managed.ts';
+import { cloneObject, readObject } from '../registry/objects.ts';
+import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
+import { updateObject } from '../registry/write.ts';
+import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
+import { bodyOf, cannotBeHandled, checkName, checkNamespace } from '../verbs/body.ts';
+import { patchKindOf, patchObject } from '../verbs/patch.ts';
+import { SCALE_ENTRY } from './scale-entry.ts';
+
+interface Scale extends KubeObject {
+  spec: { replicas?: number };
+  status: { replicas: number; selector?: string };
+}
+
+function selectorText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (!isJsonObject(value)) return '';
+  const isSelector = Object.hasOwn(value, 'matchLabels') || Object.hasOwn(value, 'matchExpressions');
+  if (isSelector) return selectorFromObject(value as LabelSelectorObject).toString();
+  return selectorFromLabels(value as Record<string, string>).toString();
+}
+
+export function scaleOf(sub: ScaleSubresource, object: KubeObject): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const metadata = { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'];
+  const replicas = Number(getDotted(object, sub.specReplicasPath) ?? 0);
+  const status: Scale['status'] = { replicas: Number(getDotted(object, sub.statusReplicasPath) ?? 0) };
+  const selector = sub.selectorPath === undefined ? '' : selectorText(getDotted(object, sub.selectorPath));
+  if (selector !== '') status.selector = selector;
+  return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: replicas === 0 ? {} : { replicas }, status };
+}
+
+function checkScale(scale: KubeObject): void {
+  const replicas = (scale as Scale).spec?.replicas ?? 0;
+  if (replicas >= 0) return;
+  const path = FieldPath.of('spec', 'replicas');
+  throw invalid('Scale', 'autoscaling', scale.metadata.name ?? '', [
+    fieldErrors.invalid(path, replicas, 'must be greater than or equal to 0'),
+  ]);
+}
+
+/** The object with the scale's number in it. */
+function scaled(
+  context: RequestContext,
+  target: Target,
+  old: KubeObject,
+  change: { scale: KubeObject; manager: string; sub: ScaleSubresource },
+): KubeObject {
+  const draft = cloneObject(old);
+  const wanted = (change.scale as Scale).spec?.replicas ?? 0;
+  setDotted(draft as unknown as JsonObject, change.sub.specReplicasPath, wanted);
+  const version = change.scale.metadata.resourceVersion;
+  if (version !== undefined && version !== '') draft.metadata.resourceVersion = version;
+  return trackOwnership(context, target, { old, next: draft, manager: change.manager });
+}
+
+async function currentScale(context: RequestContext, target: Target, sub: ScaleSubresource): Promise<Scale> {
+  const value = await context.kernel.store.get(storageKey(target.entry, target.namespace, target.name));
+  if (value === undefined) throw notFound(groupResource(target), target.name);
+  return scaleOf(sub, readObject(target.entry, value));
+}
+
+/** How a request makes the new scale of the one that is there. */
+function changeOf(context: RequestContext, target: Target, options: WriteOptions): (old: Scale) => KubeObject {
+  const { request, kernel } = context;
+  const scaleTarget: Target = { ...target, entry: SCALE_ENTRY };
+  if (request.method === 'PATCH') {
+    const kind = patchKindOf(target.entry, request.headers['content-type']);
+    if (kind === 'apply') return applyScale(context, scaleTarget);
+    const patch = { kind, ...parsePatch(bodyOf(request), kind) };
+    return (old) => patchObject(context, scaleTarget, old, { patch, options });
+  }
+  const decoded = decodeBody(SCALE_ENTRY, kernel.catalog, bodyOf(request), inputType(request.headers['content-type']));
+  const scale = reportStrict(decoded, options.fieldValidation, {
+    warnings: context.warnings,
+    refuse: (text) => badRequest(cannotBeHandled(SCALE_ENTRY, decoded.object, text)),
+  });
+  checkNamespace(target, scale);
+  checkName(target, scale);
+  return () => scale;
+}
+
+function applyScale(context: RequestContext, target: Target): (old: Scale) => KubeObject {
+  const { object } = decodeBody(target.entry, context.kernel.catalog, bodyOf(context.request), 'application/yaml');
+  return (old) => {
+    checkName(target, { ...object, metadata: { ...object.metadata, name: object.metadata.name ?? target.name } });
+    return { ...old, spec: (object as Scale).spec ?? {} } as Scale;
+  };
+}
+
+export async function scaleVerb(context: RequestContext, target: Target): Promise<WireResponse> {
+  const { sub } = target;
+  if (sub?.type !== 'scale') throw genericNotFound();
+  const answerTarget = { ...target, entry: SCALE_ENTRY };
+  const output = outputOfObject(context, { entry: SCALE_ENTRY });
+  if (context.info.verb === 'get') {
+    return objectAnswer(context, answerTarget, {
+      status: 200,
+      object: await currentScale(context, target, sub),
+      output,
+    });
+  }
+  const apply = context.request.headers['content-type']?.startsWith('application/apply-patch') === true;
+  const options = parseWriteOptions({
+    kind: context.info.verb === 'update' ? 'UpdateOptions' : 'PatchOptions',
+    query: context.request.query,
+    userAgent: context.request.headers['user-agent'],
+    apply,
+  });
+  const change = changeOf(context, target, options);
+  const result = await updateObject(context, target, {
+    dryRun: options.dryRun,
+    options: {},
+    allowCreate: false,
+    next(old) {
+      if (old === undefined) throw notFound(groupResource(target), target.name);
+      const scale = change(scaleOf(sub, old));
+      checkScale(scale);
+      return scaled(context, target, old, { scale, manager: options.fieldManager, sub });
+    },
+  });
+  return objectAnswer(context, answerTarget, { status: 200, object: scaleOf(sub, result.object), output });
+}

@@ -1,0 +1,68 @@
+// Turns the outcome of a verb into an answer in the form that the client asked for.
+import type { WireResponse } from '../../machinery/http.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
+import { utf8 } from '../http/responses.ts';
+import { encodeYaml } from '../http/yaml.ts';
+import type { CatalogEntry } from '../registry/catalog.ts';
+import type { RequestContext, Target } from '../registry/context.ts';
+import { objectBytes, objectText } from '../registry/objects.ts';
+import { partialMetadata } from './partial.ts';
+import { tableOf } from './table.ts';
+
+/** Negotiates the form of an answer that is one object. */
+export function outputOfObject(
+  context: RequestContext,
+  target: { entry: CatalogEntry; noTransforms?: boolean },
+): OutputType {
+  void target.entry;
+  const { headers, query } = context.request;
+  const pretty = query.size > 0 || headers['user-agent'] !== undefined ? isPretty(query, headers['user-agent']) : false;
+  return negotiateOutput(
+    headers.accept,
+    { transforms: target.noTransforms !== true, list: false, stream: false },
+    pretty,
+  );
+}
+
+/** Any JSON value in the media type asked for. */
+export function encodeValue(value: unknown, output: OutputType): Uint8Array {
+  if (output.mediaType === 'application/yaml') return utf8(encodeYaml(value));
+  return utf8(output.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value));
+}
+
+function encodeObject(object: KubeObject, output: OutputType): Uint8Array {
+  if (output.mediaType === 'application/json' && !output.pretty) return objectBytes(object);
+  return encodeValue(JSON.parse(objectText(object)), output);
+}
+
+export interface ObjectAnswer {
+  readonly status: number;
+  readonly object: KubeObject;
+  /** The object's bytes, if they exist already. */
+  readonly bytes?: Uint8Array;
+  readonly output: OutputType;
+}
+
+const JSON_HEADERS: Readonly<Record<string, string>> = { 'content-type': 'application/json' };
+
+export function objectAnswer(context: RequestContext, target: Target, answer: ObjectAnswer): WireResponse {
+  const { output, status, object } = answer;
+  if (output.as === 'Table') {
+    const table = tableOf(context, target.entry, { objects: [object], output, list: undefined });
+    return { status, headers: { 'content-type': output.mediaType }, body: encodeValue(table, output) };
+  }
+  if (output.as === 'PartialObjectMetadata') {
+    const body = encodeValue(partialMetadata(object, output.metaVersion ?? 'v1'), output);
+    return { status, headers: { 'content-type': output.mediaType }, body };
+  }
+  if (output.mediaType === 'application/json' && !output.pretty) {
+    return { status, headers: JSON_HEADERS, body: answer.bytes ?? objectBytes(object) };
+  }
+  return { status, headers: { 'content-type': output.mediaType }, body: encodeObject(object, output) };
+}
+
+/** A value that is no stored object (a Status, a Scale, a review). */
+export function valueAnswer(status: number, value: unknown, output: OutputType): WireResponse {
+  return { status, headers: { 'content-type': output.mediaType }, body: encodeValue(value, output) };
+}

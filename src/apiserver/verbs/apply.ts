@@ -1,0 +1,91 @@
+// PATCH with apply: parses the wanted fields, merges them into the live object, and creates it when it is not there.
+// Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
+import { badRequest, conflict } from '../../machinery/errors.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
+import { rfc3339 } from '../../machinery/time.ts';
+import { DecodeError, strictWarnings, yamlToJson } from '../../resources/schema/index.ts';
+import { applyPatch } from '../apply/index.ts';
+import { plainError } from '../http/responses.ts';
+import { decodePatched } from '../registry/codec.ts';
+import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
+import { frameOf } from '../registry/managed.ts';
+import { cloneObject } from '../registry/objects.ts';
+import type { WriteOptions } from '../registry/options.ts';
+import type { UpdatePlan } from '../registry/write.ts';
+import { bodyOf, checkName, checkNamespace } from './body.ts';
+
+function parseApplied(context: RequestContext, options: WriteOptions): JsonObject {
+  const { value, yamlErrors } = readYaml(bodyOf(context.request));
+  if (yamlErrors.length > 0 && options.fieldValidation === 'Strict') {
+    throw badRequest(`error strict decoding YAML: ${yamlErrors.join(', ')}`);
+  }
+  if (options.fieldValidation === 'Warn') context.warnings.push(...strictWarnings(yamlErrors));
+  if (value === null) return {};
+  if (!isJsonObject(value)) {
+    const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    throw badRequest(
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`,
+    );
+  }
+  return value;
+}
+
+function readYaml(body: Uint8Array): { value: unknown; yamlErrors: readonly string[] } {
+  try {
+    return yamlToJson(body);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
+  }
+}
+
+/** The merged object in the shape of its kind, with defaults. */
+function finished(target: Target, merged: JsonObject): KubeObject {
+  const decoded = decodePatched(target.entry, merged, (problem) => plainError(problem));
+  const draft = cloneObject(decoded.object);
+  target.entry.row.strategy.applyDefaults?.(draft);
+  return draft;
+}
+
+export function applyPlan(context: RequestContext, target: Target, options: WriteOptions): UpdatePlan {
+  const applied = parseApplied(context, options);
+  const { entry } = target;
+  return {
+    dryRun: options.dryRun,
+    options: {},
+    allowCreate: target.subresource === '',
+    next(live) {
+      const result = applyPatch({
+        ...frameOf(context, target),
+        kind: entry.row.kind,
+        live: live as unknown as JsonObject | undefined,
+        applied,
+        manager: options.fieldManager,
+        subresource: target.subresource,
+        force: options.force,
+        time: rfc3339(context.kernel.clock.now()),
+      });
+      const draft =
+        result.object === undefined && live !== undefined
+          ? cloneObject(live)
+          : finished(target, result.object ?? applied);
+      checkName(target, draft);
+      checkNamespace(target, draft);
+      if (live === undefined) checkNew(target, draft);
+      if (result.managedFields === undefined) delete draft.metadata.managedFields;
+      else draft.metadata.managedFields = result.managedFields;
+      return draft;
+    },
+  };
+}
+
+/** An apply that names a UID means an object that is there. */
+function checkNew(target: Target, draft: KubeObject): void {
+  const { uid } = draft.metadata;
+  if (uid === undefined || uid === '') return;
+  throw conflict(
+    groupResource(target),
+    target.name,
+    `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+  );
+}

@@ -1,0 +1,43 @@
+// The body of a request: its size, and whether names and namespaces in it agree with the path.
+import { badRequest } from '../../machinery/errors.ts';
+import type { WireRequest } from '../../machinery/http.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import { tooLarge } from '../http/responses.ts';
+import type { CatalogEntry } from '../registry/catalog.ts';
+import type { Target } from '../registry/context.ts';
+
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+const EMPTY = new Uint8Array(0);
+
+export function bodyOf(request: WireRequest): Uint8Array {
+  const body = request.body ?? EMPTY;
+  if (body.length > MAX_BODY_BYTES) throw tooLarge(`limit is ${MAX_BODY_BYTES}`);
+  return body;
+}
+
+/** Go's words for a body that does not fit the kind. */
+export function cannotBeHandled(entry: CatalogEntry, object: KubeObject, problem: string): string {
+  const version = object.apiVersion ?? apiVersionOf(entry.row);
+  const short = version.includes('/') ? version.slice(version.indexOf('/') + 1) : version;
+  return `${object.kind ?? entry.row.kind} in version ${JSON.stringify(short)} cannot be handled as a ${entry.row.kind}: ${problem}`;
+}
+
+export function checkNamespace(target: Target, draft: KubeObject): void {
+  if (!target.entry.row.namespaced) return;
+  const sent = draft.metadata.namespace ?? '';
+  if (sent !== '' && sent !== target.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}
+
+export function checkName(target: Target, draft: KubeObject): void {
+  const sent = draft.metadata.name ?? '';
+  if (sent === '') {
+    throw badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (sent !== target.name) {
+    throw badRequest(`the name of the object (${sent}) does not match the name on the URL (${target.name})`);
+  }
+}

@@ -1,0 +1,223 @@
+// LIST: stored bytes put side by side, selectors, pages that stay consistent, and the rules of resourceVersion.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+import { ApiError, badRequest } from '../../machinery/errors.ts';
+import type { WireResponse } from '../../machinery/http.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import { CompactedError, FutureRevisionError, type RangeResult, type StoredValue } from '../../store/index.ts';
+import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
+import type { CatalogEntry } from '../registry/catalog.ts';
+import type { RequestContext, Target } from '../registry/context.ts';
+import { decodeContinue, encodeContinue, expiredContinue } from '../registry/continue-token.ts';
+import { objectText, readObject, sendsStoredBytes, typePrefix } from '../registry/objects.ts';
+import {
+  type ListOptions,
+  parseListOptions,
+  parseResourceVersion,
+  tooLargeResourceVersion,
+} from '../registry/options.ts';
+import { parseSelection, type Selection } from '../registry/selection.ts';
+import { encodeValue } from './answer.ts';
+import { partialMetadataList } from './partial.ts';
+import { tableOf } from './table.ts';
+
+export interface ListPage {
+  readonly items: readonly StoredValue[];
+  readonly revision: number;
+  readonly continue: string;
+  readonly remaining: number | undefined;
+}
+
+/** `*coordination.LeaseList`, as Go prints the type. */
+function goListName(entry: CatalogEntry): string {
+  const group = entry.row.group === '' ? 'core' : (entry.row.group.split('.')[0] ?? '');
+  return `*${group}.${entry.row.kind}List`;
+}
+
+export function outputOfList(context: RequestContext, entry: CatalogEntry, watch = false): OutputType {
+  const { headers, query } = context.request;
+  return negotiateOutput(
+    headers.accept,
+    { transforms: true, list: !watch, stream: true, goListName: goListName(entry) },
+    query.size === 0 && headers['user-agent'] === undefined ? false : isPretty(query, headers['user-agent']),
+  );
+}
+
+/** The namespace's part of the keys, under the resource's prefix. */
+export function listPrefix(target: Target): string {
+  return target.entry.row.namespaced && target.namespace !== ''
+    ? `${target.entry.prefix}${target.namespace}/`
+    : target.entry.prefix;
+}
+
+const EXPIRED_LIST = 'The resourceVersion for the provided list is too old.';
+
+interface Start {
+  readonly revision: number | undefined;
+  readonly after: string | undefined;
+}
+
+async function startOf(context: RequestContext, options: ListOptions): Promise<Start> {
+  if (options.continue !== '') {
+    if (options.resourceVersion !== '' && options.resourceVersion !== '0') {
+      throw badRequest('specifying resource version is not allowed when using continue');
+    }
+    const token = decodeContinue(options.continue);
+    return { revision: token.revision < 0 ? undefined : token.revision, after: token.after };
+  }
+  const wanted = parseResourceVersion(options.resourceVersion);
+  if (wanted === 0) return { revision: undefined, after: undefined };
+  const exact = options.resourceVersionMatch === 'Exact' || (options.resourceVersionMatch === '' && options.limit > 0);
+  if (exact) return { revision: wanted, after: undefined };
+  const current = await context.kernel.store.revision();
+  if (wanted > current) throw tooLargeResourceVersion(wanted, current);
+  return { revision: undefined, after: undefined };
+}
+
+function listError(error: unknown, options: ListOptions, after: string | undefined): unknown {
+  if (error instanceof CompactedError) {
+    if (options.continue === '') return new ApiError({ reason: 'Expired', message: EXPIRED_LIST });
+    return expiredContinue(encodeContinue({ revision: -1, after: after ?? '' }));
+  }
+  if (error instanceof FutureRevisionError) return tooLargeResourceVersion(error.requested, error.current);
+  return error;
+}
+
+const SELECT_PORTION = 2000;
+
+/** Reads portions until the page is full: a selector may leave out much of what the store gives. */
+async function selectPage(
+  read: (after: string | undefined, limit: number | undefined, revision: number | undefined) => Promise<RangeResult>,
+  start: Start,
+  request: { readonly entry: CatalogEntry; readonly limit: number; readonly selection: Selection },
+): Promise<RangeResult> {
+  const items: StoredValue[] = [];
+  let { after, revision } = start;
+  for (;;) {
+    const portion = await read(after, SELECT_PORTION, revision);
+    revision = portion.revision;
+    for (const [i, value] of portion.items.entries()) {
+      if (!request.selection.matches(readObject(request.entry, value))) continue;
+      items.push(value);
+      if (request.limit > 0 && items.length === request.limit) {
+        const left = portion.items.length - i - 1 + portion.remaining;
+        return { items, revision, more: left > 0, remaining: left };
+      }
+    }
+    after = portion.items[portion.items.length - 1]?.key;
+    if (!portion.more) return { items, revision, more: false, remaining: 0 };
+    // Long scans let others have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export async function readPage(context: RequestContext, target: Target, options: ListOptions): Promise<ListPage> {
+  const prefix = listPrefix(target);
+  const selection = parseSelection(target.entry, options.labelSelector, options.fieldSelector);
+  const start = await startOf(context, options);
+  const { store } = context.kernel;
+  const read = (
+    after: string | undefined,
+    limit: number | undefined,
+    revision: number | undefined,
+  ): Promise<RangeResult> =>
+    store.list({
+      prefix,
+      ...(after === undefined ? {} : { startAfter: after }),
+      ...(limit === undefined ? {} : { limit }),
+      ...(revision === undefined ? {} : { revision }),
+    });
+  const first = { revision: start.revision, after: start.after === undefined ? undefined : prefix + start.after };
+  try {
+    const found =
+      selection === undefined
+        ? await read(first.after, options.limit > 0 ? options.limit : undefined, first.revision)
+        : await selectPage(read, first, { entry: target.entry, limit: options.limit, selection });
+    const last = found.items[found.items.length - 1];
+    const more = options.limit > 0 && found.more && last !== undefined;
+    return {
+      items: found.items,
+      revision: found.revision,
+      continue: more ? encodeContinue({ revision: found.revision, after: last.key.slice(prefix.length) }) : '',
+      remaining: more && selection === undefined ? found.remaining : undefined,
+    };
+  } catch (error) {
+    throw listError(error, options, start.after);
+  }
+}
+
+function listMetadata(entry: CatalogEntry, page: ListPage): JsonObject {
+  const metadata: JsonObject = { resourceVersion: String(page.revision) };
+  if (page.continue !== '' || entry.custom) metadata.continue = page.continue;
+  if (page.remaining !== undefined && page.remaining > 0) metadata.remainingItemCount = page.remaining;
+  return metadata;
+}
+
+export function listKind(entry: CatalogEntry): string {
+  return entry.row.listKind ?? `${entry.row.kind}List`;
+}
+
+const COMMA = Buffer.from(',');
+const OPEN = Buffer.from('{');
+const CLOSE = Buffer.from(']}');
+
+/** The list's JSON, made of the stored bytes; items of built-in kinds leave kind and apiVersion out. */
+function joinItems(entry: CatalogEntry, items: readonly StoredValue[], head: string): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from(head)];
+  const skip = entry.custom ? 0 : typePrefix(entry).length;
+  for (let i = 0; i < items.length; i++) {
+    const value = items[i];
+    if (value === undefined) continue;
+    if (i > 0) parts.push(COMMA);
+    if (skip === 0) parts.push(value.value);
+    else parts.push(OPEN, value.value.subarray(skip));
+  }
+  parts.push(CLOSE);
+  return Buffer.concat(parts);
+}
+
+function itemText(entry: CatalogEntry, object: KubeObject): string {
+  if (entry.custom) return objectText(object);
+  const { kind: _kind, apiVersion: _version, ...rest } = object;
+  return JSON.stringify(rest);
+}
+
+export function listBytes(entry: CatalogEntry, page: ListPage): Uint8Array {
+  const head = `{"kind":${JSON.stringify(listKind(entry))},"apiVersion":${JSON.stringify(apiVersionOf(entry.row))},"metadata":${JSON.stringify(listMetadata(entry, page))},"items":[`;
+  if (sendsStoredBytes(entry)) return joinItems(entry, page.items, head);
+  const items = page.items.map((value) => itemText(entry, readObject(entry, value)));
+  return Buffer.from(`${head}${items.join(',')}]}`);
+}
+
+export function listAnswer(
+  context: RequestContext,
+  entry: CatalogEntry,
+  page: ListPage,
+  output: OutputType,
+): WireResponse {
+  const headers = { 'content-type': output.mediaType };
+  const metadata = listMetadata(entry, page);
+  if (output.as === 'Table') {
+    const objects = page.items.map((value) => readObject(entry, value));
+    return {
+      status: 200,
+      headers,
+      body: encodeValue(tableOf(context, entry, { objects, output, list: metadata }), output),
+    };
+  }
+  if (output.as === 'PartialObjectMetadataList') {
+    const objects = page.items.map((value) => readObject(entry, value));
+    const list = partialMetadataList(objects, metadata, output.metaVersion ?? 'v1');
+    return { status: 200, headers, body: encodeValue(list, output) };
+  }
+  const bytes = listBytes(entry, page);
+  if (output.mediaType === 'application/json' && !output.pretty) return { status: 200, headers, body: bytes };
+  return { status: 200, headers, body: encodeValue(JSON.parse(Buffer.from(bytes).toString('utf8')), output) };
+}
+
+export async function listVerb(context: RequestContext, target: Target): Promise<WireResponse> {
+  const output = outputOfList(context, target.entry);
+  const options = parseListOptions(context.request.query, false);
+  const page = await readPage(context, target, options);
+  return listAnswer(context, target.entry, page, output);
+}

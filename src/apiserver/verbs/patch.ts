@@ -1,0 +1,125 @@
+// PATCH: JSON patch, merge patch, strategic merge patch and server-side apply.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
+import { ApiError, notFound } from '../../machinery/errors.ts';
+import type { WireResponse } from '../../machinery/http.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { bareType } from '../http/negotiation.ts';
+import { checkRestorable, invalidPatch, jsonPatch, mergePatch, strategicMergePatch } from '../patch/index.ts';
+import type { CatalogEntry } from '../registry/catalog.ts';
+import { decodePatched, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
+import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
+import { trackOwnership } from '../registry/managed.ts';
+import { cloneObject } from '../registry/objects.ts';
+import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
+import { type UpdatePlan, updateObject } from '../registry/write.ts';
+import { objectAnswer, outputOfObject } from './answer.ts';
+import { applyPlan } from './apply.ts';
+import { bodyOf, checkName, checkNamespace } from './body.ts';
+
+export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';
+
+const TYPES: Readonly<Record<string, PatchKind>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+
+/** Custom resources know no strategic merge. */
+export function patchKindOf(entry: CatalogEntry, contentType: string | undefined): PatchKind {
+  const bare = bareType(contentType);
+  const kind = Object.hasOwn(TYPES, bare) ? TYPES[bare] : undefined;
+  if (kind === undefined) {
+    throw new ApiError({ reason: 'UnsupportedMediaType', message: '415: Unsupported Media Type', details: {} });
+  }
+  if (kind === 'strategic' && entry.custom) {
+    const known = Object.keys(TYPES).filter((type) => TYPES[type] !== 'strategic');
+    throw new ApiError({
+      reason: 'UnsupportedMediaType',
+      message: `the body of the request was in an unknown format - accepted media types include: ${known.join(', ')}`,
+    });
+  }
+  return kind;
+}
+
+interface ParsedPatch {
+  readonly kind: 'json' | 'merge' | 'strategic';
+  readonly value: unknown;
+  /** Duplicate keys in the patch itself. */
+  readonly strict: readonly string[];
+}
+
+function patched(entry: CatalogEntry, old: KubeObject, patch: ParsedPatch): unknown {
+  const document = old as unknown as JsonObject;
+  if (patch.kind === 'json') return jsonPatch(document, patch.value);
+  if (patch.kind === 'merge') return mergePatch(document, patch.value);
+  const schema = schemaOf(entry);
+  const result = strategicMergePatch(document, patch.value, schema);
+  checkRestorable(result, patch.value, schema);
+  return result;
+}
+
+export interface PatchStep {
+  readonly patch: ParsedPatch;
+  readonly options: WriteOptions;
+}
+
+/** The patched object, decoded and defaulted; a fresh draft. */
+export function patchObject(
+  context: RequestContext,
+  target: Target,
+  old: KubeObject,
+  { patch, options }: PatchStep,
+): KubeObject {
+  const { entry } = target;
+  const result = patched(entry, old, patch);
+  const shown = (): string => JSON.stringify(patch.kind === 'strategic' ? patch.value : result);
+  const decoded = decodePatched(entry, result, (problem) => invalidPatch(shown(), problem));
+  const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };
+  const draft = cloneObject(
+    reportStrict(all, options.fieldValidation, {
+      warnings: context.warnings,
+      refuse: (text) => invalidPatch(shown(), text),
+    }),
+  );
+  checkName(target, draft);
+  checkNamespace(target, draft);
+  entry.row.strategy.applyDefaults?.(draft);
+  return draft;
+}
+
+function planPatch(
+  context: RequestContext,
+  target: Target,
+  kind: 'json' | 'merge' | 'strategic',
+  options: WriteOptions,
+): UpdatePlan {
+  const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind) };
+  return {
+    dryRun: options.dryRun,
+    options: {},
+    allowCreate: false,
+    next(old) {
+      if (old === undefined) throw notFound(groupResource(target), target.name);
+      const next = patchObject(context, target, old, { patch, options });
+      return trackOwnership(context, target, { old, next, manager: options.fieldManager });
+    },
+  };
+}
+
+export async function patchVerb(context: RequestContext, target: Target): Promise<WireResponse> {
+  const { request } = context;
+  const kind = patchKindOf(target.entry, request.headers['content-type']);
+  const output = outputOfObject(context, target);
+  bodyOf(request);
+  const options = parseWriteOptions({
+    kind: 'PatchOptions',
+    query: request.query,
+    userAgent: request.headers['user-agent'],
+    apply: kind === 'apply',
+  });
+  const plan = kind === 'apply' ? applyPlan(context, target, options) : planPatch(context, target, kind, options);
+  const result = await updateObject(context, target, plan);
+  const bytes = result.bytes === undefined ? {} : { bytes: result.bytes };
+  return objectAnswer(context, target, { status: result.created ? 201 : 200, object: result.object, ...bytes, output });
+}

@@ -1,0 +1,159 @@
+// WATCH: where it starts (resourceVersion, initial events), and the frames of its stream.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
+import { ApiError } from '../../machinery/errors.ts';
+import type { WireResponse } from '../../machinery/http.ts';
+import type { JsonObject, KubeObject, WatchEventType } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
+import { CompactedError, FutureRevisionError, type StoredValue } from '../../store/index.ts';
+import type { OutputType } from '../http/negotiation.ts';
+import { toApiError, utf8 } from '../http/responses.ts';
+import type { CatalogEntry } from '../registry/catalog.ts';
+import type { RequestContext, Target } from '../registry/context.ts';
+import { cloneObject, objectText, readObject, sendsStoredBytes } from '../registry/objects.ts';
+import { type ListOptions, parseListOptions, parseResourceVersion } from '../registry/options.ts';
+import { parseSelection, type Selection } from '../registry/selection.ts';
+import type { FrameMaker } from '../registry/watch-hub.ts';
+import { listPrefix, outputOfList } from './list.ts';
+import { partialMetadata } from './partial.ts';
+import { tableOf } from './table.ts';
+
+const NEWLINE = Buffer.from('}\n');
+const HEADS: Readonly<Record<WatchEventType, Buffer>> = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+  BOOKMARK: Buffer.from('{"type":"BOOKMARK","object":'),
+  ERROR: Buffer.from('{"type":"ERROR","object":'),
+};
+
+function frameOf(type: WatchEventType, object: Uint8Array): Uint8Array {
+  return Buffer.concat([HEADS[type], object, NEWLINE]);
+}
+
+/** A value that was not stored: an object as it was, with another revision in it. */
+function withRevision(entry: CatalogEntry, value: StoredValue, revision: number): StoredValue {
+  const object = cloneObject(readObject(entry, value));
+  object.metadata.resourceVersion = String(revision);
+  return { ...value, value: utf8(objectText(object)), modRevision: revision };
+}
+
+function bookmarkObject(entry: CatalogEntry, revision: number, initialEventsEnd: boolean): KubeObject {
+  return {
+    kind: entry.row.kind,
+    apiVersion: apiVersionOf(entry.row),
+    metadata: {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+    },
+  };
+}
+
+/** How one reader's frames look: objects, tables or metadata. */
+function frameMaker(
+  context: RequestContext,
+  entry: CatalogEntry,
+  form: { output: OutputType; selection?: Selection },
+): FrameMaker {
+  const { output, selection } = form;
+  let tables = 0;
+  const shown = (object: KubeObject): JsonObject => {
+    if (output.as === 'Table') {
+      const withoutColumns = tables++ > 0;
+      return tableOf(context, entry, { objects: [object], output, list: undefined, withoutColumns });
+    }
+    return partialMetadata(object, output.metaVersion ?? 'v1');
+  };
+  const read = (value: StoredValue): KubeObject =>
+    value.key === '' ? (JSON.parse(Buffer.from(value.value).toString('utf8')) as KubeObject) : readObject(entry, value);
+  const stored = output.as === undefined && sendsStoredBytes(entry);
+  return {
+    shareKey: output.as === 'Table' ? '' : `${apiVersionOf(entry.row)} ${output.as ?? ''} ${output.metaVersion ?? ''}`,
+    make(type, value) {
+      if (stored) return frameOf(type, value.value);
+      const object = read(value);
+      return frameOf(type, utf8(output.as === undefined ? objectText(object) : JSON.stringify(shown(object))));
+    },
+    bookmark(revision, initialEventsEnd) {
+      const object = bookmarkObject(entry, revision, initialEventsEnd);
+      if (output.as === undefined) return frameOf('BOOKMARK', utf8(JSON.stringify(object)));
+      if (output.as === 'Table') {
+        const table = tableOf(context, entry, {
+          objects: [object],
+          output,
+          list: undefined,
+          withoutColumns: tables > 0,
+        });
+        return frameOf('BOOKMARK', utf8(JSON.stringify(table)));
+      }
+      return frameOf('BOOKMARK', utf8(JSON.stringify(shown(object))));
+    },
+    ...(selection === undefined
+      ? {}
+      : { selects: (value: StoredValue) => selection.matches(readObject(entry, value)) }),
+    left: (previous, revision) => withRevision(entry, previous, revision),
+  };
+}
+
+interface Start {
+  readonly afterRevision: number;
+  readonly initial: readonly StoredValue[];
+}
+
+/** Without a resourceVersion (or with "0") a watch begins with the present state. */
+async function startOf(context: RequestContext, target: Target, options: ListOptions): Promise<Start> {
+  const wanted = parseResourceVersion(options.resourceVersion);
+  const { store } = context.kernel;
+  const initial = options.sendInitialEvents ?? wanted === 0;
+  if (!initial) {
+    if (wanted > 0) return { afterRevision: wanted, initial: [] };
+    return { afterRevision: await store.revision(), initial: [] };
+  }
+  const found = await store.list({ prefix: listPrefix(target) });
+  return { afterRevision: found.revision, initial: found.items };
+}
+
+const MIN_TIMEOUT_MS = 1_800_000;
+const MAX_TIMEOUT_SECONDS = 1_000_000;
+
+function errorStream(error: ApiError): WireResponse {
+  const frame = frameOf('ERROR', utf8(JSON.stringify(error.toStatus())));
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: frame };
+}
+
+export async function watchVerb(context: RequestContext, target: Target): Promise<WireResponse> {
+  const { entry } = target;
+  const { kernel } = context;
+  const output = outputOfList(context, entry, true);
+  const options = parseListOptions(context.request.query, true);
+  const selection = parseSelection(entry, options.labelSelector, options.fieldSelector);
+  const start = await startOf(context, target, options);
+  const frames = frameMaker(context, entry, { output, ...(selection === undefined ? {} : { selection }) });
+  const selected =
+    selection === undefined ? start.initial : start.initial.filter((v) => selection.matches(readObject(entry, v)));
+  const seconds = Math.min(options.timeoutSeconds ?? 0, MAX_TIMEOUT_SECONDS);
+  const timeoutMs = seconds > 0 ? seconds * 1000 : Math.round(MIN_TIMEOUT_MS * (1 + kernel.random.float()));
+  const plan = {
+    prefix: listPrefix(target),
+    initial: selected,
+    announceEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
+    bookmarks: options.allowWatchBookmarks,
+    timeoutMs,
+    frames,
+  };
+  try {
+    const body = await kernel.watches.start({ ...plan, afterRevision: start.afterRevision });
+    return { status: 200, headers: { 'content-type': 'application/json' }, body };
+  } catch (error) {
+    if (error instanceof CompactedError) {
+      const message = `too old resource version: ${error.requested} (${error.compacted})`;
+      return errorStream(new ApiError({ reason: 'Expired', message }));
+    }
+    // A revision from the future: the changes from now on, as far as they are newer.
+    if (error instanceof FutureRevisionError) {
+      const body = await kernel.watches.start({ ...plan, afterRevision: error.current });
+      return { status: 200, headers: { 'content-type': 'application/json' }, body };
+    }
+    throw toApiError(error);
+  }
+}
