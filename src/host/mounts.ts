@@ -1,0 +1,83 @@
+// Mounts of the host: reading the kernel's table, mounting and unmounting through the host's programs.
+import { readFile } from 'node:fs/promises';
+import { runProgram } from './programs.ts';
+
+export interface MountEntry {
+  readonly id: number;
+  readonly parent: number;
+  readonly root: string;
+  readonly mountPoint: string;
+  readonly options: readonly string[];
+  readonly propagation: readonly string[];
+  readonly type: string;
+  readonly source: string;
+  readonly superOptions: readonly string[];
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
+export function parseMountInfo(text: string): MountEntry[] {
+  const entries: MountEntry[] = [];
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    const dash = fields.indexOf('-');
+    if (dash < 6) continue;
+    entries.push({
+      id: Number(fields[0]),
+      parent: Number(fields[1]),
+      root: unescape(fields[3] ?? ''),
+      mountPoint: unescape(fields[4] ?? ''),
+      options: (fields[5] ?? '').split(','),
+      propagation: fields.slice(6, dash),
+      type: fields[dash + 1] ?? '',
+      source: unescape(fields[dash + 2] ?? ''),
+      superOptions: (fields[dash + 3] ?? '').split(','),
+    });
+  }
+  return entries;
+}
+
+export async function listMounts(): Promise<MountEntry[]> {
+  return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+export interface MountRequest {
+  readonly type: string;
+  readonly source: string;
+  readonly target: string;
+  readonly options: readonly string[];
+}
+
+export async function mount(request: MountRequest): Promise<void> {
+  const options = request.options.length === 0 ? [] : ['-o', request.options.join(',')];
+  // -n and -c spare the mtab and the symlink look-ups.
+  await runProgram('mount', ['-n', '-c', '-t', request.type, ...options, request.source, request.target]);
+}
+
+export async function bindMount(source: string, target: string, options: readonly string[] = []): Promise<void> {
+  await runProgram('mount', ['-n', '-c', '--bind', source, target]);
+  if (options.length > 0)
+    await runProgram('mount', ['-n', '-c', '-o', ['remount', 'bind', ...options].join(','), target]);
+}
+
+/** Unmounts all of them at once; what is not mounted is no error, what is busy is detached. */
+export async function unmount(targets: readonly string[]): Promise<void> {
+  if (targets.length === 0) return;
+  const result = await runProgram('umount', ['-n', '-c', ...targets], { allowFailure: true });
+  if (result.exitCode === 0) return;
+  const mounted = new Set((await listMounts()).map((m) => m.mountPoint));
+  const left = targets.filter((t) => mounted.has(t));
+  if (left.length > 0) await runProgram('umount', ['-n', '-c', '-l', ...left]);
+}
+
+/** Unmounts everything at or below a directory, the deepest first. */
+export async function unmountBelow(directory: string): Promise<void> {
+  const below = (await listMounts())
+    .map((m) => m.mountPoint)
+    .filter((p) => p === directory || p.startsWith(`${directory}/`))
+    .sort((a, b) => b.length - a.length);
+  await unmount(below);
+}
