@@ -69,6 +69,8 @@ export interface SchemaNode {
 /** OpenAPI v3 value validation of a structural schema. */
 export interface ValueRules {
   readonly enum?: readonly unknown[];
+  /** Properties that must be there (they need not be declared). */
+  readonly required?: readonly string[];
   readonly pattern?: string;
   readonly minLength?: number;
   readonly maxLength?: number;

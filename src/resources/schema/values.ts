@@ -1,0 +1,275 @@
+// Checks the values of a custom resource against its schema, in the words of Kubernetes' OpenAPI validator.
+import { RE2JS } from 're2js';
+import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { deepEqual, getOwn } from '../../machinery/json.ts';
+import { isJsonObject } from '../../machinery/object.ts';
+import { hasFormat } from './formats.ts';
+import type { SchemaNode, ValueRules } from './node.ts';
+
+const NO_PATH = FieldPath.of('<nil>');
+
+/** User patterns never meet a backtracking engine. */
+const patterns = new Map<string, RE2JS | undefined>();
+
+export function compilePattern(pattern: string): RE2JS | undefined {
+  if (patterns.has(pattern)) return patterns.get(pattern);
+  let compiled: RE2JS | undefined;
+  try {
+    compiled = RE2JS.compile(pattern);
+  } catch {
+    compiled = undefined;
+  }
+  if (patterns.size > 2000) patterns.clear();
+  patterns.set(pattern, compiled);
+  return compiled;
+}
+
+/** What OpenAPI calls the type of a value. */
+export function openApiType(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+/** `old` lets through what was wrong before and has not changed. Source: KEP-4008 CRD validation ratcheting. */
+interface Place {
+  readonly path: string;
+  readonly old: unknown;
+}
+
+export class ValueValidator {
+  readonly errors: FieldError[] = [];
+  constructor(private readonly ratchet: boolean) {}
+
+  private at(path: string): FieldPath {
+    return path === '' ? NO_PATH : FieldPath.of(path);
+  }
+
+  private body(path: string): string {
+    return path === '' ? '' : `${path} in body`;
+  }
+
+  check(schema: SchemaNode, value: unknown, place: Place): void {
+    if (this.ratchet && place.old !== undefined && deepEqual(value, place.old)) return;
+    this.type(schema, value, place.path);
+    if (schema.rules !== undefined) this.combined(schema.rules, value, place);
+    if (typeof value === 'string') this.text(schema, value, place.path);
+    if (typeof value === 'number' && schema.rules !== undefined) this.number(schema.rules, value, place.path);
+    if (Array.isArray(value)) this.array(schema, value, place);
+    if (schema.rules?.enum !== undefined) this.enum(schema.rules.enum, value, place.path);
+    if (isJsonObject(value)) this.object(schema, value, place);
+  }
+
+  private type(schema: SchemaNode, value: unknown, path: string): void {
+    const actual = openApiType(value);
+    if (value === null && schema.nullable === true) return;
+    let good: boolean;
+    let wanted: string = schema.type;
+    if (schema.format === 'int-or-string' && schema.type === 'any') {
+      wanted = '["integer","string"]';
+      good = actual === 'integer' || actual === 'string';
+    } else if (schema.type === 'any') good = true;
+    else good = actual === schema.type || (schema.type === 'number' && actual === 'integer');
+    if (good) return;
+    const text = `${this.body(path)} must be of type ${wanted}: ${JSON.stringify(actual)}`.trim();
+    this.errors.push(fieldErrors.typeInvalid(this.at(path), actual, text));
+  }
+
+  private invalid(path: string, value: unknown, problem: string): void {
+    this.errors.push(fieldErrors.invalid(this.at(path), value, `${this.body(path)} ${problem}`.trim()));
+  }
+
+  private trial(schema: SchemaNode, value: unknown, place: Place): FieldError[] {
+    const inner = new ValueValidator(false);
+    inner.check(schema, value, { path: place.path, old: undefined });
+    return inner.errors;
+  }
+
+  /** The errors of the alternative that came closest are shown beside the summary. */
+  private combined(rules: ValueRules, value: unknown, place: Place): void {
+    const summary = (problem: string): void => {
+      this.errors.push(fieldErrors.invalid(NO_PATH, '', `${JSON.stringify(place.path)} ${problem}`));
+    };
+    if (rules.anyOf !== undefined) {
+      const tries = rules.anyOf.map((s) => this.trial(s, value, place));
+      if (!tries.some((t) => t.length === 0)) {
+        summary('must validate at least one schema (anyOf)');
+        this.errors.push(...(tries[0] ?? []));
+      }
+    }
+    if (rules.oneOf !== undefined) {
+      const tries = rules.oneOf.map((s) => this.trial(s, value, place));
+      const valid = tries.filter((t) => t.length === 0).length;
+      if (valid === 0) {
+        summary('must validate one and only one schema (oneOf). Found none valid');
+        this.errors.push(...(tries[0] ?? []));
+      } else if (valid > 1) summary(`must validate one and only one schema (oneOf). Found ${valid} valid alternatives`);
+    }
+    if (rules.allOf !== undefined) {
+      const tries = rules.allOf.map((s) => this.trial(s, value, place));
+      this.errors.push(...tries.flat());
+      if (tries.some((t) => t.length > 0)) summary('must validate all the schemas (allOf)');
+    }
+    if (rules.not !== undefined && this.trial(rules.not, value, place).length === 0)
+      summary('must not validate the schema (not)');
+  }
+
+  private text(schema: SchemaNode, value: string, path: string): void {
+    const { rules, format } = schema;
+    const length = rules?.maxLength === undefined && rules?.minLength === undefined ? 0 : [...value].length;
+    if (rules?.maxLength !== undefined && length > rules.maxLength)
+      this.errors.push(fieldErrors.tooLong(this.at(path), rules.maxLength));
+    if (rules?.minLength !== undefined && length < rules.minLength) {
+      this.invalid(path, value, `should be at least ${rules.minLength} chars long`);
+    }
+    if (rules?.pattern !== undefined) {
+      const pattern = compilePattern(rules.pattern);
+      if (pattern === undefined || !pattern.matcher(value).find())
+        this.invalid(path, value, `should match '${rules.pattern}'`);
+    }
+    if (format !== undefined && (schema.type === 'string' || schema.type === 'any') && !hasFormat(format, value)) {
+      this.errors.push(
+        fieldErrors.typeInvalid(
+          this.at(path),
+          value,
+          `${this.body(path)} must be of type ${format}: ${JSON.stringify(value)}`.trim(),
+        ),
+      );
+    }
+  }
+
+  private number(rules: ValueRules, value: number, path: string): void {
+    if (rules.multipleOf !== undefined) {
+      const ratio = value / rules.multipleOf;
+      if (Math.abs(ratio - Math.round(ratio)) > 1e-9)
+        this.invalid(path, value, `should be a multiple of ${rules.multipleOf}`);
+    }
+    if (rules.maximum !== undefined) {
+      const bad = rules.exclusiveMaximum === true ? value >= rules.maximum : value > rules.maximum;
+      if (bad)
+        this.invalid(
+          path,
+          value,
+          `should be less than ${rules.exclusiveMaximum === true ? '' : 'or equal to '}${rules.maximum}`,
+        );
+    }
+    if (rules.minimum !== undefined) {
+      const bad = rules.exclusiveMinimum === true ? value <= rules.minimum : value < rules.minimum;
+      if (bad)
+        this.invalid(
+          path,
+          value,
+          `should be greater than ${rules.exclusiveMinimum === true ? '' : 'or equal to '}${rules.minimum}`,
+        );
+    }
+  }
+
+  private enum(values: readonly unknown[], value: unknown, path: string): void {
+    if (values.some((v) => deepEqual(v, value))) return;
+    const shown = values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
+    this.errors.push(fieldErrors.notSupported(this.at(path), value, shown));
+  }
+
+  private array(schema: SchemaNode, value: readonly unknown[], place: Place): void {
+    const { items, rules } = schema;
+    if (items !== undefined) {
+      value.forEach((item, i) => {
+        this.check(items, item, {
+          path: `${place.path}[${i}]`,
+          old: oldItem(schema, item, { index: i, old: place.old }),
+        });
+      });
+    }
+    if (rules?.minItems !== undefined && value.length < rules.minItems) {
+      this.invalid(place.path, value.length, `should have at least ${rules.minItems} items`);
+    }
+    if (rules?.maxItems !== undefined && value.length > rules.maxItems) {
+      this.errors.push(fieldErrors.tooMany(this.at(place.path), value.length, rules.maxItems));
+    }
+  }
+
+  private object(schema: SchemaNode, value: Readonly<Record<string, unknown>>, place: Place): void {
+    const { rules } = schema;
+    const keys = Object.keys(value);
+    if (rules?.minProperties !== undefined && keys.length < rules.minProperties) {
+      this.invalid(place.path, keys.length, `should have at least ${rules.minProperties} properties`);
+    }
+    if (rules?.maxProperties !== undefined && keys.length > rules.maxProperties) {
+      this.errors.push(fieldErrors.tooMany(this.at(place.path), keys.length, rules.maxProperties));
+    }
+    const child = (name: string): string => (place.path === '' ? name : `${place.path}.${name}`);
+    for (const name of rules?.required ?? []) {
+      if (!Object.hasOwn(value, name)) this.errors.push(fieldErrors.required(FieldPath.of(child(name))));
+    }
+    const old = isJsonObject(place.old) ? place.old : undefined;
+    for (const key of keys) {
+      const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
+      if (inner === undefined) continue;
+      this.check(inner, value[key], { path: child(key), old: old === undefined ? undefined : getOwn(old, key) });
+    }
+  }
+}
+
+/** The item of the old list that a new one answers to: by key in maps; elsewhere lists cannot be told apart. */
+export function oldItem(schema: SchemaNode, item: unknown, from: { index: number; old: unknown }): unknown {
+  if (!Array.isArray(from.old)) return undefined;
+  const keys = schema.listMapKeys;
+  if (schema.listType === 'map' && keys !== undefined && isJsonObject(item)) {
+    return from.old.find((o) => isJsonObject(o) && keys.every((k) => deepEqual(getOwn(o, k), getOwn(item, k))));
+  }
+  return undefined;
+}
+
+/** Checks an object (or, at a path, a part of one). With `old`, unchanged values that were wrong before are let through. */
+export function validateValues(
+  schema: SchemaNode,
+  value: unknown,
+  options: { path?: string; old?: unknown } = {},
+): FieldError[] {
+  const validator = new ValueValidator(options.old !== undefined);
+  validator.check(schema, value, { path: options.path ?? '', old: undefined });
+  return validator.errors;
+}
+
+/** As `validateValues`, against the object that is being replaced. */
+export function validateChangedValues(schema: SchemaNode, value: unknown, old: unknown): FieldError[] {
+  const validator = new ValueValidator(true);
+  validator.check(schema, value, { path: '', old });
+  return validator.errors;
+}
+
+/** Lists of type set and map must not hold an item twice. */
+export function validateListKeys(schema: SchemaNode, value: unknown, path = ''): FieldError[] {
+  const errors: FieldError[] = [];
+  if (Array.isArray(value)) {
+    const seen: unknown[] = [];
+    value.forEach((item: unknown, i) => {
+      const at = `${path}[${i}]`;
+      const key = keyOf(schema, item);
+      if (key !== undefined) {
+        if (seen.some((s) => deepEqual(s, key))) errors.push(fieldErrors.duplicate(FieldPath.of(at), key));
+        else seen.push(key);
+      }
+      if (schema.items !== undefined) errors.push(...validateListKeys(schema.items, item, at));
+    });
+  } else if (isJsonObject(value)) {
+    for (const key of Object.keys(value)) {
+      const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
+      if (inner !== undefined)
+        errors.push(...validateListKeys(inner, value[key], path === '' ? key : `${path}.${key}`));
+    }
+  }
+  return errors;
+}
+
+function keyOf(schema: SchemaNode, item: unknown): unknown {
+  if (schema.listType === 'set') return item;
+  if (schema.listType !== 'map' || !isJsonObject(item)) return undefined;
+  const key: Record<string, unknown> = {};
+  for (const name of schema.listMapKeys ?? []) {
+    const value = getOwn(item, name) ?? schema.items?.properties?.get(name)?.schema.default;
+    if (value !== undefined) key[name] = value;
+  }
+  return key;
+}
