@@ -14,7 +14,7 @@ export interface MountEntry {
   readonly superOptions: readonly string[];
 }
 
-function unescape(text: string): string {
+function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
@@ -28,12 +28,12 @@ export function parseMountInfo(text: string): MountEntry[] {
     entries.push({
       id: Number(fields[0]),
       parent: Number(fields[1]),
-      root: unescape(fields[3] ?? ''),
-      mountPoint: unescape(fields[4] ?? ''),
+      root: unescapeOctal(fields[3] ?? ''),
+      mountPoint: unescapeOctal(fields[4] ?? ''),
       options: (fields[5] ?? '').split(','),
       propagation: fields.slice(6, dash),
       type: fields[dash + 1] ?? '',
-      source: unescape(fields[dash + 2] ?? ''),
+      source: unescapeOctal(fields[dash + 2] ?? ''),
       superOptions: (fields[dash + 3] ?? '').split(','),
     });
   }

@@ -1,0 +1,84 @@
+// What this host lacks to run containers, each with the command that mends it.
+import { readFile } from 'node:fs/promises';
+import { detectCgroups } from './cgroups.ts';
+import { hasCapability } from './machine.ts';
+import { findProgram } from './programs.ts';
+
+export interface DoctorFinding {
+  readonly subject: string;
+  readonly ok: boolean;
+  /** Without it nothing runs; otherwise something works less well. */
+  readonly required: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+interface ProgramFact {
+  readonly name: string;
+  readonly debianPackage: string;
+  readonly required: boolean;
+  readonly purpose: string;
+}
+
+const PROGRAMS: readonly ProgramFact[] = [
+  { name: 'crun', debianPackage: 'crun', required: true, purpose: 'starts containers' },
+  {
+    name: 'conmon',
+    debianPackage: 'conmon',
+    required: true,
+    purpose: 'holds the output of containers and records their ends',
+  },
+  { name: 'ip', debianPackage: 'iproute2', required: true, purpose: 'makes the pod network' },
+  { name: 'nft', debianPackage: 'nftables', required: true, purpose: 'publishes host ports and Services' },
+  { name: 'mount', debianPackage: 'mount', required: true, purpose: 'mounts root file systems' },
+  { name: 'nsenter', debianPackage: 'util-linux', required: true, purpose: 'reaches ports inside pods' },
+  { name: 'socat', debianPackage: 'socat', required: false, purpose: 'kubectl port-forward and attach' },
+];
+
+export async function examineHost(): Promise<DoctorFinding[]> {
+  const findings: DoctorFinding[] = [];
+  const root = process.getuid?.() === 0;
+  findings.push({
+    subject: 'root',
+    ok: root,
+    required: true,
+    detail: root ? 'running as root' : 'containers need root',
+    ...(root ? {} : { remedy: 'sudo minke up' }),
+  });
+  for (const program of PROGRAMS) {
+    const path = findProgram(program.name);
+    findings.push({
+      subject: program.name,
+      ok: path !== undefined,
+      required: program.required,
+      detail: path ?? `not found: ${program.purpose}`,
+      ...(path === undefined ? { remedy: `apt-get install -y ${program.debianPackage}` } : {}),
+    });
+  }
+  const layout = await detectCgroups();
+  findings.push({
+    subject: 'cgroups',
+    ok: layout.mode !== 'none',
+    required: true,
+    detail: `layout: ${layout.mode}`,
+    ...(layout.mode === 'none' ? { remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' } : {}),
+  });
+  const filesystems = await readFile('/proc/filesystems', 'utf8').catch(() => '');
+  const overlay = /\boverlay$/m.test(filesystems);
+  findings.push({
+    subject: 'overlayfs',
+    ok: overlay,
+    required: true,
+    detail: overlay ? 'known to the kernel' : 'the kernel has no overlayfs loaded',
+    ...(overlay ? {} : { remedy: 'modprobe overlay' }),
+  });
+  for (const [name, required, detail] of [
+    ['CAP_SYS_ADMIN', true, 'needed for mounts and namespaces'],
+    ['CAP_NET_ADMIN', true, 'needed for the pod network'],
+    ['CAP_SYS_RESOURCE', false, 'without it containers cannot get a negative oom_score_adj'],
+  ] as const) {
+    const ok = await hasCapability(name);
+    findings.push({ subject: name, ok, required, detail: ok ? 'held' : detail });
+  }
+  return findings;
+}
