@@ -84,5 +84,13 @@ export {
   VOLUME_ATTACHMENTS,
   VOLUME_ATTRIBUTES_CLASSES,
 } from './refs.ts';
+export {
+  type NodeFacts,
+  namedNodes,
+  nodeSelectorMatches,
+  nodeTermMatches,
+  podWantsNode,
+} from './rules/node-affinity.ts';
+export { tolerates, untolerated } from './rules/taints.ts';
 export { type ControllerOptions, type ReconcileResult, runController } from './run-controller.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

@@ -1,0 +1,2 @@
+// The face of the scheduler.
+export { runScheduler, type SchedulerOptions } from './scheduler.ts';

@@ -1,0 +1,324 @@
+// The scheduler: hears of pods and nodes, plans one pod after the other, binds them, and tells what fits nowhere.
+
+import {
+  type Client,
+  EventRecorder,
+  type InformerFactory,
+  NAMESPACES,
+  NODES,
+  objectKey,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  type ResourceClient,
+  STORAGE_CLASSES,
+} from '../client/index.ts';
+import type { Clock } from '../host/clock.ts';
+import { isApiError } from '../machinery/errors.ts';
+import { deepEqual } from '../machinery/json.ts';
+import { rfc3339 } from '../machinery/time.ts';
+import type { Node, Pod, PodCondition } from '../resources/generated/core-v1.ts';
+import { ClusterCache } from './cluster-cache.ts';
+import { podInfo } from './node-info.ts';
+import { type Plan, plan, unfitMessage } from './plan.ts';
+import { PLUGINS } from './plugins/index.ts';
+import { type PreemptionPlan, planPreemption } from './preemption.ts';
+import { type QueuedPod, SchedulingQueue } from './queue.ts';
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly random: { float(): number };
+  readonly signal: AbortSignal;
+  /** Pods with another spec.schedulerName are left alone. */
+  readonly name?: string;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** After so many pods the process gets a turn for other work. */
+const TURN = 20;
+
+/** Runs until the signal comes. */
+export async function runScheduler(options: SchedulerOptions): Promise<void> {
+  await new Scheduler(options).run();
+}
+
+class Scheduler {
+  private readonly name: string;
+  private readonly pods: ResourceClient<Pod>;
+  private readonly cache: ClusterCache;
+  private readonly queue: SchedulingQueue;
+  private readonly recorder: EventRecorder;
+  private working = false;
+  private ready = false;
+  private startAt = 0;
+
+  constructor(private readonly options: SchedulerOptions) {
+    const { client, clock, onError } = options;
+    this.name = options.name ?? 'default-scheduler';
+    this.pods = client.resource(PODS);
+    this.cache = new ClusterCache(this.lookups());
+    this.queue = new SchedulingQueue({ clock, plugins: PLUGINS, onReady: () => this.work() });
+    this.recorder = new EventRecorder({
+      client,
+      clock,
+      component: this.name,
+      style: 'series',
+      ...(onError === undefined ? {} : { onError }),
+    });
+  }
+
+  async run(): Promise<void> {
+    const { informers, signal } = this.options;
+    const nodes = informers.informer(NODES);
+    const pods = informers.informer(PODS);
+    const stops = [
+      nodes.addHandler({
+        onAdd: (node) => this.nodeAdded(node),
+        onUpdate: (node, old) => this.nodeChanged(node, old),
+        onDelete: (node) => this.cache.removeNode(node.metadata.name ?? ''),
+      }),
+      pods.addHandler({
+        onAdd: (pod) => this.podSeen(pod, undefined),
+        onUpdate: (pod, old) => this.podSeen(pod, old),
+        onDelete: (pod) => this.podGone(pod),
+      }),
+      ...this.watchVolumes(),
+    ];
+    await Promise.race([Promise.all([nodes.synced, pods.synced]), aborted(signal)]);
+    this.ready = true;
+    this.work();
+    await aborted(signal);
+    for (const stop of stops) stop();
+    this.queue.close();
+  }
+
+  private lookups(): ConstructorParameters<typeof ClusterCache>[0] {
+    const { informers } = this.options;
+    const namespaces = informers.informer(NAMESPACES);
+    const budgets = informers.informer(POD_DISRUPTION_BUDGETS);
+    const claims = informers.informer(PERSISTENT_VOLUME_CLAIMS);
+    const volumes = informers.informer(PERSISTENT_VOLUMES);
+    const classes = informers.informer(STORAGE_CLASSES);
+    return {
+      namespaceLabels: (name) => namespaces.get(name)?.metadata.labels ?? {},
+      budgets: () => budgets.list(),
+      claim: (namespace, name) => claims.get(`${namespace}/${name}`),
+      volume: (name) => volumes.get(name),
+      storageClass: (name) => classes.get(name),
+    };
+  }
+
+  private watchVolumes(): (() => void)[] {
+    const { informers } = this.options;
+    const wake = (): void => this.queue.wake('volume');
+    const handler = { onAdd: wake, onUpdate: wake };
+    return [
+      informers.informer(PERSISTENT_VOLUME_CLAIMS).addHandler(handler),
+      informers.informer(PERSISTENT_VOLUMES).addHandler(handler),
+      informers.informer(STORAGE_CLASSES).addHandler(handler),
+    ];
+  }
+
+  private nodeAdded(node: Node): void {
+    this.cache.setNode(node);
+    this.queue.wake('node-add');
+  }
+
+  private nodeChanged(node: Node, old: Node): void {
+    this.cache.setNode(node);
+    const same =
+      deepEqual(node.spec, old.spec) &&
+      deepEqual(node.metadata.labels, old.metadata.labels) &&
+      deepEqual(node.status?.allocatable, old.status?.allocatable);
+    // Heartbeats change nothing for those who wait.
+    if (!same) this.queue.wake('node-update');
+  }
+
+  private podSeen(pod: Pod, old: Pod | undefined): void {
+    const key = objectKey(pod);
+    const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    if ((pod.spec?.nodeName ?? '') !== '') {
+      this.queue.remove(key);
+      if (finished) this.leaves(key);
+      else this.stays(pod, old);
+      return;
+    }
+    if (finished || !this.mine(pod) || pod.metadata.deletionTimestamp !== undefined) {
+      this.queue.remove(key);
+      this.cache.nominate(pod, undefined);
+      return;
+    }
+    if (this.cache.isAssumed(key)) return;
+    this.cache.nominate(pod, pod.status?.nominatedNodeName);
+    if ((pod.spec?.schedulingGates ?? []).length > 0) return;
+    const matters =
+      old === undefined || !deepEqual(pod.spec, old.spec) || !deepEqual(pod.metadata.labels, old.metadata.labels);
+    if (matters || !this.queue.knows(key)) this.queue.add(key, pod);
+    else this.queue.refresh(key, pod);
+  }
+
+  private stays(pod: Pod, old: Pod | undefined): void {
+    this.cache.setPod(pod);
+    if (old === undefined || (old.spec?.nodeName ?? '') === '') this.queue.wake('pod-assigned');
+    else if (!deepEqual(pod.metadata.labels, old.metadata.labels) || !deepEqual(pod.spec, old.spec))
+      this.queue.wake('pod-changed');
+  }
+
+  private podGone(pod: Pod): void {
+    const key = objectKey(pod);
+    this.queue.remove(key);
+    this.leaves(key);
+  }
+
+  private leaves(key: string): void {
+    this.cache.removePod(key);
+    this.queue.wake('pod-gone');
+  }
+
+  private mine(pod: Pod): boolean {
+    const wanted = pod.spec?.schedulerName ?? '';
+    return (wanted === '' ? 'default-scheduler' : wanted) === this.name;
+  }
+
+  /** Plans while there is something to plan; binding and telling go on beside it. */
+  private work(): void {
+    if (this.working || !this.ready || this.options.signal.aborted) return;
+    this.working = true;
+    setImmediate(() => {
+      this.working = false;
+      for (let i = 0; i < TURN; i++) {
+        const one = this.queue.pop();
+        if (one === undefined) return;
+        this.schedule(one);
+      }
+      this.work();
+    });
+  }
+
+  private schedule(one: QueuedPod): void {
+    let task: Promise<void>;
+    try {
+      const info = podInfo(one.pod);
+      const snapshot = this.cache.snapshot();
+      const made = plan(info, snapshot, { random: this.options.random.float, startAt: this.startAt });
+      if (made.kind === 'fits') {
+        this.startAt = snapshot.nodes.length === 0 ? 0 : (this.startAt + made.examined) % snapshot.nodes.length;
+        this.cache.assume(one.pod, made.node);
+        task = this.bind(one, made.node);
+      } else task = this.explain(one, made);
+    } catch (error) {
+      task = this.broken(one, error);
+    }
+    task.catch((error: unknown) => this.options.onError?.(error));
+  }
+
+  private async bind(one: QueuedPod, node: string): Promise<void> {
+    const { namespace = '', name = '', uid } = one.pod.metadata;
+    try {
+      await this.pods.createSubresource(namespace, name, 'binding', {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { kind: 'Node', name: node },
+      });
+    } catch (error) {
+      this.cache.forget(one.key);
+      if (isApiError(error, 'NotFound')) this.queue.remove(one.key);
+      else await this.broken(one, error);
+      return;
+    }
+    this.queue.done(one.key);
+    const message = `Successfully assigned ${namespace}/${name} to ${node}`;
+    this.recorder.event(one.pod, 'Normal', 'Scheduled', message, { action: 'Binding' });
+  }
+
+  private async explain(one: QueuedPod, made: Exclude<Plan, { kind: 'fits' }>): Promise<void> {
+    if (made.kind === 'no-nodes') {
+      this.queue.unfit(one, new Set());
+      await this.tell(one.pod, 'Unschedulable', 'no nodes available to schedule pods', undefined);
+      return;
+    }
+    const snapshot = this.cache.snapshot();
+    const preemption = planPreemption(podInfo(one.pod), snapshot, made.rejections);
+    const plugins = new Set([...made.rejections.values()].map((rejection) => rejection.plugin));
+    if (preemption.kind === 'preempt') this.cache.nominate(one.pod, preemption.node);
+    else if (preemption.clearNomination) this.cache.nominate(one.pod, undefined);
+    this.queue.unfit(one, plugins);
+    const text = unfitMessage(snapshot.nodes.length, made);
+    const message = preemption.kind === 'none' ? `${text} preemption: ${preemption.message}` : text;
+    await this.tell(one.pod, 'Unschedulable', message, nomination(preemption));
+    if (preemption.kind === 'preempt') await this.evict(one.pod, preemption);
+  }
+
+  private async broken(one: QueuedPod, error: unknown): Promise<void> {
+    this.queue.failed(one);
+    if (this.options.signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    await this.tell(one.pod, 'SchedulerError', message, undefined);
+  }
+
+  /** Sets the condition PodScheduled and writes the event. `nominated` is left as it is when undefined. */
+  private async tell(pod: Pod, reason: string, message: string, nominated: string | undefined): Promise<void> {
+    this.recorder.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' });
+    const old = pod.status?.conditions?.find((one) => one.type === 'PodScheduled');
+    const renominated = nominated !== undefined && nominated !== (pod.status?.nominatedNodeName ?? '');
+    if (old?.status === 'False' && old.reason === reason && old.message === message && !renominated) return;
+    const now = rfc3339(this.options.clock.now());
+    const condition: Omit<PodCondition, 'lastProbeTime'> & { lastProbeTime: null } = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      lastProbeTime: null,
+      lastTransitionTime: old?.status === 'False' ? (old.lastTransitionTime ?? now) : now,
+      ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    };
+    const status = { conditions: [condition], ...(renominated ? { nominatedNodeName: nominated || null } : {}) };
+    const { namespace = '', name = '', uid } = pod.metadata;
+    try {
+      await this.pods.patch(namespace, name, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
+    }
+  }
+
+  private async evict(pod: Pod, { node, victims }: Extract<PreemptionPlan, { kind: 'preempt' }>): Promise<void> {
+    for (const { pod: victim } of victims) {
+      if (victim.metadata.deletionTimestamp !== undefined) continue;
+      const { namespace = '', name = '', uid } = victim.metadata;
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'PreemptionByScheduler',
+        message: `${this.name}: preempting to accommodate a higher priority pod`,
+        lastTransitionTime: rfc3339(this.options.clock.now()),
+      };
+      try {
+        const body = { metadata: { uid }, status: { conditions: [condition] } };
+        await this.pods.patch(namespace, name, 'strategic', body, { subresource: 'status' });
+        await this.pods.delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
+      } catch (error) {
+        if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) continue;
+        throw error;
+      }
+      const message = `Preempted by pod ${pod.metadata.uid ?? ''} on node ${node}`;
+      this.recorder.event(victim, 'Normal', 'Preempted', message, { action: 'Preempting' });
+    }
+  }
+}
+
+/** What becomes of status.nominatedNodeName; undefined: it stays. */
+function nomination(preemption: PreemptionPlan): string | undefined {
+  if (preemption.kind === 'preempt') return preemption.node;
+  return preemption.clearNomination ? '' : undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
