@@ -1,0 +1,5 @@
+// The face of streaming: exec, attach and port-forward on connections that were taken over from HTTP.
+export { type ForwardPort, type PortForwardOptions, servePortForward } from './port-forward-server.ts';
+export type { RemoteCommandOptions, RunRemoteCommand } from './remote-command.ts';
+export { serveRemoteCommand } from './remote-command-server.ts';
+export { type UpgradedConnection, type UpgradeKind, upgradeKind } from './upgrade.ts';
