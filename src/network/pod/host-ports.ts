@@ -32,7 +32,7 @@ function isEveryAddress(ip: string): boolean {
 }
 
 function elements(list: readonly string[]): string {
-  return list.length === 0 ? '' : ` elements = { ${list.join(', ')} }`;
+  return list.length === 0 ? '' : ` elements = { ${list.join(', ')} };`;
 }
 
 /** The whole table as nft reads it: the old one, if any, goes in the same transaction. */
@@ -57,8 +57,8 @@ table ip ${input.table} {
     dnat ip to ip daddr . meta l4proto . th dport map @addressed
     dnat ip to meta l4proto . th dport map @everywhere
   }
-  chain prerouting { type nat hook prerouting priority -100; policy accept; fib daddr type local jump publish }
-  chain output { type nat hook output priority -100; policy accept; fib daddr type local jump publish }
+  chain prerouting { type nat hook prerouting priority -100; policy accept; fib daddr type local jump publish; }
+  chain output { type nat hook output priority -100; policy accept; fib daddr type local jump publish; }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
     ct status dnat ip saddr 127.0.0.0/8 ip daddr ${input.podCidr} masquerade
