@@ -1,0 +1,21 @@
+// Why a container could not be made: the reason its status shows and the message of its event.
+
+/** `reason` goes to `state.waiting.reason`. */
+export class StartError extends Error {
+  constructor(
+    readonly reason: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'StartError';
+  }
+}
+
+export function configError(message: string, cause?: unknown): StartError {
+  return new StartError('CreateContainerConfigError', message, cause);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,37 @@
+// Lifecycle hooks. https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
+import type { Clock } from '../../host/clock.ts';
+import type { LifecycleHandler } from '../../resources/generated/core-v1.ts';
+import { probeHttp } from '../probes/http.ts';
+import { httpTarget, type ProbeTarget, portNumber } from '../probes/run.ts';
+import { probeTcp } from '../probes/tcp.ts';
+
+const NETWORK_TIMEOUT_MS = 30_000;
+
+/** Throws with what went wrong. */
+export async function runHook(
+  handler: LifecycleHandler,
+  target: ProbeTarget,
+  options: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { exec, httpGet, tcpSocket, sleep } = handler;
+  if (exec !== undefined) {
+    const command = exec.command ?? [];
+    const result = await target.exec(target.containerId, command, options.timeoutMs);
+    if (result.exitCode === 0) return;
+    const output = Buffer.concat([result.stdout, result.stderr]).toString('utf8');
+    throw new Error(`command '${command.join(' ')}' exited with ${result.exitCode}: ${output}`);
+  }
+  const timeout = options.timeoutMs > 0 ? Math.min(options.timeoutMs, NETWORK_TIMEOUT_MS) : NETWORK_TIMEOUT_MS;
+  if (httpGet !== undefined) {
+    const result = await probeHttp(httpTarget(httpGet, target.container, target.podIp), timeout);
+    // Any answer will do for a hook.
+    if (result.outcome === 'failure' && result.output.startsWith('Get ')) throw new Error(result.output);
+  } else if (tcpSocket !== undefined) {
+    const host = tcpSocket.host !== undefined && tcpSocket.host !== '' ? tcpSocket.host : target.podIp;
+    const result = await probeTcp(host, portNumber(tcpSocket.port, target.container), timeout);
+    if (result.outcome !== 'success') throw new Error(result.output);
+  } else if (sleep !== undefined) {
+    const ms = sleep.seconds * 1000;
+    await options.clock.sleep(options.timeoutMs > 0 ? Math.min(ms, options.timeoutMs) : ms, options.signal);
+  }
+}

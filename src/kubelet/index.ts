@@ -1,0 +1,5 @@
+// The face of the kubelet.
+export { DEFAULT_CONFIG, type EvictionThresholds, type KubeletConfig } from './config.ts';
+export { createKubelet } from './kubelet.ts';
+export type { Kubelet, KubeletOptions, LogSink } from './options.ts';
+export { hostMounts, type MountPort } from './volumes/mounts.ts';

@@ -1,0 +1,336 @@
+// The kubelet as a whole: makes the parts and ties them together.
+import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
+import { EventRecorder, PODS, RUNTIME_CLASSES, SERVICE_ACCOUNTS, SERVICES } from '../client/index.ts';
+import type { RuntimeVersion } from '../cri/port.ts';
+import { type DiskFacts, diskFacts } from '../host/machine.ts';
+import { isApiError } from '../machinery/errors.ts';
+import { parseTime } from '../machinery/time.ts';
+import type { TokenRequest } from '../resources/generated/authentication-v1.ts';
+import type { Pod } from '../resources/generated/core-v1.ts';
+import { DEFAULT_CONFIG, type KubeletConfig } from './config.ts';
+import { parseResolvConf, type Resolver } from './container/hosts.ts';
+import { Housekeeper } from './eviction/housekeeper.ts';
+import { ImageManager } from './images/manager.ts';
+import { type HostFacts, hostFacts } from './node/facts.ts';
+import { NodeKeeper } from './node/keeper.ts';
+import type { NodeShape, Pressure } from './node/status.ts';
+import type { Kubelet, KubeletOptions } from './options.ts';
+import { specOf } from './pod/identity.ts';
+import { Backoff, CRASH_LOOP } from './pod/restart.ts';
+import { LogRotation } from './server/log-rotation.ts';
+import { ProbeMetrics } from './server/metrics.ts';
+import { createNodeApi } from './server/node-api.ts';
+import { StaticPods } from './static-pods.ts';
+import { StatusWriter } from './status/writer.ts';
+import { claimSource } from './volumes/claims.ts';
+import type { TokenRequester } from './volumes/tokens.ts';
+import { UserNamespaces } from './volumes/user-namespaces.ts';
+import type { NodeFacts, WorkerDeps } from './worker/deps.ts';
+import { WatchedObjects } from './worker/objects.ts';
+import { PodManager } from './worker/pod-manager.ts';
+import { RuntimeCache } from './worker/runtime-cache.ts';
+
+const TMPFS_MAGIC = 0x01021994;
+
+interface Known {
+  readonly facts: HostFacts;
+  readonly disk: DiskFacts;
+  readonly version: RuntimeVersion;
+  readonly host: Resolver;
+}
+
+function tokenRequester(options: KubeletOptions): TokenRequester {
+  return async (ask) => {
+    const body: TokenRequest = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: {},
+      spec: {
+        audiences: [...ask.audiences],
+        expirationSeconds: ask.expirationSeconds,
+        boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: ask.pod.name, uid: ask.pod.uid },
+      },
+    };
+    const accounts = options.client.resource(SERVICE_ACCOUNTS);
+    const answer = await accounts.createSubresource<TokenRequest>(ask.namespace, ask.serviceAccount, 'token', body);
+    const { token, expirationTimestamp } = answer.status ?? {};
+    if (token === undefined) throw new Error('failed to fetch token: the answer holds none');
+    const end = expirationTimestamp === undefined ? undefined : parseTime(expirationTimestamp);
+    return { token, expiresAt: end ?? options.clock.now() + ask.expirationSeconds * 1000 };
+  };
+}
+
+class KubeletImpl implements Kubelet {
+  readonly api: Kubelet['api'];
+  readonly registered: Promise<void>;
+  private markRegistered: () => void = () => undefined;
+  private known: Known | undefined;
+  private readonly config: KubeletConfig;
+  private readonly cache: RuntimeCache;
+  private readonly objects: WatchedObjects;
+  private readonly manager: PodManager;
+  private readonly keeper: NodeKeeper;
+  private readonly writer: StatusWriter;
+  private readonly images: ImageManager;
+  private readonly recorder: EventRecorder;
+  private readonly housekeeper: Housekeeper;
+  private readonly rotation: LogRotation;
+  private readonly statics: StaticPods | undefined;
+  private readonly userNamespaces: UserNamespaces;
+  private readonly probeMetrics = new ProbeMetrics();
+  private runtimeName = 'minke';
+
+  constructor(private readonly options: KubeletOptions) {
+    const { client, clock } = options;
+    this.config = { ...DEFAULT_CONFIG, ...options.config };
+    this.registered = new Promise((resolve) => {
+      this.markRegistered = resolve;
+    });
+    const onError = (error: unknown): void => this.log('warn', 'could not write', { error: String(error) });
+    this.recorder = new EventRecorder({ client, clock, component: 'kubelet', host: options.nodeName, onError });
+    this.cache = new RuntimeCache(options.runtime, (uid) => this.manager.poke(uid));
+    this.objects = new WatchedObjects(client, clock, (uid) => this.manager.objectChanged(uid));
+    this.writer = new StatusWriter(client, clock, onError);
+    this.images = new ImageManager(options.images, clock, this.config.maxParallelImagePulls);
+    this.userNamespaces = new UserNamespaces(options.rootDir);
+    this.manager = new PodManager({
+      deps: this.deps(),
+      informer: options.informers.informer(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` }),
+      node: () => this.keeper.current,
+      allowedSysctls: this.config.allowedUnsafeSysctls,
+      pressure: () => this.housekeeper.conditions,
+    });
+    this.keeper = new NodeKeeper({
+      client,
+      clock,
+      recorder: this.recorder,
+      images: options.images,
+      shape: () => this.shape(),
+      pressure: () => this.pressure(),
+      taints: this.config.registerWithTaints,
+      handlers: [],
+      onError: (what, error) => this.log('warn', what, { error: String(error) }),
+    });
+    this.housekeeper = new Housekeeper({
+      clock,
+      config: this.config,
+      rootDir: options.rootDir,
+      runtime: options.runtime,
+      imageService: options.images,
+      images: this.images,
+      manager: this.manager,
+      cache: this.cache,
+      recorder: this.recorder,
+      onConditions: () => {
+        void this.keeper.update().catch((error: unknown) => this.log('warn', 'node status', { error: String(error) }));
+      },
+      say: (type, reason, message) => this.keeper.say(type, reason, message),
+      log: (level, message, fields) => this.log(level, message, fields),
+    });
+    this.rotation = new LogRotation({
+      runtime: options.runtime,
+      cache: this.cache,
+      clock,
+      maxSize: this.config.containerLogMaxSize,
+      maxFiles: this.config.containerLogMaxFiles,
+      log: (level, message, fields) => this.log(level, message, fields),
+    });
+    const dir = this.config.staticPodPath;
+    this.statics =
+      dir === undefined
+        ? undefined
+        : new StaticPods({
+            client,
+            dir,
+            nodeName: options.nodeName,
+            manager: this.manager,
+            keeper: this.keeper,
+            clock,
+            log: (l, m, f) => this.log(l, m, f),
+          });
+    this.api = createNodeApi({
+      manager: this.manager,
+      cache: this.cache,
+      runtime: options.runtime,
+      images: options.images,
+      clock,
+      config: this.config,
+      nodeName: options.nodeName,
+      rootDir: options.rootDir,
+      probeMetrics: this.probeMetrics,
+      facts: () => this.known?.facts,
+    });
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void {
+    this.options.log?.(level, message, fields);
+  }
+
+  private deps(): WorkerDeps {
+    const { options } = this;
+    const services = options.informers.informer(SERVICES);
+    const self = this;
+    return {
+      clock: options.clock,
+      client: options.client,
+      runtime: options.runtime,
+      imageService: options.images,
+      images: this.images,
+      recorder: this.recorder,
+      cache: this.cache,
+      objects: this.objects,
+      services: () => services.list(),
+      writer: this.writer,
+      backoff: new Backoff(CRASH_LOOP),
+      node: () => this.nodeFacts(),
+      dns: () => ({
+        clusterDns: this.config.clusterDns,
+        clusterDomain: this.config.clusterDomain,
+        host: this.known?.host ?? { servers: [], searches: [], options: [] },
+      }),
+      mounts: options.mounts,
+      claims: claimSource(options.client),
+      requestToken: tokenRequester(options),
+      get runtimeName() {
+        return self.runtimeName;
+      },
+      rootDir: options.rootDir,
+      logDir: options.logDir,
+      secretDir: options.secretDir,
+      podPidsLimit: this.config.podPidsLimit,
+      hostsFile: () => readFile('/etc/hosts', 'utf8').catch(() => ''),
+      runtimeHandler: (pod) => this.runtimeHandler(pod),
+      userNamespace: (pod) => this.userNamespaces.of(pod),
+      log: (level, message, fields) => this.log(level, message, fields),
+      onProbed: (kind, pod, container, outcome) => this.probeMetrics.count(kind, pod, container, outcome),
+      onGone: (uid) => {
+        this.manager.forget(uid);
+        this.userNamespaces.release(uid);
+      },
+    };
+  }
+
+  private nodeFacts(): NodeFacts {
+    const { nodeName, nodeIps } = this.options;
+    return {
+      name: nodeName,
+      ips: nodeIps,
+      memoryCapacity: this.known?.facts.memoryBytes ?? 0,
+      allocatable: this.keeper.current?.status?.allocatable ?? {},
+    };
+  }
+
+  private async runtimeHandler(pod: Pod): Promise<string> {
+    const name = specOf(pod).runtimeClassName ?? '';
+    if (name === '') return '';
+    try {
+      return (await this.options.client.resource(RUNTIME_CLASSES).get('', name)).handler;
+    } catch (error) {
+      if (isApiError(error, 'NotFound'))
+        throw new Error(`failed to get sandbox runtime: runtimeclass.node.k8s.io "${name}" not found`);
+      throw error;
+    }
+  }
+
+  private shape(): NodeShape {
+    const known = this.known;
+    if (known === undefined) throw new Error('the kubelet has not looked at its host yet');
+    return {
+      name: this.options.nodeName,
+      hostname: this.options.hostname ?? this.options.nodeName,
+      ips: this.options.nodeIps,
+      facts: known.facts,
+      disk: known.disk,
+      maxPods: this.config.maxPods,
+      reserved: this.config.systemReserved,
+      version: this.options.version ?? 'v1.36.0',
+      runtimeVersion: `${known.version.name}://${known.version.version}`,
+      port: this.options.port ?? 10250,
+      labels: this.config.nodeLabels,
+    };
+  }
+
+  private async pressure(): Promise<Pressure> {
+    const { memory, disk, pid } = this.housekeeper.pressure;
+    const ready = await this.options.runtime
+      .ready()
+      .catch((error: unknown) => ({ runtime: String(error), network: true as const }));
+    const parts: string[] = [];
+    if (ready.runtime !== true) parts.push(`container runtime is down: ${ready.runtime}`);
+    if (ready.network !== true) parts.push(`container runtime network not ready: ${ready.network}`);
+    if (this.manager.closed !== undefined) parts.push('node is shutting down');
+    return { memory, disk, pid, notReady: parts.length === 0 ? undefined : parts.join(', ') };
+  }
+
+  /** Secrets must not reach a disk: the directory is on a tmpfs, or becomes one. */
+  private async prepareDirectories(): Promise<void> {
+    const { rootDir, logDir, secretDir, mounts } = this.options;
+    for (const dir of [rootDir, logDir, secretDir]) await mkdir(dir, { recursive: true, mode: 0o755 });
+    if ((await statfs(secretDir)).type === TMPFS_MAGIC) return;
+    await mounts.tmpfs(secretDir, { mode: '0755' }).catch((error: unknown) => {
+      this.log('warn', 'no tmpfs for secrets: they will lie on the disk', { error: String(error) });
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { runtime, informers, clock } = this.options;
+    await this.prepareDirectories();
+    const [facts, disk, version, resolv] = await Promise.all([
+      hostFacts(),
+      diskFacts(this.options.rootDir),
+      runtime.version(),
+      readFile(this.config.resolvConf, 'utf8').catch(() => ''),
+      this.cache.start(),
+      this.userNamespaces.load(),
+    ]);
+    this.known = { facts, disk, version, host: parseResolvConf(resolv) };
+    this.runtimeName = version.name;
+    const pods = informers.informer(PODS, { fieldSelector: `spec.nodeName=${this.options.nodeName}` });
+    const services = informers.informer(SERVICES);
+    informers.start(signal);
+    await this.keeper.register(signal);
+    this.keeper.say('Normal', 'Starting', 'Starting kubelet.');
+    this.markRegistered();
+    await Promise.all([pods.synced, services.synced]);
+    if (signal.aborted) return;
+    this.manager.start();
+    await this.statics?.start(signal);
+    const background = [
+      this.keeper.run(signal),
+      this.housekeeper.run(signal),
+      this.rotation.run(signal),
+      this.sweeping(signal),
+    ];
+    this.log('info', 'kubelet runs', { node: this.options.nodeName, at: clock.now() });
+    await Promise.all(background);
+    this.manager.detach();
+    this.objects.stop();
+    this.cache.stop();
+    await this.recorder.flushed();
+  }
+
+  private async sweeping(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.manager.sweep().catch((error: unknown) => this.log('warn', 'sweep', { error: String(error) }));
+      await this.options.clock.sleep(120_000, signal);
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    this.manager.closed = 'Pod was rejected as the node is shutting down.';
+    await this.keeper.update(true).catch(() => undefined);
+    await this.housekeeper.shutdown();
+  }
+
+  async destroy(): Promise<void> {
+    const { mounts, rootDir, secretDir } = this.options;
+    for (const dir of [secretDir, `${rootDir}/pods`]) {
+      for (const point of await mounts.below(dir)) await mounts.unmount(point);
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+}
+
+export function createKubelet(options: KubeletOptions): Kubelet {
+  return new KubeletImpl(options);
+}

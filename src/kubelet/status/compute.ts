@@ -1,0 +1,126 @@
+// The pure core of status: what the API should say of a pod, given what runs.
+import { rfc3339 } from '../../machinery/time.ts';
+import type { ContainerStatus, Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+import {
+  appContainers,
+  type ContainerRef,
+  ephemeralContainers,
+  initContainers,
+  isSidecar,
+  specOf,
+} from '../pod/identity.ts';
+import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.ts';
+import { initialised } from '../pod/plan.ts';
+import { conditionsOf, OWN_CONDITIONS, stamped } from './conditions.ts';
+import { containerStatus, type ProbeView, type Waiting } from './containers.ts';
+import { phaseOf } from './phase.ts';
+import { qosClass } from './qos.ts';
+
+export interface StatusInput {
+  readonly pod: Pod;
+  readonly observed: Observed;
+  readonly now: number;
+  readonly hostIps: readonly string[];
+  readonly runtimeName: string;
+  readonly waiting: ReadonlyMap<string, Waiting>;
+  readonly probes: ProbeView;
+  /** Termination messages by container id. */
+  readonly messages: ReadonlyMap<string, string>;
+  /** All is over: the phase is Succeeded or Failed. */
+  readonly terminal: boolean;
+  /** Set when the kubelet itself ended or refused the pod. */
+  readonly verdict?: { readonly reason: string; readonly message: string };
+  readonly startedAt: number;
+}
+
+/** Whether the init containers are behind: then a container that has not run is being created, not waiting for them. */
+function pastInit(input: StatusInput): boolean {
+  if (initialised(input.pod, input.observed)) return true;
+  return initContainers(input.pod).every((ref) => {
+    const run = latest(input.observed, ref.spec.name);
+    if (isSidecar(ref)) return run?.state === 'running' && input.probes.started(run.id);
+    return run?.state === 'exited' && run.exitCode === 0;
+  });
+}
+
+function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStatus {
+  const old = input.pod.status;
+  const before = [
+    ...(old?.initContainerStatuses ?? []),
+    ...(old?.containerStatuses ?? []),
+    ...(old?.ephemeralContainerStatuses ?? []),
+  ].find((s) => s.name === ref.spec.name);
+  return containerStatus({
+    ref,
+    runs: runsOf(input.observed, ref.spec.name),
+    waiting: input.terminal ? undefined : input.waiting.get(ref.spec.name),
+    idle,
+    runtimeName: input.runtimeName,
+    probes: input.probes,
+    messages: input.messages,
+    lost: input.terminal,
+    before,
+    resizing: false,
+  });
+}
+
+function addresses(input: StatusInput): Pick<PodStatus, 'hostIP' | 'hostIPs' | 'podIP' | 'podIPs'> {
+  const out: Pick<PodStatus, 'hostIP' | 'hostIPs' | 'podIP' | 'podIPs'> = {};
+  const [hostIp] = input.hostIps;
+  if (hostIp !== undefined) {
+    out.hostIP = hostIp;
+    out.hostIPs = input.hostIps.map((ip) => ({ ip }));
+  }
+  const sandbox = currentSandbox(input.observed);
+  if (sandbox?.state !== 'ready') return out;
+  const ips = specOf(input.pod).hostNetwork === true ? input.hostIps : sandbox.ips;
+  const [ip] = ips;
+  if (ip === undefined) return out;
+  out.podIP = ip;
+  out.podIPs = ips.map((address) => ({ ip: address }));
+  return out;
+}
+
+export function computeStatus(input: StatusInput): PodStatus {
+  const { pod } = input;
+  const hasInit = initContainers(pod).length > 0;
+  const idle = hasInit && !pastInit(input) ? 'PodInitializing' : 'ContainerCreating';
+  const init = initContainers(pod).map((ref) => one(input, ref, 'PodInitializing'));
+  const app = appContainers(pod).map((ref) => one(input, ref, idle));
+  const ephemeral = ephemeralContainers(pod).map((ref) => one(input, ref, 'ContainerCreating'));
+  const verdict = input.verdict;
+  const phase =
+    verdict !== undefined && input.terminal ? 'Failed' : phaseOf({ pod, init, app, terminal: input.terminal });
+  const ips = addresses(input);
+  const old = pod.status?.conditions ?? [];
+  const others = old.filter((c) => !OWN_CONDITIONS.has(c.type));
+  const made = conditionsOf({ pod, phase, init, app, sandboxReady: ips.podIP !== undefined, others });
+  const generation = pod.metadata.generation;
+  const conditions = stamped(made, old, { now: rfc3339(input.now), generation });
+  return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    phase,
+    conditions: [...conditions, ...others],
+    ...(verdict === undefined ? {} : { reason: verdict.reason, message: verdict.message }),
+    ...ips,
+    startTime: pod.status?.startTime ?? rfc3339(input.startedAt),
+    ...(init.length === 0 ? {} : { initContainerStatuses: init }),
+    containerStatuses: app,
+    qosClass: pod.status?.qosClass ?? qosClass(pod),
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
+  };
+}
+
+/** A refused pod: no container was ever looked at. */
+export function refusedStatus(pod: Pod, verdict: { reason: string; message: string }, now: number): PodStatus {
+  const generation = pod.metadata.generation;
+  return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    phase: 'Failed',
+    reason: verdict.reason,
+    message: verdict.message,
+    startTime: pod.status?.startTime ?? rfc3339(now),
+    qosClass: pod.status?.qosClass ?? qosClass(pod),
+    conditions: pod.status?.conditions ?? [],
+  };
+}

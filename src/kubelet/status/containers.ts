@@ -1,0 +1,164 @@
+// The status of one container as the API shows it, from its runs in the runtime.
+import type { ContainerStatus as RunStatus } from '../../cri/port.ts';
+import { rfc3339 } from '../../machinery/time.ts';
+import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../resources/generated/core-v1.ts';
+import { type ContainerRef, isSidecar } from '../pod/identity.ts';
+
+/** Why a container does not run though it should. */
+export interface Waiting {
+  readonly reason: string;
+  readonly message?: string;
+}
+
+export interface ContainerInput {
+  readonly ref: ContainerRef;
+  /** Newest first. */
+  readonly runs: readonly RunStatus[];
+  readonly waiting: Waiting | undefined;
+  /** `PodInitializing` or `ContainerCreating`: what a container that has not run yet is waiting for. */
+  readonly idle: string;
+  readonly runtimeName: string;
+  readonly probes: ProbeView;
+  readonly messages: ReadonlyMap<string, string>;
+  /** The pod is at its end: what cannot be found any more is called ended. */
+  readonly lost: boolean;
+  readonly before: ContainerStatus | undefined;
+  readonly resizing: boolean;
+}
+
+export interface ProbeView {
+  /** The readiness of a running container. */
+  ready(id: string): boolean;
+  /** Whether its startup probe and its postStart hook are behind it. */
+  started(id: string): boolean;
+}
+
+function time(ms: number): string | undefined {
+  return ms > 0 ? rfc3339(ms) : undefined;
+}
+
+function terminated(run: RunStatus, input: ContainerInput): ContainerState {
+  const message = input.messages.get(run.id) ?? run.message;
+  const startedAt = time(run.startedAt);
+  const finishedAt = time(run.finishedAt);
+  return {
+    terminated: {
+      exitCode: run.exitCode,
+      ...(run.signal === undefined || run.signal === 0 ? {} : { signal: run.signal }),
+      reason: run.reason === '' ? (run.exitCode === 0 ? 'Completed' : 'Error') : run.reason,
+      ...(message === '' ? {} : { message }),
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(finishedAt === undefined ? {} : { finishedAt }),
+      containerID: `${input.runtimeName}://${run.id}`,
+    },
+  };
+}
+
+function stateOf(run: RunStatus, input: ContainerInput): ContainerState {
+  if (run.state === 'running') return { running: { startedAt: rfc3339(run.startedAt) } };
+  if (run.state === 'exited') return terminated(run, input);
+  return { waiting: { reason: 'ContainerCreating' } };
+}
+
+function waitingState(waiting: Waiting): ContainerState {
+  return {
+    waiting: { reason: waiting.reason, ...(waiting.message === undefined ? {} : { message: waiting.message }) },
+  };
+}
+
+/** What is said of a container that is gone from the runtime when its pod ends. */
+const LOST: ContainerState = {
+  terminated: {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was terminated',
+  },
+};
+
+function volumeMounts(input: ContainerInput): VolumeMountStatus[] | undefined {
+  const mounts = input.ref.spec.volumeMounts ?? [];
+  if (mounts.length === 0) return undefined;
+  return mounts.map((m) => {
+    const out: VolumeMountStatus = { name: m.name, mountPath: m.mountPath };
+    if (m.readOnly !== true) return out;
+    out.readOnly = true;
+    out.recursiveReadOnly =
+      m.recursiveReadOnly === undefined || m.recursiveReadOnly === 'Disabled' ? 'Disabled' : 'Enabled';
+    return out;
+  });
+}
+
+function extras(input: ContainerInput, run: RunStatus | undefined): Partial<ContainerStatus> {
+  const out: Partial<ContainerStatus> = {};
+  const { spec, kind } = input.ref;
+  const started = run !== undefined && run.state === 'running';
+  if (started && kind !== 'ephemeral' && (kind === 'app' || isSidecar(input.ref))) {
+    const requests = spec.resources?.requests ?? {};
+    if (Object.keys(requests).length > 0) out.allocatedResources = requests;
+    out.resources = {
+      ...(spec.resources?.limits === undefined ? {} : { limits: spec.resources.limits }),
+      ...(spec.resources?.requests === undefined ? {} : { requests: spec.resources.requests }),
+    };
+  }
+  const mounts = volumeMounts(input);
+  if (mounts !== undefined) out.volumeMounts = mounts;
+  if (run?.user !== undefined) {
+    const { uid, gid, supplementalGroups } = run.user;
+    out.user = { linux: { uid, gid, supplementalGroups: [...supplementalGroups] } };
+  }
+  if (run?.stopSignal !== undefined && spec.lifecycle?.stopSignal !== undefined) {
+    out.stopSignal = spec.lifecycle.stopSignal;
+  }
+  return out;
+}
+
+function notYet(input: ContainerInput): ContainerStatus {
+  const before = input.before;
+  const ran = before?.containerID !== undefined && before.containerID !== '';
+  let state: ContainerState = waitingState(input.waiting ?? { reason: input.idle });
+  if (before?.state?.terminated !== undefined) state = before.state;
+  else if (input.lost && ran) state = LOST;
+  return {
+    name: input.ref.spec.name,
+    state,
+    lastState: {},
+    ready: input.ref.kind === 'init' && state.terminated?.exitCode === 0 && !isSidecar(input.ref),
+    restartCount: before?.restartCount ?? 0,
+    image: input.ref.spec.image ?? '',
+    imageID: '',
+    started: false,
+    ...extras(input, undefined),
+  };
+}
+
+function readiness(input: ContainerInput, run: RunStatus, state: ContainerState): boolean {
+  if (input.ref.kind === 'ephemeral') return false;
+  if (input.ref.kind === 'init' && !isSidecar(input.ref)) return state.terminated?.exitCode === 0;
+  return state.running !== undefined && input.probes.started(run.id) && input.probes.ready(run.id);
+}
+
+export function containerStatus(input: ContainerInput): ContainerStatus {
+  const [run, previous] = input.runs;
+  if (run === undefined) return notYet(input);
+  let state = stateOf(run, input);
+  let last: ContainerState = previous === undefined ? {} : stateOf(previous, input);
+  if (last.terminated === undefined) last = {};
+  if (input.waiting !== undefined && state.running === undefined) {
+    if (state.terminated !== undefined) last = state;
+    state = waitingState(input.waiting);
+  } else if (state.waiting !== undefined && input.idle !== '') state = waitingState({ reason: 'ContainerCreating' });
+  const plainInit = input.ref.kind !== 'app' && !isSidecar(input.ref);
+  const running = state.running !== undefined;
+  return {
+    name: input.ref.spec.name,
+    state,
+    lastState: last,
+    ready: readiness(input, run, state),
+    restartCount: run.attempt,
+    image: run.image === '' ? (input.ref.spec.image ?? '') : run.image,
+    imageID: run.imageRef,
+    containerID: `${input.runtimeName}://${run.id}`,
+    started: running && (plainInit || input.probes.started(run.id)),
+    ...extras(input, run),
+  };
+}

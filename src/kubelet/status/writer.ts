@@ -1,0 +1,143 @@
+// Brings pod statuses to the API: the newest one only, one write at a time per pod, and nothing that is there already.
+import type { Client } from '../../client/index.ts';
+import { PODS } from '../../client/index.ts';
+import type { Clock } from '../../host/clock.ts';
+import { isApiError } from '../../machinery/errors.ts';
+import { deepEqual } from '../../machinery/json.ts';
+import type { Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+
+interface Entry {
+  /** As last seen in, or written to, the API. */
+  known: PodStatus | undefined;
+  wanted: PodStatus | undefined;
+  target: { namespace: string; name: string; uid: string };
+  busy: boolean;
+  gone: boolean;
+  idle: (() => void)[];
+}
+
+const RETRY_MS = [100, 500, 1_000, 5_000] as const;
+
+type Patch = Record<string, unknown>;
+
+/** Lists that merge by a key are replaced as a whole when they change, so that no old address stays. */
+function replaced(items: readonly unknown[]): unknown[] {
+  return [{ $patch: 'replace' }, ...items];
+}
+
+/** A strategic merge patch from one status to the other; conditions of others are left alone. */
+export function statusPatch(from: PodStatus | undefined, to: PodStatus): Patch | undefined {
+  const old = (from ?? {}) as Record<string, unknown>;
+  const next = to as unknown as Record<string, unknown>;
+  const out: Patch = {};
+  for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
+    if (key === 'conditions' || deepEqual(old[key], next[key])) continue;
+    const value = next[key];
+    if (value === undefined) {
+      // What the kubelet does not speak of belongs to someone else.
+      if (OWN_FIELDS.has(key)) out[key] = null;
+    } else if (key === 'podIPs' || key === 'hostIPs') out[key] = replaced(value as unknown[]);
+    else out[key] = value;
+  }
+  const before = from?.conditions ?? [];
+  const changed = (to.conditions ?? []).filter((c) => !before.some((b) => deepEqual(b, c)));
+  if (changed.length > 0) {
+    out.conditions = changed.map((c) => {
+      const b = before.find((x) => x.type === c.type);
+      const cleared: Record<string, unknown> = { ...c };
+      if (b?.reason !== undefined && c.reason === undefined) cleared.reason = null;
+      if (b?.message !== undefined && c.message === undefined) cleared.message = null;
+      return cleared;
+    });
+  }
+  return Object.keys(out).length === 0 ? undefined : out;
+}
+
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  'message',
+  'reason',
+  'podIP',
+  'podIPs',
+  'initContainerStatuses',
+  'ephemeralContainerStatuses',
+]);
+
+export class StatusWriter {
+  private readonly entries = new Map<string, Entry>();
+  constructor(
+    private readonly client: Client,
+    private readonly clock: Clock,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Tells what the API says now; later versions only. */
+  seen(pod: Pod, key: string): void {
+    const entry = this.entries.get(key);
+    if (entry !== undefined && !entry.busy) entry.known = pod.status;
+  }
+
+  set(key: string, pod: Pod, status: PodStatus): void {
+    let entry = this.entries.get(key);
+    const { namespace = '', name = '', uid = '' } = pod.metadata;
+    const target = { namespace, name, uid };
+    if (entry === undefined) {
+      entry = { known: pod.status, wanted: undefined, target, busy: false, gone: false, idle: [] };
+      this.entries.set(key, entry);
+    }
+    entry.target = target;
+    entry.wanted = status;
+    if (!entry.busy) this.run(entry);
+  }
+
+  private run(entry: Entry): void {
+    entry.busy = true;
+    void this.drain(entry)
+      .catch(this.onError)
+      .finally(() => {
+        entry.busy = false;
+        for (const wake of entry.idle.splice(0)) wake();
+      })
+      .catch(() => undefined);
+  }
+
+  /** Resolves when the newest status is in the API, or the pod is no longer there. */
+  async flushed(key: string): Promise<void> {
+    const entry = this.entries.get(key);
+    if (entry === undefined || !entry.busy) return;
+    await new Promise<void>((resolve) => entry.idle.push(resolve));
+  }
+
+  forget(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    entry.gone = true;
+    entry.wanted = undefined;
+    this.entries.delete(key);
+  }
+
+  private async drain(entry: Entry): Promise<void> {
+    let failures = 0;
+    while (entry.wanted !== undefined && !entry.gone) {
+      const wanted = entry.wanted;
+      entry.wanted = undefined;
+      const patch = statusPatch(entry.known, wanted);
+      if (patch === undefined) continue;
+      const { namespace, name, uid } = entry.target;
+      try {
+        const body = { metadata: { uid }, status: patch };
+        const written = await this.client
+          .resource(PODS)
+          .patch(namespace, name, 'strategic', body, { subresource: 'status' });
+        entry.known = written.status;
+        failures = 0;
+      } catch (error) {
+        if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return;
+        this.onError(error);
+        // What can never be written is not tried for ever.
+        if (isApiError(error) && error.retry === 'final' && failures >= RETRY_MS.length) return;
+        entry.wanted ??= wanted;
+        await this.clock.sleep(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)] ?? 5_000);
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// Mounting on the host: the few operations that volumes need.
+import { bindMount, listMounts, mount, unmount } from '../../host/mounts.ts';
+
+export interface TmpfsOptions {
+  readonly sizeBytes?: number;
+  readonly mode?: string;
+}
+
+/** Handed in, so that tests need no root. */
+export interface MountPort {
+  tmpfs(target: string, options: TmpfsOptions): Promise<void>;
+  hugetlbfs(target: string, pageSize: string | undefined): Promise<void>;
+  /** `source` may be a /proc/<pid>/fd/<n> link: it is not followed by name. */
+  bind(source: string, target: string): Promise<void>;
+  unmount(target: string): Promise<void>;
+  /** All mount points at or below a directory, deepest first. */
+  below(directory: string): Promise<readonly string[]>;
+}
+
+/** The host's own mount and umount. */
+export function hostMounts(): MountPort {
+  return {
+    async tmpfs(target, { sizeBytes, mode }) {
+      const options = ['rw'];
+      if (sizeBytes !== undefined) options.push(`size=${sizeBytes}`);
+      if (mode !== undefined) options.push(`mode=${mode}`);
+      await mount({ type: 'tmpfs', source: 'tmpfs', target, options });
+    },
+    async hugetlbfs(target, pageSize) {
+      const options = pageSize === undefined ? ['rw'] : [`pagesize=${pageSize}`];
+      await mount({ type: 'hugetlbfs', source: 'nodev', target, options });
+    },
+    bind: (source, target) => bindMount(source, target),
+    unmount: (target) => unmount([target]),
+    async below(directory) {
+      const points = (await listMounts()).map((m) => m.mountPoint);
+      return points.filter((p) => p === directory || p.startsWith(`${directory}/`)).sort((a, b) => b.length - a.length);
+    },
+  };
+}

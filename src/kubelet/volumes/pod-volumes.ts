@@ -1,0 +1,172 @@
+// All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parseQuantity } from '../../machinery/quantity.ts';
+import type { EmptyDirVolumeSource, Pod, Volume } from '../../resources/generated/core-v1.ts';
+import { messageOf } from '../container/errors.ts';
+import { namesOf, type PodPaths, specOf } from '../pod/identity.ts';
+import { writeAtomically } from './atomic-writer.ts';
+import { VolumeError } from './errors.ts';
+import { prepareHostPath } from './host-path.ts';
+import type { MountPort } from './mounts.ts';
+import { applyFsGroup, type FsGroup } from './ownership.ts';
+import { type PayloadContext, payloadOf } from './payload.ts';
+
+export interface MountedVolume {
+  readonly hostPath: string;
+  readonly readOnly: boolean;
+  /** An image's reference and id: the runtime mounts it. */
+  readonly image?: { readonly reference: string; readonly pullPolicy: string };
+}
+
+export type VolumeMap = ReadonlyMap<string, MountedVolume>;
+
+/** Where the volume of a claim lies on this host; throws what the event should say. */
+export type ClaimSource = (pod: Pod, volume: string, claim: string) => Promise<{ path: string; readOnly: boolean }>;
+
+export interface VolumeDeps {
+  readonly mounts: MountPort;
+  readonly paths: PodPaths;
+  /** A directory on a tmpfs, for what must not reach a disk. */
+  readonly secretDir: string;
+  readonly now: () => number;
+  readonly claims: ClaimSource;
+}
+
+function fsGroupOf(pod: Pod): FsGroup | undefined {
+  const context = specOf(pod).securityContext;
+  if (context?.fsGroup === undefined) return undefined;
+  const policy = context.fsGroupChangePolicy === 'OnRootMismatch' ? 'OnRootMismatch' : 'Always';
+  return { gid: context.fsGroup, policy };
+}
+
+const FILE_PLUGINS = {
+  configMap: 'configmap',
+  secret: 'secret',
+  downwardAPI: 'downward-api',
+  projected: 'projected',
+} as const;
+
+function pluginOf(volume: Volume): keyof typeof FILE_PLUGINS | undefined {
+  for (const key of ['configMap', 'secret', 'downwardAPI', 'projected'] as const) {
+    if (volume[key] !== undefined) return key;
+  }
+  return undefined;
+}
+
+/** True for volumes whose content comes from the API and can change while the pod runs. */
+export function isLive(volume: Volume): boolean {
+  return pluginOf(volume) !== undefined;
+}
+
+export class PodVolumes {
+  private readonly ready = new Map<string, MountedVolume>();
+  constructor(private readonly deps: VolumeDeps) {}
+
+  get mounted(): VolumeMap {
+    return this.ready;
+  }
+
+  /** Sets up what is not yet, brings live volumes up to date. Throws a VolumeError for the first that fails, after trying all. */
+  async setUp(context: PayloadContext): Promise<VolumeMap> {
+    let failed: VolumeError | undefined;
+    for (const volume of specOf(context.pod).volumes ?? []) {
+      if (this.ready.has(volume.name) && !isLive(volume)) continue;
+      try {
+        this.ready.set(volume.name, await this.one(context, volume));
+      } catch (error) {
+        failed ??= error instanceof VolumeError ? error : new VolumeError(volume.name, messageOf(error), error);
+      }
+    }
+    if (failed !== undefined) throw failed;
+    return this.ready;
+  }
+
+  private async one(context: PayloadContext, volume: Volume): Promise<MountedVolume> {
+    if (isLive(volume)) return this.files(context, volume);
+    if (volume.emptyDir !== undefined) return this.emptyDir(context.pod, volume.name, volume.emptyDir);
+    if (volume.hostPath !== undefined) {
+      await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '');
+      return { hostPath: volume.hostPath.path, readOnly: false };
+    }
+    if (volume.image !== undefined) {
+      const reference = volume.image.reference ?? '';
+      return { hostPath: '', readOnly: true, image: { reference, pullPolicy: volume.image.pullPolicy ?? '' } };
+    }
+    const claim = volume.persistentVolumeClaim?.claimName ?? this.ephemeralClaim(context.pod, volume);
+    if (claim !== undefined) return this.claimed(context.pod, volume, claim);
+    const kind = Object.keys(volume).find((k) => k !== 'name') ?? 'unknown';
+    throw new VolumeError(volume.name, `no volume plugin matched: ${kind} is not supported on this node`);
+  }
+
+  private ephemeralClaim(pod: Pod, volume: Volume): string | undefined {
+    return volume.ephemeral === undefined ? undefined : `${namesOf(pod).name}-${volume.name}`;
+  }
+
+  private async claimed(pod: Pod, volume: Volume, claim: string): Promise<MountedVolume> {
+    const found = await this.deps.claims(pod, volume.name, claim);
+    const readOnly = found.readOnly || volume.persistentVolumeClaim?.readOnly === true;
+    const group = fsGroupOf(pod);
+    if (group !== undefined && !readOnly) await applyFsGroup(found.path, group);
+    return { hostPath: found.path, readOnly };
+  }
+
+  private async emptyDir(pod: Pod, name: string, source: EmptyDirVolumeSource): Promise<MountedVolume> {
+    const dir = this.deps.paths.volume('empty-dir', name);
+    const fresh = (await stat(dir).catch(() => undefined)) === undefined;
+    await mkdir(dir, { recursive: true });
+    const medium = source.medium ?? '';
+    if (medium !== '') await this.mountMedium(dir, medium, source.sizeLimit);
+    else if (fresh) await chmod(dir, 0o777);
+    const group = fsGroupOf(pod);
+    if (group !== undefined && fresh) await applyFsGroup(dir, group);
+    return { hostPath: dir, readOnly: false };
+  }
+
+  private async mountMedium(dir: string, medium: string, sizeLimit: string | undefined): Promise<void> {
+    if ((await this.deps.mounts.below(dir)).includes(dir)) return;
+    if (medium === 'Memory') {
+      const size = sizeLimit === undefined ? 0 : Number(parseQuantity(sizeLimit).value());
+      await this.deps.mounts.tmpfs(dir, size > 0 ? { sizeBytes: size } : {});
+      return;
+    }
+    const pages = /^HugePages(?:-(\d+)([KMG])i)?$/.exec(medium);
+    if (pages === null) throw new Error(`unknown storage medium "${medium}"`);
+    await this.deps.mounts.hugetlbfs(dir, pages[1] === undefined ? undefined : `${pages[1]}${pages[2]}`);
+  }
+
+  private async files(context: PayloadContext, volume: Volume): Promise<MountedVolume> {
+    const payload = await payloadOf(context, volume);
+    if (payload === undefined) throw new VolumeError(volume.name, 'no volume plugin matched');
+    const dir = this.fileDir(volume);
+    if (!this.ready.has(volume.name)) {
+      await mkdir(dir, { recursive: true });
+      await chmod(dir, 0o777);
+      const group = fsGroupOf(context.pod);
+      if (group !== undefined) await applyFsGroup(dir, { ...group, policy: 'OnRootMismatch' });
+    }
+    await writeAtomically(dir, payload, {
+      now: this.deps.now(),
+      ...(context.fsGroup === undefined ? {} : { fsGroup: context.fsGroup }),
+    });
+    return { hostPath: dir, readOnly: true };
+  }
+
+  private fileDir(volume: Volume): string {
+    const kind = pluginOf(volume);
+    if (kind === 'secret' || kind === 'projected')
+      return path.join(this.deps.secretDir, FILE_PLUGINS[kind], volume.name);
+    return this.deps.paths.volume(kind === undefined ? 'unknown' : FILE_PLUGINS[kind], volume.name);
+  }
+
+  /** Unmounts and removes all that this pod has on the host. Safe to repeat. */
+  async tearDown(): Promise<void> {
+    const { paths, secretDir, mounts } = this.deps;
+    for (const dir of [paths.root, secretDir]) {
+      for (const point of await mounts.below(dir)) await mounts.unmount(point);
+    }
+    await rm(secretDir, { recursive: true, force: true });
+    await rm(paths.root, { recursive: true, force: true });
+    this.ready.clear();
+  }
+}

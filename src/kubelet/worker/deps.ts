@@ -1,0 +1,55 @@
+// What all pod workers of a node share.
+import type { Client, EventRecorder } from '../../client/index.ts';
+import type { ImageService, PodSandboxConfig, RuntimeService } from '../../cri/port.ts';
+import type { Clock } from '../../host/clock.ts';
+import type { Pod, Service } from '../../resources/generated/core-v1.ts';
+import type { DnsContext } from '../container/hosts.ts';
+import type { ImageManager } from '../images/manager.ts';
+import type { Backoff } from '../pod/restart.ts';
+import type { StatusWriter } from '../status/writer.ts';
+import type { MountPort } from '../volumes/mounts.ts';
+import type { ClaimSource } from '../volumes/pod-volumes.ts';
+import type { TokenRequester } from '../volumes/tokens.ts';
+import type { WatchedObjects } from './objects.ts';
+import type { RuntimeCache } from './runtime-cache.ts';
+
+/** What of the node pods come to know. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly memoryCapacity: number;
+  readonly allocatable: Readonly<Record<string, string>>;
+}
+
+export interface WorkerDeps {
+  readonly clock: Clock;
+  readonly client: Client;
+  readonly runtime: RuntimeService;
+  readonly imageService: ImageService;
+  readonly images: ImageManager;
+  readonly recorder: EventRecorder;
+  readonly cache: RuntimeCache;
+  readonly objects: WatchedObjects;
+  readonly services: () => readonly Service[];
+  readonly writer: StatusWriter;
+  readonly backoff: Backoff;
+  readonly node: () => NodeFacts;
+  readonly dns: () => DnsContext;
+  readonly mounts: MountPort;
+  readonly claims: ClaimSource;
+  readonly requestToken: TokenRequester;
+  readonly runtimeName: string;
+  readonly rootDir: string;
+  readonly logDir: string;
+  /** On a tmpfs. */
+  readonly secretDir: string;
+  readonly podPidsLimit: number;
+  readonly hostsFile: () => Promise<string>;
+  /** The handler of a RuntimeClass; throws when there is no such class. */
+  readonly runtimeHandler: (pod: Pod) => Promise<string>;
+  readonly userNamespace: (pod: Pod) => PodSandboxConfig['namespaces']['user'];
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
+  readonly onProbed?: (kind: string, pod: Pod, container: string, outcome: string) => void;
+  /** The pod is gone from the API and from the node. */
+  readonly onGone: (uid: string) => void;
+}

@@ -1,0 +1,216 @@
+// Gives each pod of this node a worker, and takes from the node what belongs to no pod.
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Informer } from '../../client/index.ts';
+import { PODS } from '../../client/index.ts';
+import { isApiError } from '../../machinery/errors.ts';
+import type { Node, Pod } from '../../resources/generated/core-v1.ts';
+import { refuse } from '../pod/admission.ts';
+import { isMirror, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
+import { refusedStatus } from '../status/compute.ts';
+import type { WorkerDeps } from './deps.ts';
+import { type Ending, PodWorker } from './pod-worker.ts';
+
+export interface ManagerOptions {
+  readonly deps: WorkerDeps;
+  readonly informer: Informer<Pod>;
+  readonly node: () => Node | undefined;
+  readonly allowedSysctls: readonly string[];
+  readonly pressure: () => readonly string[];
+}
+
+function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+export class PodManager {
+  private readonly workers = new Map<string, PodWorker>();
+  private started = false;
+  /** Mirrors of static pods by `namespace/name`. */
+  private readonly mirrors = new Map<string, Pod>();
+  onMirror: ((key: string, mirror: Pod | undefined) => void) | undefined;
+  private readonly turnedAway = new Set<string>();
+  /** While the node shuts down no pod is taken. */
+  closed: string | undefined;
+
+  constructor(private readonly options: ManagerOptions) {}
+
+  /** Begins when pods, runtime and node are known: before that nobody can tell an orphan from a pod. */
+  start(): void {
+    this.started = true;
+    this.options.informer.addHandler({
+      onAdd: (pod) => this.seen(pod),
+      onUpdate: (pod) => this.seen(pod),
+      onDelete: (pod) => this.lost(pod),
+    });
+  }
+
+  private deps(): WorkerDeps {
+    return this.options.deps;
+  }
+
+  private seen(pod: Pod): void {
+    if (!this.started) return;
+    if (isMirror(pod)) {
+      const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+      this.mirrors.set(key, pod);
+      this.onMirror?.(key, pod);
+      return;
+    }
+    const { uid } = namesOf(pod);
+    const worker = this.workers.get(uid);
+    if (worker !== undefined) worker.update(pod);
+    else this.take(pod);
+  }
+
+  private lost(pod: Pod): void {
+    if (isMirror(pod)) {
+      const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+      this.mirrors.delete(key);
+      this.onMirror?.(key, undefined);
+      return;
+    }
+    this.turnedAway.delete(namesOf(pod).uid);
+    const worker = this.workers.get(namesOf(pod).uid);
+    if (worker === undefined) return;
+    worker.update(pod);
+    worker.gone();
+  }
+
+  mirrorOf(key: string): Pod | undefined {
+    return this.mirrors.get(key);
+  }
+
+  /** Starts to look after a pod, or refuses it. */
+  take(pod: Pod): PodWorker | undefined {
+    const { uid } = namesOf(pod);
+    const known = this.deps().cache.observed(uid).containers.length > 0;
+    const fresh = !known && !isTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
+    if (fresh && this.refused(pod)) return undefined;
+    const worker = new PodWorker(this.deps(), pod);
+    this.workers.set(uid, worker);
+    worker.update(pod);
+    worker.poke();
+    return worker;
+  }
+
+  private refused(pod: Pod): boolean {
+    const node = this.options.node();
+    if (node === undefined) return false;
+    if (this.turnedAway.has(namesOf(pod).uid)) return true;
+    const others = this.pods().filter((p) => !isTerminal(p));
+    const refusal =
+      this.closed === undefined
+        ? refuse({ pod, others, node, allowedSysctls: this.options.allowedSysctls, pressure: this.options.pressure() })
+        : { reason: 'NodeShutdown', message: this.closed };
+    if (refusal === undefined) return false;
+    this.turnedAway.add(namesOf(pod).uid);
+    const { recorder, writer, clock } = this.deps();
+    recorder.event(pod, 'Warning', refusal.reason, refusal.message);
+    const verdict = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
+    writer.set(namesOf(pod).uid, pod, refusedStatus(pod, verdict, clock.now()));
+    return true;
+  }
+
+  /** Pods that are looked after and not yet over. */
+  pods(): readonly Pod[] {
+    return [...this.workers.values()].filter((w) => !w.isEnded).map((w) => w.current);
+  }
+
+  /** All pods that this node knows, the ended ones among them. */
+  allPods(): readonly Pod[] {
+    return [...this.workers.values()].map((w) => w.current);
+  }
+
+  worker(uid: string): PodWorker | undefined {
+    return this.workers.get(uid);
+  }
+
+  find(namespace: string, name: string, uid?: string): PodWorker | undefined {
+    let found: PodWorker | undefined;
+    for (const worker of this.workers.values()) {
+      const names = namesOf(worker.current);
+      if (names.namespace !== namespace || names.name !== name) continue;
+      if (uid !== undefined && uid !== '' && names.uid !== uid) continue;
+      if (found === undefined || !worker.isEnded) found = worker;
+    }
+    return found;
+  }
+
+  poke(uid: string): void {
+    this.workers.get(uid)?.poke();
+  }
+
+  objectChanged(uid: string): void {
+    this.workers.get(uid)?.objectChanged();
+  }
+
+  end(uid: string, ending: Ending): void {
+    this.workers.get(uid)?.end(ending);
+  }
+
+  forget(uid: string): void {
+    this.workers.delete(uid);
+  }
+
+  detach(): void {
+    for (const worker of this.workers.values()) worker.detach();
+  }
+
+  /** What runs or lies here without a pod in the API is stopped and removed. Returns how many pods that were. */
+  async sweep(): Promise<number> {
+    const { cache, rootDir, runtime } = this.deps();
+    const strays = new Set(cache.podUids.filter((uid) => !this.workers.has(uid)));
+    for (const uid of await readdir(path.join(rootDir, 'pods')).catch(() => [])) {
+      if (!this.workers.has(uid)) strays.add(uid);
+    }
+    let swept = 0;
+    for (const uid of strays) {
+      const { sandboxes, containers } = cache.observed(uid);
+      const labels = sandboxes[0]?.labels ?? containers[0]?.labels ?? {};
+      const names = { name: labels[LABEL.podName] ?? '', namespace: labels[LABEL.podNamespace] ?? '', uid };
+      if (await this.stillThere(names)) continue;
+      await this.sweepOne(names, runtime).catch((error: unknown) => {
+        this.deps().log('warn', 'stray pod could not be removed', { uid, error: String(error) });
+      });
+      swept++;
+    }
+    return swept;
+  }
+
+  private async stillThere(names: { name: string; namespace: string; uid: string }): Promise<boolean> {
+    if (names.name === '') return false;
+    try {
+      const pod = await this.deps().client.resource(PODS).get(names.namespace, names.name);
+      return pod.metadata.uid === names.uid && specOf(pod).nodeName === this.deps().node().name;
+    } catch (error) {
+      return !isApiError(error, 'NotFound');
+    }
+  }
+
+  private async sweepOne(
+    names: { name: string; namespace: string; uid: string },
+    runtime: WorkerDeps['runtime'],
+  ): Promise<void> {
+    const pod: Pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...names },
+      spec: { containers: [], terminationGracePeriodSeconds: 2 },
+    };
+    if (
+      this.deps()
+        .cache.observed(names.uid)
+        .containers.some((c) => c.state === 'running')
+    ) {
+      for (const c of this.deps().cache.observed(names.uid).containers) await runtime.stopContainer(c.id, 2_000);
+    }
+    const worker = new PodWorker(this.deps(), pod);
+    this.workers.set(names.uid, worker);
+    worker.gone();
+  }
+
+  paths(names: { name: string; namespace: string; uid: string }): PodPaths {
+    return new PodPaths(this.deps().rootDir, this.deps().logDir, names);
+  }
+}

@@ -1,0 +1,236 @@
+// Starts one container: image, configuration, create, start, postStart hook, with the event of each step.
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ContainerStatus, ImageInfo, PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
+import { RuntimeError } from '../../cri/port.ts';
+import type { Pod, Secret } from '../../resources/generated/core-v1.ts';
+import { containerConfig } from '../container/config.ts';
+import { containerEnv } from '../container/env.ts';
+import { configError, messageOf, StartError } from '../container/errors.ts';
+import type { FieldContext } from '../container/fields.ts';
+import { runHook } from '../container/hooks.ts';
+import { hostsFile } from '../container/hosts.ts';
+import { containerMounts } from '../container/mounts.ts';
+import { checkNonRoot, containerSecurity } from '../container/security.ts';
+import type { SayEvent } from '../images/manager.ts';
+import { type ContainerRef, fieldPathOf, logPathOf, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
+import { latest, type Observed, runsOf } from '../pod/observed.ts';
+import type { VolumeMap } from '../volumes/pod-volumes.ts';
+import { openBelow } from '../volumes/safe-path.ts';
+import type { WorkerDeps } from './deps.ts';
+import type { Killer } from './killer.ts';
+
+export interface StartInput {
+  readonly pod: Pod;
+  readonly ref: ContainerRef;
+  readonly attempt: number;
+  readonly sandbox: PodSandboxStatus;
+  readonly sandboxConfig: PodSandboxConfig;
+  readonly volumes: VolumeMap;
+  readonly observed: Observed;
+  readonly signal: AbortSignal;
+  /** Called around the postStart hook: until it is over the container does not count as started. */
+  readonly hold: (id: string, on: boolean) => void;
+}
+
+const MAX_FILE = 1024 * 1024;
+
+export class Starter {
+  private hostsFor = '';
+  constructor(
+    private readonly deps: WorkerDeps,
+    private readonly paths: PodPaths,
+    private readonly killer: Killer,
+  ) {}
+
+  private sayer(input: StartInput): SayEvent {
+    const details = { fieldPath: fieldPathOf(input.ref) };
+    return (type, reason, message) => this.deps.recorder.event(input.pod, type, reason, message, details);
+  }
+
+  fields(pod: Pod, sandbox: PodSandboxStatus | undefined): FieldContext {
+    const node = this.deps.node();
+    const podIps = specOf(pod).hostNetwork === true ? node.ips : (sandbox?.ips ?? []);
+    return { pod, podIps, hostIps: node.ips, allocatable: node.allocatable };
+  }
+
+  private async secrets(input: StartInput): Promise<readonly Secret[]> {
+    const { namespace } = namesOf(input.pod);
+    const names = (specOf(input.pod).imagePullSecrets ?? []).map((s) => s.name ?? '').filter((n) => n !== '');
+    const out: Secret[] = [];
+    const absent: string[] = [];
+    for (const name of names) {
+      try {
+        out.push(await this.deps.objects.secret(namespace, name));
+      } catch {
+        absent.push(name);
+      }
+    }
+    if (absent.length > 0) {
+      const message = `Unable to retrieve some image pull secrets (${absent.join(', ')}); attempting to pull the image may not succeed.`;
+      this.deps.recorder.event(input.pod, 'Warning', 'FailedToRetrieveImagePullSecret', message);
+    }
+    return out;
+  }
+
+  private image(input: StartInput, image: string, policy: string): Promise<ImageInfo> {
+    return this.deps.images.ensure({
+      podUid: namesOf(input.pod).uid,
+      image,
+      policy,
+      secrets: () => this.secrets(input),
+      say: this.sayer(input),
+      signal: input.signal,
+    });
+  }
+
+  private async volumeImages(input: StartInput): Promise<Map<string, string>> {
+    const out = new Map<string, string>();
+    for (const mount of input.ref.spec.volumeMounts ?? []) {
+      const image = input.volumes.get(mount.name)?.image;
+      if (image === undefined || out.has(mount.name)) continue;
+      out.set(mount.name, (await this.image(input, image.reference, image.pullPolicy)).id);
+    }
+    return out;
+  }
+
+  private async hosts(input: StartInput): Promise<void> {
+    if (this.hostsFor === input.sandbox.id) return;
+    const hostNetwork = specOf(input.pod).hostNetwork === true;
+    const text = hostsFile({
+      pod: input.pod,
+      podIps: input.sandbox.ips,
+      clusterDomain: this.deps.dns().clusterDomain,
+      hostFile: hostNetwork ? await this.deps.hostsFile() : '',
+    });
+    await mkdir(this.paths.root, { recursive: true, mode: 0o750 });
+    await writeFile(this.paths.hosts, text, { mode: 0o644 });
+    this.hostsFor = input.sandbox.id;
+  }
+
+  private async readVolumeFile(input: StartInput, volume: string, file: string): Promise<string | undefined> {
+    const mounted = input.volumes.get(volume);
+    if (mounted === undefined) return undefined;
+    const opened = await openBelow(mounted.hostPath, file, { create: false }).catch(() => undefined);
+    if (opened === undefined) return undefined;
+    try {
+      const handle = await open(opened.path, 'r');
+      try {
+        const { size } = await handle.stat();
+        if (size > MAX_FILE) throw configError(`file ${file} in volume ${volume} is larger than 1 MiB`);
+        return await handle.readFile('utf8');
+      } finally {
+        await handle.close();
+      }
+    } finally {
+      await opened.close();
+    }
+  }
+
+  private targetId(input: StartInput): string | undefined {
+    const name = 'targetContainerName' in input.ref.spec ? (input.ref.spec.targetContainerName ?? '') : '';
+    if (name === '') return undefined;
+    const target = latest(input.observed, name);
+    if (target?.state !== 'running') throw configError(`unable to find target container ${name}`);
+    return target.id;
+  }
+
+  private async create(input: StartInput, image: ImageInfo): Promise<string> {
+    const { pod, ref, attempt } = input;
+    const imageIds = await this.volumeImages(input);
+    const env = await containerEnv({
+      container: ref.spec,
+      fields: this.fields(pod, input.sandbox),
+      objects: this.deps.objects,
+      services: this.deps.services(),
+      readFile: (volume, file) => this.readVolumeFile(input, volume, file),
+    });
+    const targetId = this.targetId(input);
+    const about = { pod, ref, image, fsGroups: [], ...(targetId === undefined ? {} : { targetId }) };
+    checkNonRoot(about);
+    await this.hosts(input);
+    const mounts = await containerMounts({
+      ref,
+      env,
+      volumes: input.volumes,
+      paths: this.paths,
+      port: this.deps.mounts,
+      imageIds,
+    });
+    const node = this.deps.node();
+    const resources = { memoryCapacity: node.memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
+    const security = containerSecurity(about);
+    const config = containerConfig({ pod, ref, attempt, image, env, mounts, security, resources });
+    await mkdir(path.join(this.paths.logs, ref.spec.name), { recursive: true });
+    try {
+      return await this.deps.runtime.createContainer(input.sandbox.id, config, input.sandboxConfig);
+    } catch (error) {
+      throw new StartError('CreateContainerError', messageOf(error), error);
+    }
+  }
+
+  /** Keeps the run before this one, for `lastState` and `kubectl logs --previous`. */
+  private async prune(input: StartInput): Promise<void> {
+    const { uid } = namesOf(input.pod);
+    for (const old of runsOf(input.observed, input.ref.spec.name).slice(1)) await this.remove(uid, old);
+  }
+
+  async remove(podUid: string, status: ContainerStatus): Promise<void> {
+    await this.deps.runtime.removeContainer(status.id);
+    this.deps.cache.forget(podUid, status.id);
+    const log = path.join(this.paths.logs, logPathOf(status.name, status.attempt));
+    await rm(log, { force: true });
+  }
+
+  /** Throws a StartError; resolves with the container's id when it runs. */
+  async start(input: StartInput): Promise<string> {
+    const say = this.sayer(input);
+    const { uid } = namesOf(input.pod);
+    const image = await this.image(input, input.ref.spec.image ?? '', input.ref.spec.imagePullPolicy ?? '');
+    await this.prune(input);
+    const id = await this.create(input, image);
+    const name = input.ref.spec.name;
+    say('Normal', 'Created', `Created container: ${name}`);
+    const hook = input.ref.spec.lifecycle?.postStart;
+    if (hook !== undefined) input.hold(id, true);
+    try {
+      await this.deps.runtime.startContainer(id);
+    } catch (error) {
+      input.hold(id, false);
+      await this.deps.cache.refreshContainer(uid, id).catch(() => undefined);
+      const kind =
+        error instanceof RuntimeError && error.kind === 'create-container' ? 'CreateContainerError' : undefined;
+      throw new StartError(kind ?? 'RunContainerError', messageOf(error), error);
+    }
+    await this.deps.cache.refreshContainer(uid, id);
+    say('Normal', 'Started', `Started container ${name}`);
+    if (hook !== undefined) await this.postStart(input, id);
+    return id;
+  }
+
+  private async postStart(input: StartInput, id: string): Promise<void> {
+    const hook = input.ref.spec.lifecycle?.postStart;
+    if (hook === undefined) return;
+    const target = {
+      containerId: id,
+      container: input.ref.spec,
+      podIp: this.fields(input.pod, input.sandbox).podIps[0] ?? '',
+      exec: this.deps.runtime.execSync.bind(this.deps.runtime),
+    };
+    const left = new Promise<void>((resolve) => {
+      if (input.signal.aborted) resolve();
+      input.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    try {
+      const running = runHook(hook, target, { clock: this.deps.clock, timeoutMs: 0, signal: input.signal });
+      await Promise.race([running, left]);
+    } catch (error) {
+      this.sayer(input)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+      this.deps.log('info', 'postStart hook failed', { container: input.ref.spec.name, error: messageOf(error) });
+      const status = latest(this.deps.cache.observed(namesOf(input.pod).uid), input.ref.spec.name);
+      if (status?.id === id) await this.killer.kill({ ref: input.ref, status }, { message: 'FailedPostStartHook' });
+    } finally {
+      input.hold(id, false);
+    }
+  }
+}
