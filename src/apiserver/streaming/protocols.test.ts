@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ExecStreams } from '../../machinery/streams.ts';
+import { remoteCommand } from './index.ts';
 import { type FakeApi, startFakeApi } from './kubectl-fixture.ts';
 import { runRemoteCommand } from './remote-command.ts';
 import { FrameReader } from './spdy/frames.ts';
@@ -103,6 +104,50 @@ describe('a WebSocket client', () => {
     expect(messages).toEqual([`\0${bytes}`, `\x01${bytes}`, '\0ping']);
     socket.close();
     echo.close();
+  });
+});
+
+describe('the client of this project', () => {
+  const call = async (script: string, given: Partial<ExecStreams>): Promise<{ exitCode: number; out: string }> => {
+    const stdout = new PassThrough();
+    let out = '';
+    stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    const query = `stdout=true&stdin=${given.stdin !== undefined}&tty=${given.tty === true}`;
+    const url = api.url.replace('http', 'ws') + PODS + exec(script, query);
+    const rest = { tty: false, onResize: () => () => undefined, signal: new AbortController().signal };
+    const { exitCode } = await remoteCommand({ url }, { ...rest, stdout, ...given });
+    return { exitCode, out };
+  };
+
+  test('gets outputs and exit codes', async () => {
+    expect(await call('echo hello; exit 9', {})).toEqual({ exitCode: 9, out: 'hello\n' });
+  });
+
+  test('sends input and its end', async () => {
+    const stdin = new PassThrough();
+    stdin.end('typed\n');
+    expect(await call('cat; echo end', { stdin })).toEqual({ exitCode: 0, out: 'typed\nend\n' });
+  });
+
+  test('sends the size of its terminal', async () => {
+    const { out } = await call('sleep 0.3; stty size', {
+      tty: true,
+      onResize(callback) {
+        callback({ width: 77, height: 33 });
+        return () => undefined;
+      },
+    });
+    expect(out).toContain('33 77');
+  });
+
+  test('ends the command when it is told to stop', async () => {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), 300);
+    await expect(call('sleep 32.5', { signal: abort.signal })).rejects.toThrow('ended before the command did');
+    for (let i = 0; i < 40 && api.aborted.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(api.aborted).toContain('sh -c sleep 32.5');
   });
 });
 

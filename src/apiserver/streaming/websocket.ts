@@ -71,6 +71,11 @@ export function keepAlive(socket: WebSocket): void {
   socket.on('error', () => socket.terminate());
 }
 
+/** v5: this side will send no more on a channel. */
+export function closeChannel(socket: WebSocket, channel: number): void {
+  socket.send(Buffer.from([CLOSE_CHANNEL, channel]));
+}
+
 function bytesOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
