@@ -60,6 +60,14 @@ export interface Column<T extends KubeObject> {
   cell(object: T, now: Date): string | number | boolean | null;
 }
 
+/** A remark on a row of a table. */
+export interface RowCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
 /** A subresource that is a view of the object itself: `status` and the like. */
 export interface ObjectSubresource<T extends KubeObject> {
   readonly type: 'object';
@@ -126,6 +134,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly resetFields?: readonly string[];
   readonly subresources?: Readonly<Record<string, Subresource<T>>>;
   readonly columns: readonly Column<T>[];
+  /** What a table says of a whole row, e.g. of a pod that has finished. Source: meta/v1 TableRowCondition. */
+  rowConditions?(object: T): readonly RowCondition[];
   /** Field labels usable in `fieldSelector`, besides metadata.name and metadata.namespace. */
   readonly selectableFields?: {
     readonly labels: readonly string[];
@@ -141,6 +151,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   gracePeriod?(object: T, requested: number | undefined): number;
   /** DELETE answers with the object (pods, services …) or with a Status. Default Status. */
   readonly deleteAnswersObject?: boolean;
+  /** Why the object of this name may never be deleted (403 Forbidden), or undefined. */
+  refuseDelete?(name: string): string | undefined;
   /** Default propagation of a DELETE without one. Default background. */
   readonly defaultPropagation?: 'Background' | 'Orphan';
   /** Deprecated versions carry a `Warning` header with this text. */

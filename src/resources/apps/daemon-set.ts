@@ -1,0 +1,194 @@
+// DaemonSet. https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
+import { FieldPath } from '../../machinery/field-error.ts';
+import {
+  ageColumn,
+  checkAtMost100,
+  checkCountOrPercent,
+  column,
+  countOf,
+  ErrorList,
+  nameColumn,
+  statusKept,
+  statusSubresource,
+} from '../checks/index.ts';
+import {
+  checkLabelSelector,
+  defaultPodTemplateSpec,
+  formatLabels,
+  semanticEqual,
+  validatePodTemplateSpec,
+} from '../common/index.ts';
+import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
+import type {
+  DaemonSet,
+  DaemonSetStatus,
+  DaemonSetUpdateStrategy,
+  RollingUpdateDaemonSet,
+} from '../generated/apps-v1.ts';
+import {
+  checkAlwaysRestarts,
+  checkReadOnlyDisks,
+  checkTemplateLabels,
+  EMPTY_TEMPLATE,
+  isEmptySelector,
+  isReadable,
+  templateColumns,
+  templateWarnings,
+} from './template.ts';
+
+const SPEC = FieldPath.of('spec');
+/** Carries a field that apps/v1 no longer has. */
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+const COUNTS = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+  'collisionCount',
+] as const;
+
+function templateGeneration(set: DaemonSet): number {
+  const text = set.metadata.annotations?.[TEMPLATE_GENERATION] ?? '';
+  return /^[+-]?\d+$/.test(text) ? Number(text) : 0;
+}
+
+function setTemplateGeneration(draft: DaemonSet, generation: number): void {
+  draft.metadata.annotations = { ...draft.metadata.annotations, [TEMPLATE_GENERATION]: String(generation) };
+}
+
+function applyDefaults(draft: DaemonSet): void {
+  draft.spec ??= { selector: {}, template: { spec: { containers: [] } } };
+  const { spec } = draft;
+  spec.updateStrategy ??= {};
+  spec.updateStrategy.type ||= 'RollingUpdate';
+  if (spec.updateStrategy.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {};
+    spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
+    spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
+  }
+  spec.revisionHistoryLimit ??= 10;
+  defaultPodTemplateSpec(spec.template);
+  setTemplateGeneration(draft, templateGeneration(draft));
+}
+
+function checkRollingUpdate(found: ErrorList, rolling: RollingUpdateDaemonSet, path: FieldPath): void {
+  const { maxUnavailable, maxSurge } = rolling;
+  const unavailable = path.child('maxUnavailable');
+  const surge = path.child('maxSurge');
+  checkCountOrPercent(found, maxUnavailable, unavailable, { atMost100: false });
+  checkCountOrPercent(found, maxSurge, surge, { atMost100: false });
+  checkAtMost100(found, maxUnavailable, unavailable);
+  checkAtMost100(found, maxSurge, surge);
+  const hasUnavailable = countOf(maxUnavailable) !== 0;
+  const hasSurge = countOf(maxSurge) !== 0;
+  if (hasUnavailable && hasSurge) found.invalid(surge, maxSurge, 'may not be set when maxUnavailable is non-zero');
+  if (!hasUnavailable && !hasSurge) found.required(unavailable, 'cannot be 0 when maxSurge is 0');
+}
+
+function checkStrategy(found: ErrorList, strategy: DaemonSetUpdateStrategy): void {
+  const path = SPEC.child('updateStrategy');
+  if (strategy.type === 'OnDelete') return;
+  if (strategy.type !== 'RollingUpdate') found.notSupported(path, strategy, ['RollingUpdate', 'OnDelete']);
+  else if (strategy.rollingUpdate === undefined) found.required(path.child('rollingUpdate'));
+  else checkRollingUpdate(found, strategy.rollingUpdate, path.child('rollingUpdate'));
+}
+
+function validate(set: DaemonSet, old?: DaemonSet): ErrorList {
+  const found = new ErrorList();
+  const { spec } = set;
+  const selector = spec?.selector;
+  const template = spec?.template ?? EMPTY_TEMPLATE;
+  checkLabelSelector(selector, SPEC.child('selector'), {}, found.errors);
+  if (isReadable(selector)) checkTemplateLabels(found, selector, template, SPEC.child('template'));
+  if (selector !== undefined && isEmptySelector(selector))
+    found.invalid(SPEC.child('selector'), selector, 'empty selector is invalid for daemonset');
+  found.add(validatePodTemplateSpec(template, SPEC.child('template'), { old: old?.spec?.template }));
+  checkReadOnlyDisks(found, template);
+  checkAlwaysRestarts(found, template, 'DaemonSet');
+  found.notNegative(SPEC.child('minReadySeconds'), spec?.minReadySeconds);
+  checkStrategy(found, spec?.updateStrategy ?? {});
+  found.notNegative(SPEC.child('revisionHistoryLimit'), spec?.revisionHistoryLimit);
+  return found;
+}
+
+function validateUpdate(set: DaemonSet, old: DaemonSet): ErrorList {
+  const found = validate(set, old);
+  found.unchanged(SPEC.child('selector'), set.spec?.selector, old.spec?.selector);
+  return found;
+}
+
+function validateStatus(set: DaemonSet): ErrorList {
+  const found = new ErrorList();
+  for (const field of COUNTS) found.notNegative(FieldPath.of('status').child(field), set.status?.[field]);
+  return found;
+}
+
+const keepStatus = statusKept<DaemonSet>();
+
+function prepareForCreate(...args: Parameters<typeof keepStatus.prepareForCreate>): void {
+  keepStatus.prepareForCreate(...args);
+  const [draft] = args;
+  setTemplateGeneration(draft, Math.max(templateGeneration(draft), 1));
+}
+
+/** Clients cannot set the template's generation: it counts changes of the template. */
+function prepareForUpdate(...args: Parameters<typeof keepStatus.prepareForUpdate>): void {
+  keepStatus.prepareForUpdate(...args);
+  const [draft, old] = args;
+  const changed = !semanticEqual(draft.spec?.template, old.spec?.template);
+  setTemplateGeneration(draft, templateGeneration(old) + (changed ? 1 : 0));
+}
+
+function count(name: string, field: keyof DaemonSetStatus): Column<DaemonSet> {
+  return column<DaemonSet>({
+    name,
+    type: 'integer',
+    description: ['apps/v1', 'DaemonSetStatus', field],
+    cell: (o) => Number(o.status?.[field] ?? 0),
+  });
+}
+
+export const daemonSets = defineResource<DaemonSet>({
+  group: 'apps',
+  version: 'v1',
+  kind: 'DaemonSet',
+  plural: 'daemonsets',
+  singular: 'daemonset',
+  shortNames: ['ds'],
+  categories: ['all'],
+  namespaced: true,
+  verbs: ALL_VERBS,
+  schema: 'io.k8s.api.apps.v1.DaemonSet',
+  resetFields: ['status'],
+  strategy: {
+    applyDefaults,
+    prepareForCreate,
+    prepareForUpdate,
+    validate: (set) => validate(set).errors,
+    validateUpdate: (set, old) => validateUpdate(set, old).errors,
+    warnings: (set, old) => templateWarnings(set, old),
+  },
+  generation: 'spec',
+  subresources: {
+    status: statusSubresource<DaemonSet>({ applyDefaults, validateUpdate: (set) => validateStatus(set).errors }),
+  },
+  columns: [
+    nameColumn(),
+    count('Desired', 'desiredNumberScheduled'),
+    count('Current', 'currentNumberScheduled'),
+    count('Ready', 'numberReady'),
+    count('Up-to-date', 'updatedNumberScheduled'),
+    count('Available', 'numberAvailable'),
+    column({
+      name: 'Node Selector',
+      description: ['core/v1', 'PodSpec', 'nodeSelector'],
+      cell: (o) => formatLabels(o.spec?.template?.spec?.nodeSelector),
+    }),
+    ageColumn(),
+    ...templateColumns<DaemonSet>((o) => o.spec, ['apps/v1', 'DaemonSetSpec']),
+  ],
+});

@@ -1,0 +1,22 @@
+// The rows of apps.
+import type { AnyResource } from '../definition.ts';
+import { controllerRevisions } from './controller-revision.ts';
+import { daemonSets } from './daemon-set.ts';
+import { deployments } from './deployment.ts';
+import { replicaSets } from './replica-set.ts';
+import { statefulSets } from './stateful-set.ts';
+
+export {
+  checkTemplateLabels,
+  EMPTY_TEMPLATE,
+  nameWarnings,
+  templateColumns,
+  templateWarnings,
+} from './template.ts';
+export const APPS_ROWS: readonly AnyResource[] = [
+  controllerRevisions,
+  daemonSets,
+  deployments,
+  replicaSets,
+  statefulSets,
+];

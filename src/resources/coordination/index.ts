@@ -1,0 +1,6 @@
+// The rows of coordination.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { leases } from './lease.ts';
+import { leaseCandidateRows } from './lease-candidate.ts';
+
+export const COORDINATION_ROWS: readonly AnyResource[] = [leases, ...leaseCandidateRows];

@@ -1,0 +1,5 @@
+// The rows of discovery.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { endpointSlices } from './endpoint-slice.ts';
+
+export const DISCOVERY_ROWS: readonly AnyResource[] = [endpointSlices];

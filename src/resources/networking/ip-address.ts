@@ -1,0 +1,81 @@
+// IPAddress: an address that a Service holds. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/ip-address-v1/
+import { FieldPath } from '../../machinery/field-error.ts';
+import { canonicalIP, isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
+import { column, ErrorList, nameColumn, twinOf } from '../checks/index.ts';
+import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
+import type { IPAddress, ParentReference } from '../generated/networking-v1.ts';
+
+/** The name is the address, in its one canonical form. */
+function validateName(name: string): string[] {
+  const canonical = canonicalIP(name);
+  if (canonical === undefined) return [`ParseAddr(${JSON.stringify(name)}): unable to parse IP`];
+  return canonical === name ? [] : ['must be a canonical format IP address'];
+}
+
+function checkParent(found: ErrorList, parent: ParentReference | undefined): void {
+  const path = FieldPath.of('spec', 'parentRef');
+  if (parent === undefined) {
+    found.required(path);
+    return;
+  }
+  const { group = '', resource = '', name = '', namespace = '' } = parent;
+  if (group !== '') found.text(path.child('group'), group, isDns1123Subdomain);
+  if (resource === '') found.required(path.child('resource'));
+  else found.text(path.child('resource'), resource, isPathSegmentName);
+  if (name === '') found.required(path.child('name'));
+  else found.text(path.child('name'), name, isPathSegmentName);
+  if (namespace !== '') found.text(path.child('namespace'), namespace, isPathSegmentName);
+}
+
+function parentText(address: IPAddress): string {
+  const parent = address.spec?.parentRef;
+  if (parent === undefined) return '<none>';
+  const resource = (parent.group ?? '') === '' ? parent.resource : `${parent.resource}.${parent.group}`;
+  return [resource, parent.namespace, parent.name].filter((part) => (part ?? '') !== '').join('/');
+}
+
+function row(version: 'v1' | 'v1beta1'): ResourceDefinition<IPAddress> {
+  return defineResource<IPAddress>({
+    group: 'networking.k8s.io',
+    version,
+    kind: 'IPAddress',
+    plural: 'ipaddresses',
+    singular: 'ipaddress',
+    shortNames: ['ip'],
+    namespaced: false,
+    verbs: ALL_VERBS,
+    schema: `io.k8s.api.networking.${version}.IPAddress`,
+    validateName,
+    strategy: {
+      validate(address) {
+        const found = new ErrorList();
+        checkParent(found, address.spec?.parentRef);
+        return found.errors;
+      },
+      validateUpdate(address, old) {
+        const found = new ErrorList();
+        found.unchanged(FieldPath.of('spec', 'parentRef'), address.spec?.parentRef, old.spec?.parentRef);
+        return found.errors;
+      },
+    },
+    generation: 'none',
+    selectableFields: {
+      labels: ['spec.parentRef.name', 'spec.parentRef.resource', 'spec.parentRef.namespace', 'spec.parentRef.group'],
+      values: ({ spec }) => ({
+        'spec.parentRef.name': spec?.parentRef?.name ?? '',
+        'spec.parentRef.resource': spec?.parentRef?.resource ?? '',
+        'spec.parentRef.namespace': spec?.parentRef?.namespace ?? '',
+        'spec.parentRef.group': spec?.parentRef?.group ?? '',
+      }),
+    },
+    columns: [
+      nameColumn(),
+      column({ name: 'ParentRef', description: ['networking/v1', 'IPAddressSpec', 'parentRef'], cell: parentText }),
+    ],
+    ...(version === 'v1'
+      ? {}
+      : { storedAs: twinOf<IPAddress>('networking.k8s.io/v1/ipaddresses', `networking.k8s.io/${version}`) }),
+  });
+}
+
+export const ipAddressRows = [row('v1'), row('v1beta1')];

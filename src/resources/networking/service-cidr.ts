@@ -1,0 +1,94 @@
+// ServiceCIDR: ranges that Service addresses come from. https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+import { FieldPath } from '../../machinery/field-error.ts';
+import { isStrictCIDR } from '../../machinery/names.ts';
+import {
+  ageColumn,
+  checkConditions,
+  column,
+  ErrorList,
+  IMMUTABLE,
+  nameColumn,
+  statusKept,
+  statusSubresource,
+  twinOf,
+} from '../checks/index.ts';
+import { semanticEqual } from '../common/index.ts';
+import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
+import type { ServiceCIDR } from '../generated/networking-v1.ts';
+import { sameFamily } from './cidr.ts';
+
+const CIDRS = FieldPath.of('spec', 'cidrs');
+
+function validate(range: ServiceCIDR): ErrorList {
+  const found = new ErrorList();
+  const cidrs = range.spec?.cidrs ?? [];
+  if (cidrs.length === 0) {
+    found.required(CIDRS, 'at least one CIDR required');
+    return found;
+  }
+  if (cidrs.length > 2) {
+    found.invalid(CIDRS, range.spec, 'may only hold up to 2 values');
+    return found;
+  }
+  const [first = '', second] = cidrs;
+  if (second !== undefined && sameFamily(first, second))
+    found.invalid(
+      CIDRS,
+      range.spec,
+      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96',
+    );
+  cidrs.forEach((cidr, i) => {
+    found.text(CIDRS.index(i), cidr, isStrictCIDR);
+  });
+  return found;
+}
+
+/** A second family may be added; nothing else changes. */
+function validateUpdate(range: ServiceCIDR, old: ServiceCIDR): ErrorList {
+  const now = range.spec?.cidrs ?? [];
+  const before = old.spec?.cidrs ?? [];
+  if (before.length === 1 && now.length === 2 && now[0] === before[0]) return validate(range);
+  const found = new ErrorList();
+  if (!semanticEqual(now, before)) found.invalid(CIDRS, now, IMMUTABLE);
+  return found;
+}
+
+function row(version: 'v1' | 'v1beta1'): ResourceDefinition<ServiceCIDR> {
+  return defineResource<ServiceCIDR>({
+    group: 'networking.k8s.io',
+    version,
+    kind: 'ServiceCIDR',
+    plural: 'servicecidrs',
+    singular: 'servicecidr',
+    namespaced: false,
+    verbs: ALL_VERBS,
+    schema: `io.k8s.api.networking.${version}.ServiceCIDR`,
+    resetFields: ['status'],
+    strategy: {
+      ...statusKept<ServiceCIDR>(),
+      validate: (range) => validate(range).errors,
+      validateUpdate: (range, old) => validateUpdate(range, old).errors,
+    },
+    generation: 'none',
+    subresources: {
+      status: statusSubresource<ServiceCIDR>({
+        validateUpdate: (range) =>
+          checkConditions(range.status?.conditions, FieldPath.of('status', 'conditions')).errors,
+      }),
+    },
+    columns: [
+      nameColumn(),
+      column({
+        name: 'CIDRs',
+        description: ['networking/v1', 'ServiceCIDRSpec', 'cidrs'],
+        cell: (o) => (o.spec?.cidrs ?? []).join(','),
+      }),
+      ageColumn(),
+    ],
+    ...(version === 'v1'
+      ? {}
+      : { storedAs: twinOf<ServiceCIDR>('networking.k8s.io/v1/servicecidrs', `networking.k8s.io/${version}`) }),
+  });
+}
+
+export const serviceCidrRows = [row('v1'), row('v1beta1')];

@@ -1,0 +1,18 @@
+// The rows of storage.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { csiDrivers } from './csi-driver.ts';
+import { csiNodes } from './csi-node.ts';
+import { csiStorageCapacities } from './csi-storage-capacity.ts';
+import { storageClasses } from './storage-class.ts';
+import { volumeAttachments } from './volume-attachment.ts';
+import { volumeAttributesClassRows } from './volume-attributes-class.ts';
+
+export { isDefaultStorageClass } from './storage-class.ts';
+export const STORAGE_ROWS: readonly AnyResource[] = [
+  csiDrivers,
+  csiNodes,
+  csiStorageCapacities,
+  storageClasses,
+  volumeAttachments,
+  ...volumeAttributesClassRows,
+];
