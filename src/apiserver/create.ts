@@ -2,19 +2,29 @@
 import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
 import type { Transport, UserInfo } from '../machinery/http.ts';
+import type { KubeObject } from '../machinery/object.ts';
 import type { AnyResource } from '../resources/definition.ts';
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
-import { type Authenticator, chainAuthenticators, staticTokens } from './auth/authenticator.ts';
-import { type Authorizer, chainAuthorizers } from './auth/authorizer.ts';
+import { admissionPlugins } from './admission/table.ts';
+import { chainAuthenticators, staticTokens } from './auth/authenticator.ts';
+import { chainAuthorizers } from './auth/authorizer.ts';
+import { nodeAuthorizer } from './auth/node-authorizer.ts';
+import { NodePodIndex } from './auth/node-pods.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
+import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { TokenIssuer } from './auth/tokens.ts';
+import { bootstrap } from './bootstrap.ts';
 import { type HealthCheck, healthHandler } from './health.ts';
 import { jsonResponse } from './http/responses.ts';
 import { Metrics } from './metrics.ts';
 import { NonResourcePaths } from './non-resource.ts';
-import { LiveCache } from './registry/live-cache.ts';
-import { makeKernel, RequestHandler, type ServerParts } from './server.ts';
+import { Caches } from './registry/caches.ts';
+import { Catalog, storageKey } from './registry/catalog.ts';
+import { readObject } from './registry/objects.ts';
+import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
-import { SpecialHandlers } from './special/handlers.ts';
+import { specialHandlers } from './special/table.ts';
 import { DEFAULT_VERSION, type VersionOptions, versionInfo } from './version.ts';
 
 export interface ApiServerOptions {
@@ -22,14 +32,17 @@ export interface ApiServerOptions {
   readonly resources: readonly AnyResource[];
   readonly clock: Clock;
   readonly random: Random;
-  readonly version?: VersionOptions;
-  /** Reaches nodes for logs, exec and the like; without it they answer that there is no such node. */
-  readonly nodeConnector?: NodeConnector;
-  readonly tokens?: ReadonlyMap<string, UserInfo>;
   /** PEM of the private key that signs service account tokens. */
   readonly serviceAccountKey: string;
   /** PEM of the authority that signs the server's certificate: what pods trust. */
   readonly clusterCa: string;
+  readonly version?: VersionOptions;
+  /** Reaches nodes for logs, exec and the like; without it they answer that there is no such node. */
+  readonly nodeConnector?: NodeConnector;
+  readonly tokens?: ReadonlyMap<string, UserInfo>;
+  /** Range of the Services' addresses. Default 10.96.0.0/16. */
+  readonly serviceCidr?: string;
+  readonly issuer?: string;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -39,16 +52,14 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-function pathsOf(options: ApiServerOptions, metrics: Metrics, ready: () => boolean): NonResourcePaths {
-  const paths = new NonResourcePaths();
-  const version = versionInfo(options.version ?? DEFAULT_VERSION);
-  paths.add('/version', () => jsonResponse(200, version));
-  paths.add('/version/', () => jsonResponse(200, version));
-  paths.add('/metrics', () => metrics.response());
+const DEFAULT_SERVICE_CIDR = '10.96.0.0/16';
+const DEFAULT_ISSUER = 'https://kubernetes.default.svc';
+
+function healthPaths(paths: NonResourcePaths, store: Store, ready: () => boolean): void {
   const checks: HealthCheck[] = [
     { name: 'ping', check: () => true },
     { name: 'log', check: () => true },
-    { name: 'etcd', check: async () => (await options.store.revision()) >= 0 },
+    { name: 'etcd', check: async () => (await store.revision()) >= 0 },
     { name: 'poststarthook/start-apiserver-admission-initializer', check: ready },
     { name: 'poststarthook/rbac/bootstrap-roles', check: ready },
     { name: 'poststarthook/bootstrap-controller', check: ready },
@@ -58,37 +69,74 @@ function pathsOf(options: ApiServerOptions, metrics: Metrics, ready: () => boole
     paths.add(root, handler);
     paths.addPrefix(`${root}/`, handler);
   }
-  paths.add('/', () => jsonResponse(200, { paths: paths.paths() }));
-  return paths;
+}
+
+function issuerPaths(paths: NonResourcePaths, issuer: TokenIssuer): void {
+  paths.add('/.well-known/openid-configuration', () =>
+    jsonResponse(200, issuer.discovery(`${issuer.issuer}/openid/v1/jwks`)),
+  );
+  paths.add('/openid/v1/jwks', async () => ({
+    ...jsonResponse(200, await issuer.keySet()),
+    headers: { 'content-type': 'application/jwk-set+json' },
+  }));
 }
 
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, clock, random } = options;
   let isReady = false;
-  const metrics = new Metrics(() => handler.kernel);
-  const authorizers: Authorizer[] = [];
-  const authenticators: Authenticator[] = [];
-  if (options.tokens !== undefined) authenticators.push(staticTokens(options.tokens));
-  const parts: ServerParts = {
-    store: options.store,
-    rows: options.resources,
-    clock: options.clock,
-    random: options.random,
-    plugins: () => [],
-    authenticator: chainAuthenticators(authenticators),
-    authorizer: chainAuthorizers(authorizers),
-    special: new SpecialHandlers(),
-    nonResource: pathsOf(options, metrics, () => isReady),
+  let address = '';
+  const catalog = new Catalog(options.resources);
+  const caches = new Caches(store, catalog);
+  const issuer = new TokenIssuer({
+    privateKey: options.serviceAccountKey,
+    issuer: options.issuer ?? DEFAULT_ISSUER,
+    clock,
+    random,
+  });
+  const tokens = new ServiceAccountTokens(
+    issuer,
+    async (resource, namespace, name) => {
+      const entry = catalog.find('', 'v1', resource);
+      const value = entry === undefined ? undefined : await store.get(storageKey(entry, namespace, name));
+      return entry === undefined || value === undefined ? undefined : readObject(entry, value);
+    },
+    () => clock.now(),
+  );
+  const rbac = new RbacAuthorizer({
+    roles: caches.of<Role & KubeObject>('rbac.authorization.k8s.io/v1/roles'),
+    roleBindings: caches.of<RoleBinding & KubeObject>('rbac.authorization.k8s.io/v1/rolebindings'),
+    clusterRoles: caches.of<ClusterRole & KubeObject>('rbac.authorization.k8s.io/v1/clusterroles'),
+    clusterRoleBindings: caches.of<ClusterRoleBinding & KubeObject>('rbac.authorization.k8s.io/v1/clusterrolebindings'),
+  });
+  const nodePods = new NodePodIndex(store, catalog);
+  const authorizer = chainAuthorizers([nodeAuthorizer(nodePods), rbac]);
+  const metrics = new Metrics(() => kernel);
+  const paths = new NonResourcePaths();
+  const version = versionInfo(options.version ?? DEFAULT_VERSION);
+  paths.add('/version', () => jsonResponse(200, version));
+  paths.add('/version/', () => jsonResponse(200, version));
+  paths.add('/metrics', () => metrics.response());
+  healthPaths(paths, store, () => isReady);
+  issuerPaths(paths, issuer);
+  paths.add('/', () => jsonResponse(200, { paths: paths.paths() }));
+  const kernel = makeKernel({ store, catalog, clock, random, plugins: admissionPlugins({ caches, random }) });
+  const handler = new RequestHandler(kernel, {
+    authenticator: chainAuthenticators([
+      ...(options.tokens === undefined ? [] : [staticTokens(options.tokens)]),
+      tokens,
+    ]),
+    authorizer,
+    special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
+    nonResource: paths,
     serverAddress: () => address,
     observe: (outcome) => metrics.observe(outcome),
-  };
-  let address = '';
-  const kernel = makeKernel(parts);
-  const handler = new RequestHandler(parts, kernel);
-  const caches: LiveCache[] = [];
-  const stopCompaction = startAutoCompaction({ store: options.store, clock: options.clock });
+    begin: () => metrics.begin(),
+  });
+  await caches.start();
+  await nodePods.start();
+  await bootstrap({ handle: handler.handle, catalog, store, serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR });
+  const stopCompaction = startAutoCompaction({ store, clock });
   isReady = true;
-  void LiveCache;
-  void RbacAuthorizer;
   const servers: Listening[] = [];
   return {
     handle: handler.handle,
@@ -106,7 +154,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     async close() {
       stopCompaction();
-      for (const cache of caches) cache.close();
+      caches.close();
+      nodePods.close();
       await Promise.all(servers.map((server) => server.close()));
     },
   };

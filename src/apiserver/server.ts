@@ -2,7 +2,6 @@
 import type { Clock, Random } from '../host/clock.ts';
 import { ApiError } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
-import type { AnyResource } from '../resources/definition.ts';
 import type { Store } from '../store/index.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
 import type { Authenticator } from './auth/authenticator.ts';
@@ -15,28 +14,27 @@ import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
 import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
 import { encodeYaml } from './http/yaml.ts';
 import type { NonResourcePaths } from './non-resource.ts';
-import { Catalog } from './registry/catalog.ts';
+import type { Catalog } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { routeOf } from './router.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 
-export interface ServerParts {
+export interface KernelParts {
   readonly store: Store;
-  readonly rows: readonly AnyResource[];
+  readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
-  readonly plugins: (kernel: {
-    store: Store;
-    catalog: Catalog;
-    clock: Clock;
-    random: Random;
-  }) => readonly AdmissionPlugin[];
+  readonly plugins: readonly AdmissionPlugin[];
+}
+
+export interface ServerParts {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly special: SpecialHandlers;
   readonly nonResource: NonResourcePaths;
   readonly serverAddress: () => string;
+  readonly begin?: () => void;
   readonly observe?: (outcome: RequestOutcome) => void;
 }
 
@@ -46,11 +44,8 @@ export interface RequestOutcome {
   readonly milliseconds: number;
 }
 
-export function makeKernel(parts: ServerParts): Kernel {
-  const { store, clock, random } = parts;
-  const catalog = new Catalog(parts.rows);
-  const admission = new AdmissionChain(parts.plugins({ store, catalog, clock, random }));
-  return { store, catalog, clock, random, admission, watches: new WatchHub(store, clock) };
+export function makeKernel({ store, catalog, clock, random, plugins }: KernelParts): Kernel {
+  return { store, catalog, clock, random, admission: new AdmissionChain(plugins), watches: new WatchHub(store, clock) };
 }
 
 const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
@@ -82,14 +77,15 @@ export class RequestHandler {
   private readonly discovery: Discovery;
 
   constructor(
-    private readonly parts: ServerParts,
     readonly kernel: Kernel,
+    private readonly parts: ServerParts,
   ) {
     this.discovery = new Discovery(kernel.catalog, parts.serverAddress);
   }
 
   readonly handle: Transport = async (request) => {
     const began = performance.now();
+    this.parts.begin?.();
     const warnings: string[] = [];
     let info: RequestInfo | undefined;
     let response: WireResponse;

@@ -4,7 +4,7 @@ import { invalid } from '../../machinery/field-error.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { KubeObject, OwnerReference } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
-import { validateCreate, validateUpdate } from '../../resources/validate.ts';
+import { validateCreate, validateUpdate } from '../../resources/index.ts';
 import type { RequestContext, Target } from './context.ts';
 import { strategyContext, strategyOf } from './context.ts';
 

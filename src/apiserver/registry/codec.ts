@@ -1,6 +1,5 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
-import type { ApiError } from '../../machinery/errors.ts';
-import { badRequest } from '../../machinery/errors.ts';
+import { ApiError, badRequest } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import {
@@ -13,6 +12,7 @@ import {
   strictWarnings,
 } from '../../resources/schema/index.ts';
 import type { MediaType } from '../http/negotiation.ts';
+import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import type { FieldValidation } from './options.ts';
 
@@ -33,6 +33,7 @@ function withMetadata(object: Record<string, unknown>): KubeObject {
 
 /** The body of a write. Throws a BadRequest in Kubernetes' words. */
 export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Array, contentType: MediaType): Decoded {
+  if (contentType === PROTOBUF) return decodeProtobuf(entry, body);
   const options = {
     contentType,
     kind: entry.row.kind,
@@ -41,6 +42,30 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
   };
   const decoded = entry.custom ? decodeFree(body, options) : decode(schemaOf(entry), body, options);
   return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+}
+
+function decodeProtobuf(entry: CatalogEntry, body: Uint8Array): Decoded {
+  const { kind } = entry.row;
+  if (entry.custom || !hasProtobuf(entry.row.schema)) {
+    throw new ApiError({
+      reason: 'UnsupportedMediaType',
+      message:
+        'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    });
+  }
+  try {
+    const decoded = decodeObject(entry.row.schema, body);
+    const sent = decoded.kind === '' ? kind : decoded.kind;
+    const apiVersion = decoded.apiVersion === '' ? apiVersionOf(entry.row) : decoded.apiVersion;
+    if (sent !== kind || apiVersion !== apiVersionOf(entry.row)) {
+      const problem = `no kind ${JSON.stringify(sent)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+      throw badRequest(`${sent} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${kind}: ${problem}`);
+    }
+    return { object: withMetadata({ ...decoded.object, kind, apiVersion }), strict: [] };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): ${error.message}`);
+  }
 }
 
 function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boolean {

@@ -1,6 +1,6 @@
 // Live copies of whole collections for those who decide in the middle of a request (admission, authorization): read without waiting.
 import type { KubeObject } from '../../machinery/object.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, StoredValue } from '../../store/index.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { readObject } from './objects.ts';
 
@@ -13,13 +13,16 @@ export class LiveCache<T extends KubeObject = KubeObject> {
 
   constructor(
     private readonly store: Store,
-    private readonly entry: CatalogEntry,
+    private readonly entry: CatalogEntry | undefined,
   ) {}
 
   async start(): Promise<void> {
-    const { prefix } = this.entry;
+    const { entry } = this;
+    if (entry === undefined) return;
+    const { prefix } = entry;
+    const parse = (value: StoredValue): T => readObject(entry, value) as T;
     const found = await this.store.list({ prefix });
-    for (const value of found.items) this.byKey.set(value.key.slice(prefix.length), this.parse(value));
+    for (const value of found.items) this.byKey.set(value.key.slice(prefix.length), parse(value));
     this.generation++;
     this.stop = await this.store.watch({
       prefix,
@@ -28,16 +31,12 @@ export class LiveCache<T extends KubeObject = KubeObject> {
         for (const event of events) {
           const key = event.current.key.slice(prefix.length);
           if (event.type === 'delete') this.byKey.delete(key);
-          else this.byKey.set(key, this.parse(event.current));
+          else this.byKey.set(key, parse(event.current));
         }
         this.generation++;
         for (const listener of this.listeners) listener();
       },
     });
-  }
-
-  private parse(value: Parameters<typeof readObject>[1]): T {
-    return readObject(this.entry, value) as T;
   }
 
   /** `namespace/name`, or `name` for cluster-scoped kinds. Shared: must not be changed. */

@@ -4,6 +4,7 @@ import type { KubeObject } from '../../machinery/object.ts';
 import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
 import { utf8 } from '../http/responses.ts';
 import { encodeYaml } from '../http/yaml.ts';
+import { encodeObject as encodeMessage, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { objectBytes, objectText } from '../registry/objects.ts';
@@ -15,23 +16,29 @@ export function outputOfObject(
   context: RequestContext,
   target: { entry: CatalogEntry; noTransforms?: boolean },
 ): OutputType {
-  void target.entry;
   const { headers, query } = context.request;
   const pretty = query.size > 0 || headers['user-agent'] !== undefined ? isPretty(query, headers['user-agent']) : false;
   return negotiateOutput(
     headers.accept,
-    { transforms: target.noTransforms !== true, list: false, stream: false },
+    { transforms: target.noTransforms !== true, list: false, stream: false, protobuf: speaksProtobuf(target.entry) },
     pretty,
   );
 }
 
+/** Built-in kinds have a protobuf form; what plain objects answer (Status) always has one. */
+export function speaksProtobuf(entry: CatalogEntry): boolean {
+  return !entry.custom && hasProtobuf(entry.row.schema);
+}
+
 /** Any JSON value in the media type asked for. */
-export function encodeValue(value: unknown, output: OutputType): Uint8Array {
+export function encodeValue(value: unknown, output: OutputType, schema?: string): Uint8Array {
+  if (output.mediaType === PROTOBUF && schema !== undefined) return encodeMessage(schema, value as object);
   if (output.mediaType === 'application/yaml') return utf8(encodeYaml(value));
   return utf8(output.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value));
 }
 
-function encodeObject(object: KubeObject, output: OutputType): Uint8Array {
+function encodeObject(object: KubeObject, output: OutputType, schema: string): Uint8Array {
+  if (output.mediaType === PROTOBUF) return encodeMessage(schema, object);
   if (output.mediaType === 'application/json' && !output.pretty) return objectBytes(object);
   return encodeValue(JSON.parse(objectText(object)), output);
 }
@@ -59,10 +66,16 @@ export function objectAnswer(context: RequestContext, target: Target, answer: Ob
   if (output.mediaType === 'application/json' && !output.pretty) {
     return { status, headers: JSON_HEADERS, body: answer.bytes ?? objectBytes(object) };
   }
-  return { status, headers: { 'content-type': output.mediaType }, body: encodeObject(object, output) };
+  return {
+    status,
+    headers: { 'content-type': output.mediaType },
+    body: encodeObject(object, output, target.entry.row.schema),
+  };
 }
 
-/** A value that is no stored object (a Status, a Scale, a review). */
-export function valueAnswer(status: number, value: unknown, output: OutputType): WireResponse {
-  return { status, headers: { 'content-type': output.mediaType }, body: encodeValue(value, output) };
+export const STATUS_SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
+
+/** A value that is no stored object (a Status, a review). */
+export function valueAnswer(status: number, value: unknown, output: OutputType, schema = STATUS_SCHEMA): WireResponse {
+  return { status, headers: { 'content-type': output.mediaType }, body: encodeValue(value, output, schema) };
 }

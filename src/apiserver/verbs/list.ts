@@ -6,6 +6,7 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import { CompactedError, FutureRevisionError, type RangeResult, type StoredValue } from '../../store/index.ts';
 import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
+import { encodeObject as encodeMessage, PROTOBUF } from '../protobuf/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../registry/continue-token.ts';
@@ -17,7 +18,7 @@ import {
   tooLargeResourceVersion,
 } from '../registry/options.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
-import { encodeValue } from './answer.ts';
+import { encodeValue, speaksProtobuf } from './answer.ts';
 import { partialMetadataList } from './partial.ts';
 import { tableOf } from './table.ts';
 
@@ -38,7 +39,7 @@ export function outputOfList(context: RequestContext, entry: CatalogEntry, watch
   const { headers, query } = context.request;
   return negotiateOutput(
     headers.accept,
-    { transforms: true, list: !watch, stream: true, goListName: goListName(entry) },
+    { transforms: true, list: !watch, stream: true, protobuf: speaksProtobuf(entry), goListName: goListName(entry) },
     query.size === 0 && headers['user-agent'] === undefined ? false : isPretty(query, headers['user-agent']),
   );
 }
@@ -157,6 +158,12 @@ export function listKind(entry: CatalogEntry): string {
   return entry.row.listKind ?? `${entry.row.kind}List`;
 }
 
+/** `io.k8s.api.core.v1.PodList` */
+function listSchema(entry: CatalogEntry): string {
+  const { schema } = entry.row;
+  return schema.slice(0, schema.lastIndexOf('.') + 1) + listKind(entry);
+}
+
 const COMMA = Buffer.from(',');
 const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from(']}');
@@ -209,6 +216,15 @@ export function listAnswer(
     const objects = page.items.map((value) => readObject(entry, value));
     const list = partialMetadataList(objects, metadata, output.metaVersion ?? 'v1');
     return { status: 200, headers, body: encodeValue(list, output) };
+  }
+  if (output.mediaType === PROTOBUF) {
+    const list = {
+      kind: listKind(entry),
+      apiVersion: apiVersionOf(entry.row),
+      metadata,
+      items: page.items.map((value) => readObject(entry, value)),
+    };
+    return { status: 200, headers, body: encodeMessage(listSchema(entry), list) };
   }
   const bytes = listBytes(entry, page);
   if (output.mediaType === 'application/json' && !output.pretty) return { status: 200, headers, body: bytes };

@@ -7,6 +7,7 @@ import { apiVersionOf } from '../../resources/definition.ts';
 import { CompactedError, FutureRevisionError, type StoredValue } from '../../store/index.ts';
 import type { OutputType } from '../http/negotiation.ts';
 import { toApiError, utf8 } from '../http/responses.ts';
+import { encodeWatchEvent, PROTOBUF } from '../protobuf/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { cloneObject, objectText, readObject, sendsStoredBytes } from '../registry/objects.ts';
@@ -66,16 +67,22 @@ function frameMaker(
   };
   const read = (value: StoredValue): KubeObject =>
     value.key === '' ? (JSON.parse(Buffer.from(value.value).toString('utf8')) as KubeObject) : readObject(entry, value);
-  const stored = output.as === undefined && sendsStoredBytes(entry);
+  const protobuf = output.mediaType === PROTOBUF;
+  const stored = !protobuf && output.as === undefined && sendsStoredBytes(entry);
   return {
-    shareKey: output.as === 'Table' ? '' : `${apiVersionOf(entry.row)} ${output.as ?? ''} ${output.metaVersion ?? ''}`,
+    shareKey:
+      output.as === 'Table'
+        ? ''
+        : `${protobuf ? 'p' : ''}${apiVersionOf(entry.row)} ${output.as ?? ''} ${output.metaVersion ?? ''}`,
     make(type, value) {
       if (stored) return frameOf(type, value.value);
       const object = read(value);
+      if (protobuf) return encodeWatchEvent(type, entry.row.schema, object);
       return frameOf(type, utf8(output.as === undefined ? objectText(object) : JSON.stringify(shown(object))));
     },
     bookmark(revision, initialEventsEnd) {
       const object = bookmarkObject(entry, revision, initialEventsEnd);
+      if (protobuf) return encodeWatchEvent('BOOKMARK', entry.row.schema, object);
       if (output.as === undefined) return frameOf('BOOKMARK', utf8(JSON.stringify(object)));
       if (output.as === 'Table') {
         const table = tableOf(context, entry, {
@@ -125,6 +132,7 @@ export async function watchVerb(context: RequestContext, target: Target): Promis
   const { entry } = target;
   const { kernel } = context;
   const output = outputOfList(context, entry, true);
+  const contentType = output.mediaType === PROTOBUF ? `${PROTOBUF};stream=watch` : 'application/json';
   const options = parseListOptions(context.request.query, true);
   const selection = parseSelection(entry, options.labelSelector, options.fieldSelector);
   const start = await startOf(context, target, options);
@@ -143,7 +151,7 @@ export async function watchVerb(context: RequestContext, target: Target): Promis
   };
   try {
     const body = await kernel.watches.start({ ...plan, afterRevision: start.afterRevision });
-    return { status: 200, headers: { 'content-type': 'application/json' }, body };
+    return { status: 200, headers: { 'content-type': contentType }, body };
   } catch (error) {
     if (error instanceof CompactedError) {
       const message = `too old resource version: ${error.requested} (${error.compacted})`;
@@ -152,7 +160,7 @@ export async function watchVerb(context: RequestContext, target: Target): Promis
     // A revision from the future: the changes from now on, as far as they are newer.
     if (error instanceof FutureRevisionError) {
       const body = await kernel.watches.start({ ...plan, afterRevision: error.current });
-      return { status: 200, headers: { 'content-type': 'application/json' }, body };
+      return { status: 200, headers: { 'content-type': contentType }, body };
     }
     throw toApiError(error);
   }

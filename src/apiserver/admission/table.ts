@@ -1,0 +1,41 @@
+// The ordered table of admission plugins: the order in which Kubernetes runs them.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#which-plugins-are-enabled-by-default
+import type { Random } from '../../host/clock.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import type { Namespace, ServiceAccount } from '../../resources/generated/core-v1.ts';
+import type { IngressClass } from '../../resources/generated/networking-v1.ts';
+import type { RuntimeClass } from '../../resources/generated/node-v1.ts';
+import type { PriorityClass } from '../../resources/generated/scheduling-v1.ts';
+import type { StorageClass } from '../../resources/generated/storage-v1.ts';
+import type { Caches } from '../registry/caches.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import type { AdmissionPlugin } from './plugin.ts';
+import { priorityAdmission } from './priority.ts';
+import { runtimeClassAdmission } from './runtime-class.ts';
+import { serviceAccountAdmission } from './service-account.ts';
+import {
+  defaultIngressClass,
+  defaultStorageClass,
+  defaultTolerationSeconds,
+  storageObjectInUseProtection,
+  taintNodesByCondition,
+} from './small-plugins.ts';
+
+export interface AdmissionParts {
+  readonly caches: Caches;
+  readonly random: Random;
+}
+
+export function admissionPlugins({ caches, random }: AdmissionParts): AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(caches.of<Namespace & KubeObject>('/v1/namespaces')),
+    serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
+    taintNodesByCondition,
+    priorityAdmission(caches.of<PriorityClass & KubeObject>('scheduling.k8s.io/v1/priorityclasses')),
+    defaultTolerationSeconds,
+    defaultStorageClass(caches.of<StorageClass & KubeObject>('storage.k8s.io/v1/storageclasses')),
+    storageObjectInUseProtection,
+    runtimeClassAdmission(caches.of<RuntimeClass & KubeObject>('node.k8s.io/v1/runtimeclasses')),
+    defaultIngressClass(caches.of<IngressClass & KubeObject>('networking.k8s.io/v1/ingressclasses')),
+  ];
+}

@@ -1,0 +1,120 @@
+// What every cluster begins with: namespaces, RBAC policy, priority classes, flow schemas; made at start where it is missing.
+import { ApiError } from '../machinery/errors.ts';
+import type { Transport, UserInfo } from '../machinery/http.ts';
+import { deepEqual } from '../machinery/json.ts';
+import type { KubeObject } from '../machinery/object.ts';
+import type { ClusterRole, PolicyRule } from '../resources/generated/rbac-v1.ts';
+import type { Store } from '../store/index.ts';
+import { bootstrapPolicy } from './auth/bootstrap-policy.ts';
+import { bootstrapFlowObjects } from './flow/index.ts';
+import { type Catalog, type CatalogEntry, storageKey } from './registry/catalog.ts';
+import { cloneObject, readObject } from './registry/objects.ts';
+
+const SYSTEM: UserInfo = { username: 'system:apiserver', groups: ['system:masters'] };
+const NO_QUERY = new URLSearchParams();
+const HEADERS = { 'content-type': 'application/json', 'user-agent': 'kube-apiserver' };
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** Source: https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/ */
+const PRIORITY_CLASSES = [
+  [
+    'system-cluster-critical',
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ],
+  [
+    'system-node-critical',
+    2_000_001_000,
+    'Used for system critical pods that must not be moved from their current node.',
+  ],
+] as const;
+
+export interface BootstrapParts {
+  readonly handle: Transport;
+  readonly catalog: Catalog;
+  readonly store: Store;
+  /** Range of the Services' addresses. */
+  readonly serviceCidr: string;
+}
+
+function priorityClasses(): KubeObject[] {
+  return PRIORITY_CLASSES.map(([name, value, description]) => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value,
+    description,
+  }));
+}
+
+function objectsOf(parts: BootstrapParts): KubeObject[] {
+  const namespaces = NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  const cidr = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [parts.serviceCidr] },
+  };
+  return [...namespaces, ...bootstrapPolicy(), ...priorityClasses(), ...(bootstrapFlowObjects() as KubeObject[]), cidr];
+}
+
+function entryOf(catalog: Catalog, object: KubeObject): CatalogEntry | undefined {
+  const slash = object.apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
+  return catalog.findKind(group, object.apiVersion.slice(slash + 1), object.kind);
+}
+
+function pathOf(entry: CatalogEntry, object: KubeObject, name: string): string {
+  const { row } = entry;
+  const root = row.group === '' ? `/api/${row.version}` : `/apis/${row.group}/${row.version}`;
+  const scope = row.namespaced ? `/namespaces/${object.metadata.namespace ?? 'default'}` : '';
+  return `${root}${scope}/${row.plural}${name === '' ? '' : `/${name}`}`;
+}
+
+async function send(parts: BootstrapParts, method: string, path: string, object: KubeObject): Promise<void> {
+  const response = await parts.handle({
+    method,
+    path,
+    query: NO_QUERY,
+    headers: HEADERS,
+    body: Buffer.from(JSON.stringify(object)),
+    user: SYSTEM,
+  });
+  if (response.status < 300 || response.status === 409) return;
+  const text = response.body instanceof Uint8Array ? Buffer.from(response.body).toString('utf8') : '';
+  throw new ApiError({ reason: 'InternalError', message: `${method} ${path}: ${response.status} ${text}` });
+}
+
+/** The rules that a default role has by now and the stored one lacks; what an administrator added stays. */
+function missingRules(stored: KubeObject, wanted: KubeObject): PolicyRule[] {
+  const annotation = stored.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'];
+  if (annotation !== 'true') return [];
+  const have = (stored as ClusterRole).rules ?? [];
+  return ((wanted as ClusterRole).rules ?? []).filter((rule) => !have.some((one) => deepEqual(one, rule)));
+}
+
+async function ensure(parts: BootstrapParts, object: KubeObject): Promise<void> {
+  const entry = entryOf(parts.catalog, object);
+  if (entry === undefined) return;
+  const name = object.metadata.name ?? '';
+  const stored = await parts.store.get(storageKey(entry, object.metadata.namespace ?? '', name));
+  if (stored === undefined) {
+    await send(parts, 'POST', pathOf(entry, object, ''), object);
+    return;
+  }
+  const current = readObject(entry, stored);
+  const missing = missingRules(current, object);
+  if (missing.length === 0) return;
+  const next = cloneObject(current) as ClusterRole & KubeObject;
+  next.rules = [...(next.rules ?? []), ...missing];
+  await send(parts, 'PUT', pathOf(entry, object, name), next);
+}
+
+export async function bootstrap(parts: BootstrapParts): Promise<void> {
+  const objects = objectsOf(parts);
+  // Namespaces first: the others live in them.
+  const first = objects.filter((object) => object.kind === 'Namespace');
+  await Promise.all(first.map((object) => ensure(parts, object)));
+  await Promise.all(objects.filter((object) => object.kind !== 'Namespace').map((object) => ensure(parts, object)));
+}

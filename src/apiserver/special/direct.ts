@@ -1,0 +1,54 @@
+// Changes that the server makes to stored objects by itself, past strategies and field management (binding, eviction).
+import { conflict, notFound } from '../../machinery/errors.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import { type CatalogEntry, storageKey } from '../registry/catalog.ts';
+import type { Kernel } from '../registry/context.ts';
+import { cloneObject, encodeAt, readObject, rememberParsed, toStored } from '../registry/objects.ts';
+import { MODIFIED_MESSAGE } from '../registry/write.ts';
+
+const MAX_ATTEMPTS = 50;
+
+export interface DirectChange<T extends KubeObject> {
+  readonly entry: CatalogEntry;
+  readonly namespace: string;
+  readonly name: string;
+  readonly dryRun: boolean;
+  /** Changes a private copy; throws to refuse. Returning false leaves the object as it is. */
+  readonly change: (draft: T) => boolean;
+}
+
+export async function changeObject<T extends KubeObject>(kernel: Kernel, request: DirectChange<T>): Promise<T> {
+  const { entry, namespace, name } = request;
+  const resource = { group: entry.row.group, resource: entry.row.plural };
+  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+    const current = await kernel.store.get(storageKey(entry, namespace, name));
+    if (current === undefined) throw notFound(resource, name);
+    const draft = cloneObject(readObject(entry, current)) as T;
+    if (!request.change(draft) || request.dryRun) return draft;
+    const stored = toStored(entry, draft);
+    const result = await kernel.store.txn([
+      {
+        kind: 'put',
+        key: current.key,
+        expected: current.modRevision,
+        encode: (revision) => encodeAt(stored, revision),
+      },
+    ]);
+    const value = result.ok ? result.values[0] : undefined;
+    if (value === undefined) continue;
+    rememberParsed(value, stored);
+    return readObject(entry, value) as T;
+  }
+  throw conflict(resource, name, MODIFIED_MESSAGE);
+}
+
+export async function readOne<T extends KubeObject>(
+  kernel: Kernel,
+  entry: CatalogEntry,
+  namespace: string,
+  name: string,
+): Promise<T> {
+  const value = await kernel.store.get(storageKey(entry, namespace, name));
+  if (value === undefined) throw notFound({ group: entry.row.group, resource: entry.row.plural }, name);
+  return readObject(entry, value) as T;
+}

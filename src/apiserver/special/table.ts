@@ -1,0 +1,51 @@
+// The table of special answers: a line for each subresource and kind that is not plain storage.
+import type { NodeConnector } from '../../client/node-api.ts';
+import type { Authorizer } from '../auth/authorizer.ts';
+import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import type { TokenIssuer } from '../auth/tokens.ts';
+import { bindingCollection, podBinding } from './binding.ts';
+import { componentStatuses } from './component-status.ts';
+import { podEviction } from './eviction.ts';
+import { SpecialHandlers } from './handlers.ts';
+import { logHandler } from './log.ts';
+import {
+  selfSubjectAccessReview,
+  selfSubjectReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+  tokenReview,
+} from './reviews.ts';
+import { tokenHandler } from './token.ts';
+
+export interface SpecialParts {
+  readonly authorizer: Authorizer;
+  readonly rbac: RbacAuthorizer;
+  readonly tokens: ServiceAccountTokens;
+  readonly issuer: TokenIssuer;
+  readonly nodeConnector: NodeConnector | undefined;
+}
+
+const CREATE = ['create'];
+const AUTHENTICATION = 'authentication.k8s.io/v1';
+const AUTHORIZATION = 'authorization.k8s.io/v1';
+
+export function specialHandlers(parts: SpecialParts): SpecialHandlers {
+  const { authorizer, rbac, tokens, issuer, nodeConnector } = parts;
+  return new SpecialHandlers()
+    .add('/v1/pods/binding', { methods: CREATE, handle: podBinding })
+    .add('/v1/bindings', { methods: CREATE, handle: bindingCollection })
+    .add('/v1/pods/eviction', { methods: CREATE, handle: podEviction })
+    .add('/v1/pods/log', { methods: ['get'], handle: logHandler(nodeConnector) })
+    .add('/v1/serviceaccounts/token', { methods: CREATE, handle: tokenHandler(issuer) })
+    .add('/v1/componentstatuses', { methods: ['get', 'list'], handle: componentStatuses })
+    .add(`${AUTHENTICATION}/tokenreviews`, { methods: CREATE, handle: tokenReview(tokens) })
+    .add(`${AUTHENTICATION}/selfsubjectreviews`, { methods: CREATE, handle: selfSubjectReview })
+    .add(`${AUTHORIZATION}/selfsubjectaccessreviews`, { methods: CREATE, handle: selfSubjectAccessReview(authorizer) })
+    .add(`${AUTHORIZATION}/subjectaccessreviews`, { methods: CREATE, handle: subjectAccessReview(authorizer, false) })
+    .add(`${AUTHORIZATION}/localsubjectaccessreviews`, {
+      methods: CREATE,
+      handle: subjectAccessReview(authorizer, true),
+    })
+    .add(`${AUTHORIZATION}/selfsubjectrulesreviews`, { methods: CREATE, handle: selfSubjectRulesReview(rbac) });
+}
