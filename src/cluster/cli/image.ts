@@ -32,7 +32,7 @@ export const imageImport: CommandSpec = {
     const names = (await ask(options, {
       method: 'POST',
       path: '/images/import',
-      query: { path, ...name },
+      query,
     })) as string[];
     for (const n of names) io.out(`${n}\n`);
     return 0;

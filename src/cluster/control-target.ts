@@ -1,0 +1,53 @@
+// What `minke status` and `minke image` get from the running server.
+import { createClient, NODES, PODS } from '../client/index.ts';
+import type { ControlTarget, StatusReport } from './control.ts';
+import { type Assembly, need } from './start.ts';
+import { KUBERNETES_VERSION, VERSION } from './version.ts';
+
+export function controlTarget(a: Assembly): ControlTarget {
+  const images = () => need(a, 'images');
+  return {
+    status: () => statusOf(a),
+    listImages: () => images().listImages(),
+    pullImage: (name, onProgress) => images().pullImage(name, undefined, (p) => onProgress(p.doneBytes, p.totalBytes)),
+    importImages: (path, name) => images().importArchive(path, name),
+    removeImage: (name) => images().removeImage(name),
+  };
+}
+
+async function statusOf(a: Assembly): Promise<StatusReport> {
+  const store = need(a, 'store');
+  const client = createClient({
+    transport: need(a, 'transport'),
+    userAgent: 'minke',
+    user: { username: 'minke', groups: ['system:masters', 'system:authenticated'] },
+  });
+  const [size, revision, images, nodes, pods] = await Promise.all([
+    store.size(),
+    store.revision(),
+    need(a, 'images').listImages(),
+    client.resource(NODES).list(''),
+    client.resource(PODS).list(''),
+  ]);
+  const podsOn = (name: string) => pods.items.filter((p) => p.spec?.nodeName === name).length;
+  return {
+    name: a.config.name,
+    version: VERSION,
+    kubernetes: KUBERNETES_VERSION,
+    server: `https://${a.config.bindAddress}:${a.config.port}`,
+    startedAt: a.startedAt,
+    pid: process.pid,
+    memoryBytes: process.memoryUsage.rss(),
+    database: { ...size, revision },
+    nodes: nodes.items.map((node) => {
+      const name = node.metadata.name ?? '';
+      return {
+        name,
+        ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
+        pods: podsOn(name),
+        podCidr: node.spec?.podCIDR ?? a.nodes.find((n) => n.name === name)?.podCidr ?? '',
+      };
+    }),
+    images: images.length,
+  };
+}

@@ -1,0 +1,131 @@
+// One node: its container runtime and its kubelet.
+import { join } from 'node:path';
+import { createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
+import { createEmbeddedRuntime, type ImageService, type ImageStore, type RuntimeService } from '../cri/index.ts';
+import { systemClock } from '../host/clock.ts';
+import { createKubelet, hostMounts, type Kubelet } from '../kubelet/index.ts';
+import type { Transport } from '../machinery/http.ts';
+import { type ClusterConfig, clusterPaths, dnsServiceIp, podCidrOf } from './config.ts';
+import { hostAddress } from './host-address.ts';
+import type { Logger } from './log.ts';
+import { KUBERNETES_VERSION } from './version.ts';
+
+export interface NodeRequest {
+  readonly config: ClusterConfig;
+  readonly index: number;
+  readonly transport: Transport;
+  readonly images: ImageStore;
+  readonly log: Logger;
+}
+
+export interface RunningNode {
+  readonly name: string;
+  readonly podCidr: string;
+  readonly api: NodeApi;
+  readonly kubelet: Kubelet;
+  /** Ends the kubelet; pods run on. */
+  stop(): Promise<void>;
+}
+
+interface NodeRuntime {
+  readonly runtime: RuntimeService;
+  readonly images: ImageService;
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+/** Where a node keeps what its pods have. */
+export function nodeDirectories(
+  config: ClusterConfig,
+  index: number,
+): { runtime: string; kubelet: string; logs: string; secrets: string } {
+  const paths = clusterPaths(config.dataDir);
+  const own = (root: string) => join(root, String(index));
+  return {
+    runtime: own(paths.runtime),
+    kubelet: own(paths.kubelet),
+    logs: own(paths.podLogs),
+    secrets: join(own(paths.kubelet), 'secrets'),
+  };
+}
+
+export function openNodeRuntime(
+  config: ClusterConfig,
+  index: number,
+  images: ImageStore,
+  log: Logger,
+): Promise<NodeRuntime> {
+  return embeddedRuntime(config, index, images, log);
+}
+
+async function embeddedRuntime(
+  config: ClusterConfig,
+  index: number,
+  images: ImageStore,
+  log: Logger,
+): Promise<NodeRuntime> {
+  const embedded = await createEmbeddedRuntime({
+    name: config.name,
+    nodeIndex: index,
+    stateDir: nodeDirectories(config, index).runtime,
+    images,
+    podCidr: podCidrOf(config.clusterCidr, index),
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+    clock: systemClock,
+    log: (message) => log.info({ part: 'runtime' }, message),
+  });
+  return { ...embedded, images };
+}
+
+export async function startNode(request: NodeRequest): Promise<RunningNode> {
+  const { config, index, transport, log } = request;
+  const name = config.nodes[index] ?? `${config.name}-${index}`;
+  const opened = await openNodeRuntime(config, index, request.images, log);
+  const client = createClient({
+    transport,
+    userAgent: 'kubelet',
+    user: { username: `system:node:${name}`, groups: ['system:nodes', 'system:authenticated'] },
+  });
+  const informers = createInformerFactory(client, {
+    clock: systemClock,
+    onError: (error, what) => log.warn({ part: 'kubelet', what, err: error }, 'informer'),
+  });
+  const directories = nodeDirectories(config, index);
+  const kubelet = createKubelet({
+    client,
+    informers,
+    runtime: opened.runtime,
+    images: opened.images,
+    clock: systemClock,
+    nodeName: name,
+    nodeIps: [hostAddress()],
+    rootDir: directories.kubelet,
+    logDir: directories.logs,
+    secretDir: directories.secrets,
+    mounts: hostMounts(),
+    version: KUBERNETES_VERSION,
+    hostname: name,
+    config: {
+      clusterDns: [dnsServiceIp(config.serviceCidr)],
+      clusterDomain: config.clusterDomain,
+      staticPodPath: clusterPaths(config.dataDir).staticPods,
+    },
+    log: (level, message, fields) => log[level]({ part: 'kubelet', ...fields }, message),
+  });
+  const ending = new AbortController();
+  informers.start(ending.signal);
+  const running = kubelet.run(ending.signal);
+  running.catch((error: unknown) => log.error({ part: 'kubelet', err: error }, 'the kubelet ended'));
+  return {
+    name,
+    podCidr: podCidrOf(config.clusterCidr, index),
+    api: kubelet.api,
+    kubelet,
+    async stop() {
+      ending.abort();
+      await running.catch(() => undefined);
+      await opened.close();
+    },
+  };
+}

@@ -1,0 +1,236 @@
+// The composition root: makes the parts of a cluster and starts them in order.
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { createApiServer } from '../apiserver/index.ts';
+import { createClient, createInformerFactory, NODES, type NodeApi } from '../client/index.ts';
+import { startControllers } from '../controllers/index.ts';
+import { type ImageStore, openImageStore } from '../cri/index.ts';
+import { systemClock, systemRandom } from '../host/clock.ts';
+import { examineHost } from '../host/doctor.ts';
+import { notFound } from '../machinery/errors.ts';
+import type { Transport, UserInfo } from '../machinery/http.ts';
+import { RESOURCES } from '../resources/index.ts';
+import { runScheduler } from '../scheduler/index.ts';
+import { openLmdbStore, type Store, startAutoCompaction } from '../store/index.ts';
+import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
+import { serveControl } from './control.ts';
+import { controlTarget } from './control-target.ts';
+import { writeFileAtomicSync } from './files.ts';
+import { kubeconfigText } from './kubeconfig.ts';
+import { createLogger, type Logger } from './log.ts';
+import { type RunningNode, startNode } from './node.ts';
+import { type Part, startParts } from './parts.ts';
+import { ensurePki, type Pki } from './pki.ts';
+
+export interface RunningCluster {
+  /** Stops the server; pods run on. */
+  stop(): Promise<void>;
+}
+
+/** What the parts hand on to one another as they start. */
+export interface Assembly {
+  readonly config: ClusterConfig;
+  readonly paths: ClusterPaths;
+  readonly log: Logger;
+  readonly startedAt: number;
+  readonly nodes: RunningNode[];
+  store?: Store;
+  pki?: Pki;
+  transport?: Transport;
+  images?: ImageStore;
+}
+
+/** The value of a part that has started before; its absence is a mistake in the order of the table. */
+export function need<K extends 'store' | 'pki' | 'transport' | 'images'>(
+  assembly: Assembly,
+  key: K,
+): NonNullable<Assembly[K]> {
+  const value = assembly[key];
+  if (value === undefined) throw new Error(`${key} is not there yet`);
+  return value;
+}
+
+const inProcess = (username: string): UserInfo => ({ username, groups: ['system:masters', 'system:authenticated'] });
+const nothing = async () => {};
+
+/** The parts in the order of their start. */
+function partsOf(a: Assembly): Part[] {
+  return [
+    { name: 'host', start: () => checkHost(a) },
+    { name: 'store', step: 'opening the store', start: () => openStore(a) },
+    { name: 'apiserver', step: 'starting the API server', start: () => startApi(a) },
+    { name: 'controllers', start: () => startLoops(a) },
+    { name: 'nodes', step: 'starting the nodes', start: () => startNodes(a) },
+    { name: 'control', start: () => openControl(a) },
+    { name: 'ready', step: 'waiting for the nodes to be Ready', start: () => untilReady(a) },
+  ];
+}
+
+/** Starts a cluster in this process. Rejects, with nothing left running, when a part does not start. */
+export async function startCluster(config: ClusterConfig, onStep: (step: string) => void): Promise<RunningCluster> {
+  const paths = clusterPaths(config.dataDir);
+  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.staticPods, { recursive: true, mode: 0o700 });
+  writeFileAtomicSync(paths.config, `${JSON.stringify(config)}\n`, 0o600);
+  const assembly: Assembly = { config, paths, log: createLogger(config.name), startedAt: systemClock.now(), nodes: [] };
+  return startParts(partsOf(assembly), onStep);
+}
+
+async function checkHost(a: Assembly): Promise<() => Promise<void>> {
+  if (a.config.runtime !== 'embedded') return nothing;
+  const missing = (await examineHost()).filter((f) => f.required && !f.ok);
+  const [first] = missing;
+  if (first !== undefined) {
+    throw new Error(
+      `${first.subject}: ${first.detail}${first.remedy === undefined ? '' : `; type: ${first.remedy}`} (minke doctor shows all)`,
+    );
+  }
+  return nothing;
+}
+
+async function openStore(a: Assembly): Promise<() => Promise<void>> {
+  const { config, paths } = a;
+  const hosts = [
+    'localhost',
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    `kubernetes.default.svc.${config.clusterDomain}`,
+    hostname(),
+    '127.0.0.1',
+    '::1',
+    firstServiceIp(config.serviceCidr),
+    ...(config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? [] : [config.bindAddress]),
+  ];
+  const [pki, store] = await Promise.all([
+    ensurePki({ directory: paths.pki, hosts: [...new Set(hosts)], now: systemClock.now() }),
+    openLmdbStore({ directory: paths.database }),
+  ]);
+  a.pki = pki;
+  a.store = store;
+  const stopCompaction = startAutoCompaction({
+    store,
+    clock: systemClock,
+    onError: (error) => a.log.warn({ part: 'store', err: error }, 'compaction failed; it is tried again'),
+  });
+  return async () => {
+    stopCompaction();
+    await store.close();
+  };
+}
+
+async function startApi(a: Assembly): Promise<() => Promise<void>> {
+  const { config, paths } = a;
+  const pki = need(a, 'pki');
+  const server = await createApiServer({
+    store: need(a, 'store'),
+    resources: RESOURCES,
+    clock: systemClock,
+    random: systemRandom,
+    serviceAccountKey: pki.serviceAccountKey,
+    clusterCa: pki.ca.cert,
+    serviceCidr: config.serviceCidr,
+    nodeConnector: async (name): Promise<NodeApi> => {
+      const node = a.nodes.find((n) => n.name === name);
+      if (node === undefined) throw notFound({ group: '', resource: 'nodes' }, name);
+      return node.api;
+    },
+    onError: (error) => a.log.error({ part: 'apiserver', err: error }, 'request failed'),
+  });
+  await server.listen({
+    host: config.bindAddress,
+    port: config.port,
+    tls: { cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca.cert },
+  });
+  a.transport = server.handle;
+  const host = config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? '127.0.0.1' : config.bindAddress;
+  const kubeconfig = kubeconfigText({
+    name: config.name,
+    server: `https://${host}:${config.port}`,
+    ca: pki.ca.cert,
+    ...pki.admin,
+  });
+  writeFileAtomicSync(paths.kubeconfig, kubeconfig, 0o600);
+  return () => server.close();
+}
+
+/** Controllers and scheduler, each with the name that Kubernetes' own programs have. */
+async function startLoops(a: Assembly): Promise<() => Promise<void>> {
+  const transport = need(a, 'transport');
+  const ending = new AbortController();
+  const onError = (part: string) => (error: unknown, what?: string) =>
+    a.log.warn({ part, what, err: error }, 'failed; it is tried again');
+  const clientOf = (name: string) => createClient({ transport, userAgent: name, user: inProcess(`system:${name}`) });
+  const informersOf = (name: string, client: ReturnType<typeof clientOf>) => {
+    const informers = createInformerFactory(client, { clock: systemClock, onError: onError(name) });
+    informers.start(ending.signal);
+    return informers;
+  };
+  const manager = clientOf('kube-controller-manager');
+  const controllers = startControllers({
+    client: manager,
+    informers: informersOf('kube-controller-manager', manager),
+    clock: systemClock,
+    random: systemRandom,
+    signal: ending.signal,
+    clusterCa: need(a, 'pki').ca.cert,
+    onError: onError('controllers'),
+  });
+  const scheduling = clientOf('kube-scheduler');
+  const scheduler = runScheduler({
+    client: scheduling,
+    informers: informersOf('kube-scheduler', scheduling),
+    clock: systemClock,
+    random: systemRandom,
+    signal: ending.signal,
+    onError: onError('scheduler'),
+  });
+  const all = Promise.allSettled([controllers, scheduler]);
+  return async () => {
+    ending.abort();
+    await all;
+  };
+}
+
+async function startNodes(a: Assembly): Promise<() => Promise<void>> {
+  const images = await openImageStore({
+    directory: a.paths.images,
+    registriesFile: a.paths.registries,
+    clock: systemClock,
+  });
+  a.images = images;
+  const transport = need(a, 'transport');
+  for (const index of a.config.nodes.keys()) {
+    a.nodes.push(await startNode({ config: a.config, index, transport, images, log: a.log }));
+  }
+  return async () => {
+    await Promise.all(a.nodes.map((node) => node.stop()));
+  };
+}
+
+async function openControl(a: Assembly): Promise<() => Promise<void>> {
+  return serveControl(a.paths.controlSocket, controlTarget(a));
+}
+
+/** Waits until every node says that it is Ready; the API is ready already. */
+async function untilReady(a: Assembly): Promise<() => Promise<void>> {
+  const client = createClient({ transport: need(a, 'transport'), userAgent: 'minke', user: inProcess('minke') });
+  const ending = new AbortController();
+  const waiting = new Set(a.config.nodes);
+  const deadline = setTimeout(() => ending.abort(), 60_000);
+  const isReady = (conditions: readonly { type: string; status: string }[] | undefined) =>
+    (conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
+  try {
+    const nodes = client.resource(NODES);
+    for await (const event of nodes.watch('', {}, ending.signal)) {
+      if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
+      if (isReady(event.object.status?.conditions)) waiting.delete(event.object.metadata.name ?? '');
+      if (waiting.size === 0) break;
+    }
+  } finally {
+    clearTimeout(deadline);
+    ending.abort();
+  }
+  if (waiting.size > 0) throw new Error(`not Ready after a minute: ${[...waiting].join(', ')}; see ${a.paths.log}`);
+  return nothing;
+}
