@@ -119,6 +119,11 @@ export function invalid(kind: string, group: string, name: string, errors: reado
   return new ApiError({
     reason: 'Invalid',
     message: `${qualified} "${name}" is invalid${lines.length === 0 ? '' : `: ${text}`}`,
-    details: { name, ...(group === '' ? {} : { group }), kind, causes },
+    details: {
+      ...(name === '' ? {} : { name }),
+      ...(group === '' ? {} : { group }),
+      ...(kind === '' ? {} : { kind }),
+      causes,
+    },
   });
 }

@@ -11,5 +11,12 @@ function sorted(value: unknown): unknown {
 }
 
 export function encodeYaml(value: unknown): string {
-  return stringify(sorted(value), { indentSeq: false, lineWidth: 0, version: '1.1', singleQuote: false });
+  return stringify(sorted(value), {
+    indentSeq: false,
+    lineWidth: 0,
+    singleQuote: false,
+    // Old readers take `y` and `on` for booleans: YAML 1.1 quotes them. Its tag for ordered maps is not wanted.
+    schema: 'yaml-1.1',
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:omap'),
+  });
 }

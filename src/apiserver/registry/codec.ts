@@ -1,6 +1,6 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
 import { ApiError, badRequest } from '../../machinery/errors.ts';
-import type { KubeObject } from '../../machinery/object.ts';
+import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import {
   builtinSchema,
@@ -99,7 +99,7 @@ export function parsePatch(
   } catch {
     throw badRequest(malformedPatch(body, kind));
   }
-  if (kind === 'json' || typeof value !== 'object' || value === null) return { value, strict: [] };
+  if (kind === 'json' || !isJsonObject(value)) return { value, strict: [] };
   const { strictErrors } = decodeFree(body, { kind: 'Patch', apiVersion: 'v1', registered: () => true });
   return { value, strict: strictErrors };
 }

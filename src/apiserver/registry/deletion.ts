@@ -8,6 +8,7 @@ import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { cloneObject, encodeAt, readObject, rememberParsed, toStored } from './objects.ts';
+import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
 import { admissionRequest, MODIFIED_MESSAGE } from './write.ts';
 
 const ORPHAN = 'orphan';
@@ -121,6 +122,11 @@ function planDeletion(target: Target, object: KubeObject, now: number, options: 
   if (!sameItems(finalizers, object.metadata.finalizers ?? [])) {
     if (finalizers.length === 0) delete draft.metadata.finalizers;
     else draft.metadata.finalizers = finalizers;
+  }
+  if (isNamespace(draft)) {
+    const marked = markNamespace(draft, now);
+    if (!marked) return { draft, action: 'mark' };
+    return { draft, action: holdsContent(draft) || finalizers.length > 0 ? 'mark' : 'remove' };
   }
   const held = finalizers.length > 0;
   if (grace.kind === 'graceful') {

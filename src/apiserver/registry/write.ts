@@ -9,6 +9,7 @@ import { plainError } from '../http/responses.ts';
 import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
+import { holdsContent } from './namespaces.ts';
 import { cloneObject, encodeAt, readObject, rememberParsed, sentBytes, toStored } from './objects.ts';
 
 export const MODIFIED_MESSAGE =
@@ -89,6 +90,20 @@ export interface CreatePlan {
   readonly reserve?: (draft: KubeObject) => (() => void) | undefined;
 }
 
+/** The name is taken; perhaps by an object that is about to go. */
+async function taken(context: RequestContext, target: Target, key: string): Promise<ApiError> {
+  const { row } = target.entry;
+  const current = await context.kernel.store.get(key);
+  const object = current === undefined ? undefined : readObject(target.entry, current);
+  const error = alreadyExists(groupResource(target), object?.metadata.name ?? key.slice(key.lastIndexOf('/') + 1));
+  if (object?.metadata.deletionTimestamp === undefined || row.plural === 'namespaces') return error;
+  return new ApiError({
+    reason: 'AlreadyExists',
+    message: `object is being deleted: ${error.message}`,
+    ...(error.details === undefined ? {} : { details: error.details }),
+  });
+}
+
 async function createOnce(
   context: RequestContext,
   target: Target,
@@ -104,13 +119,13 @@ async function createOnce(
   const name = draft.metadata.name ?? '';
   const key = storageKey(target.entry, target.namespace, name);
   if (plan.dryRun) {
-    if ((await context.kernel.store.get(key)) !== undefined) throw alreadyExists(groupResource(target), name);
+    if ((await context.kernel.store.get(key)) !== undefined) throw await taken(context, target, key);
     return { object: draft, created: true };
   }
   const undo = plan.reserve?.(draft);
   try {
     const value = await put(context, target, { key, expected: 0, object: draft });
-    if (value === undefined) throw alreadyExists(groupResource(target), name);
+    if (value === undefined) throw await taken(context, target, key);
     return written(target, value, true);
   } catch (error) {
     undo?.();
@@ -216,7 +231,7 @@ async function removeFinished(
 /** The last finalizer went from an object that is being deleted: it goes now. */
 function endsDeletion(draft: KubeObject, old: KubeObject): boolean {
   if (old.metadata.deletionTimestamp === undefined) return false;
-  if ((draft.metadata.finalizers?.length ?? 0) > 0) return false;
+  if ((draft.metadata.finalizers?.length ?? 0) > 0 || holdsContent(draft)) return false;
   return (draft.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 }
 

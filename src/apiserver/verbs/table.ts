@@ -67,6 +67,11 @@ function columnDefinition(column: Column<KubeObject>): JsonObject {
   };
 }
 
+function conditionsOf(entry: CatalogEntry, object: KubeObject): { conditions?: unknown } {
+  const conditions = entry.row.rowConditions?.(object);
+  return conditions === undefined || conditions.length === 0 ? {} : { conditions };
+}
+
 export function tableOf(context: RequestContext, entry: CatalogEntry, request: TableRequest): JsonObject {
   const columns = entry.row.columns.length === 0 ? DEFAULT_COLUMNS : entry.row.columns;
   const version = request.output.metaVersion ?? 'v1';
@@ -74,6 +79,7 @@ export function tableOf(context: RequestContext, entry: CatalogEntry, request: T
   const now = new Date(context.kernel.clock.now());
   const rows = request.objects.map((object) => ({
     cells: columns.map((column) => column.cell(object, now)),
+    ...conditionsOf(entry, object),
     object: include === 'None' ? null : include === 'Object' ? object : partialMetadata(object, version),
   }));
   const single = request.objects.length === 1 ? request.objects[0] : undefined;
