@@ -364,7 +364,7 @@ describe('the scale of an object', () => {
       apiVersion: 'autoscaling/v1',
       subresource: 'scale',
     };
-    const merged = parentEntries(parent, [written], 'apps/v1', path);
+    const merged = parentEntries({ parent, scale: [written], apiVersion: 'apps/v1', replicasPath: path });
     expect(merged?.map((e) => [e.manager, e.apiVersion, e.subresource, e.fieldsV1])).toEqual([
       ['one', 'apps/v1', undefined, { 'f:spec': { 'f:selector': {} } }],
       ['scaler', 'apps/v1', 'scale', { 'f:spec': { 'f:replicas': {} } }],

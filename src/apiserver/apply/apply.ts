@@ -1,8 +1,8 @@
 // Server-side apply: merges what a manager wants into the live object, unless that takes fields from others.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/
 import { ApiError, badRequest } from '../../machinery/errors.ts';
-import { deepEqual } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type ManagedFieldsEntry } from '../../machinery/object.ts';
+import { isSame } from './compare.ts';
 import { conflictError } from './conflict.ts';
 import { decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
 import { extract } from './extract.ts';
@@ -60,8 +60,7 @@ export function applyPatch(request: ApplyRequest): Applied {
   const before = managed.get(id);
   managed.set(id, { ...self, time: before?.time });
   const merged = prune(request, mergeObjects(plan, live, request.applied), { managed, last: before });
-  settle(request, { managed, id, live, merged });
-  const changed = !deepEqual(live, merged);
+  const changed = settle(request, { managed, id, live, merged });
   finish(managed, id, changed ? request.time : undefined);
   return { object: changed ? merged : undefined, managedFields: encodeEntries(managed) };
 }
@@ -115,13 +114,16 @@ interface Outcome {
   readonly merged: JsonObject;
 }
 
-/** Takes from others what the apply changed; refuses to unless forced. */
-function settle(request: ApplyRequest, outcome: Outcome): void {
+/** Takes from others what the apply changed; refuses to unless forced. False when nothing changed: the order of keyed items alone is
+ *  no change. */
+function settle(request: ApplyRequest, outcome: Outcome): boolean {
   const { managed, id } = outcome;
   const change = new Change(request, outcome.live, outcome.merged);
   const conflicts = change.conflicts(managed, id);
   if (conflicts.size > 0 && !request.force) throw conflictError(managed, conflicts);
   change.takeFromOthers(managed, id, conflicts);
+  const comparison = change.at(request.apiVersion);
+  return comparison === undefined || !isSame(comparison);
 }
 
 function finish(managed: ManagedMap, id: string, time: string | undefined): void {

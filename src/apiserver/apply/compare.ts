@@ -1,7 +1,7 @@
 // What a write changed: the fields that were added, that got another value, and that are gone.
 import { deepEqual } from '../../machinery/json.ts';
 import type { JsonObject } from '../../machinery/object.ts';
-import { EMPTY, type FieldSet, type FieldSetDraft, LEAF } from './field-set.ts';
+import { EMPTY, type FieldSet, type FieldSetDraft, isEmpty, LEAF } from './field-set.ts';
 import { tryItemKey } from './path-element.ts';
 import type { Plan } from './plan.ts';
 
@@ -9,6 +9,10 @@ export interface Comparison {
   readonly added: FieldSet;
   readonly modified: FieldSet;
   readonly removed: FieldSet;
+}
+
+export function isSame(comparison: Comparison): boolean {
+  return isEmpty(comparison.added) && isEmpty(comparison.modified) && isEmpty(comparison.removed);
 }
 
 /** The same of one node; undefined sets are empty. */

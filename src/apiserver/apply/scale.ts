@@ -29,15 +29,19 @@ export function scaleEntries(
   return encodeEntries(scale);
 }
 
-/** The entries of the object after its Scale was written. */
-export function parentEntries(
-  parent: readonly ManagedFieldsEntry[],
-  scale: readonly ManagedFieldsEntry[],
-  parentVersion: string,
-  replicasPath: ReplicasPath,
-): ManagedFieldsEntry[] | undefined {
+export interface ScaleWrite {
+  readonly parent: readonly ManagedFieldsEntry[];
+  readonly scale: readonly ManagedFieldsEntry[];
+  /** The version of the object through which its Scale was written. */
+  readonly apiVersion: string;
+  readonly replicasPath: ReplicasPath;
+}
+
+/** The entries of the object after its Scale was written. New owners have no time, as in Kubernetes. */
+export function parentEntries(write: ScaleWrite): ManagedFieldsEntry[] | undefined {
+  const { parent, replicasPath } = write;
   const merged: ManagedMap = new Map();
-  const writers = new Map([...decodeEntries(scale).values()].map((entry) => [writerOf(entry), entry]));
+  const writers = new Map([...decodeEntries(write.scale).values()].map((entry) => [writerOf(entry), entry]));
   for (const [id, entry] of decodeEntries(parent, parent)) {
     const path = replicasPath(entry.apiVersion);
     if (path === undefined) continue;
@@ -48,10 +52,11 @@ export function parentEntries(
     const rest = difference(entry.set, setOfPaths([path]));
     if (!isEmpty(rest)) merged.set(id, { ...entry, set: rest });
   }
-  const path = replicasPath(parentVersion);
+  const path = replicasPath(write.apiVersion);
   for (const entry of writers.values()) {
     if (path === null || path === undefined || !owns(entry.set, REPLICAS_OF_SCALE)) continue;
-    merged.set(`scale ${writerOf(entry)}`, { ...entry, apiVersion: parentVersion, set: setOfPaths([path]) });
+    const owner = { ...entry, apiVersion: write.apiVersion, time: undefined, set: setOfPaths([path]) };
+    merged.set(`scale ${writerOf(entry)}`, owner);
   }
   return encodeEntries(merged);
 }

@@ -38,6 +38,18 @@ function versionsOf(catalog: Catalog, entry: CatalogEntry): Versions {
   };
 }
 
+/** Where a version of a kind has the number that its scale subresource sets; undefined for a version that is not known. */
+export function replicasPathAt(
+  context: RequestContext,
+  entry: CatalogEntry,
+  apiVersion: string,
+): readonly string[] | null | undefined {
+  const other = peer(context.kernel.catalog, entry, apiVersion);
+  if (other === undefined) return undefined;
+  const scale = other.row.subresources?.scale;
+  return scale?.type === 'scale' ? scale.specReplicasPath.split('.').filter((name) => name !== '') : null;
+}
+
 /** What field management needs to know of a request. */
 export function frameOf(context: RequestContext, target: Target): Frame {
   const { entry } = target;

@@ -6,17 +6,19 @@ import type { WireResponse } from '../../machinery/http.ts';
 import { getDotted, setDotted } from '../../machinery/json.ts';
 import { type LabelSelectorObject, selectorFromLabels, selectorFromObject } from '../../machinery/label-selector.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
-import type { ScaleSubresource } from '../../resources/definition.ts';
+import { apiVersionOf, type ScaleSubresource } from '../../resources/definition.ts';
+import { parentEntries, scaleEntries } from '../apply/index.ts';
 import { inputType } from '../http/negotiation.ts';
 import { genericNotFound } from '../http/responses.ts';
 import { storageKey } from '../registry/catalog.ts';
 import { decodeBody, parsePatch, reportStrict } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
-import { trackOwnership } from '../registry/managed.ts';
+import { replicasPathAt, trackOwnership } from '../registry/managed.ts';
 import { cloneObject, readObject } from '../registry/objects.ts';
 import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
 import { updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
+import { applyPlan } from '../verbs/apply.ts';
 import { bodyOf, cannotBeHandled, checkName, checkNamespace } from '../verbs/body.ts';
 import { patchKindOf, patchObject } from '../verbs/patch.ts';
 import { SCALE_ENTRY } from './scale-entry.ts';
@@ -53,19 +55,36 @@ function checkScale(scale: KubeObject): void {
   ]);
 }
 
-/** The object with the scale's number in it. */
-function scaled(
-  context: RequestContext,
-  target: Target,
-  old: KubeObject,
-  change: { scale: KubeObject; manager: string; sub: ScaleSubresource },
-): KubeObject {
+interface ScaleChange {
+  readonly scale: KubeObject;
+  readonly sub: ScaleSubresource;
+}
+
+/** The object with the scale's number in it, owned by who owns it in the scale. */
+function scaled(context: RequestContext, target: Target, old: KubeObject, { scale, sub }: ScaleChange): KubeObject {
   const draft = cloneObject(old);
-  const wanted = (change.scale as Scale).spec?.replicas ?? 0;
-  setDotted(draft as unknown as JsonObject, change.sub.specReplicasPath, wanted);
-  const version = change.scale.metadata.resourceVersion;
+  setDotted(draft as unknown as JsonObject, sub.specReplicasPath, (scale as Scale).spec?.replicas ?? 0);
+  const version = scale.metadata.resourceVersion;
   if (version !== undefined && version !== '') draft.metadata.resourceVersion = version;
-  return trackOwnership(context, target, { old, next: draft, manager: change.manager });
+  const entries = parentEntries({
+    parent: old.metadata.managedFields ?? [],
+    scale: scale.metadata.managedFields ?? [],
+    apiVersion: apiVersionOf(target.entry.row),
+    replicasPath: (apiVersion) => replicasPathAt(context, target.entry, apiVersion),
+  });
+  if (entries === undefined) delete draft.metadata.managedFields;
+  else draft.metadata.managedFields = entries;
+  return draft;
+}
+
+/** The scale with the entries of those who own its number. */
+function ownedScale(context: RequestContext, target: Target, old: KubeObject, sub: ScaleSubresource): Scale {
+  const scale = scaleOf(sub, old);
+  const entries = scaleEntries(old.metadata.managedFields ?? [], (apiVersion) =>
+    replicasPathAt(context, target.entry, apiVersion),
+  );
+  if (entries !== undefined) scale.metadata.managedFields = entries;
+  return scale;
 }
 
 async function currentScale(context: RequestContext, target: Target, sub: ScaleSubresource): Promise<Scale> {
@@ -75,14 +94,20 @@ async function currentScale(context: RequestContext, target: Target, sub: ScaleS
 }
 
 /** How a request makes the new scale of the one that is there. */
-function changeOf(context: RequestContext, target: Target, options: WriteOptions): (old: Scale) => KubeObject {
+function changeOf(
+  context: RequestContext,
+  target: Target,
+  options: WriteOptions,
+): (old: Scale) => KubeObject | Promise<KubeObject> {
   const { request, kernel } = context;
   const scaleTarget: Target = { ...target, entry: SCALE_ENTRY };
+  const tracked = (old: Scale, next: KubeObject): KubeObject =>
+    trackOwnership(context, scaleTarget, { old, next, manager: options.fieldManager });
   if (request.method === 'PATCH') {
     const kind = patchKindOf(target.entry, request.headers['content-type']);
-    if (kind === 'apply') return applyScale(context, scaleTarget);
+    if (kind === 'apply') return applyPlan(context, scaleTarget, options).next;
     const patch = { kind, ...parsePatch(bodyOf(request), kind) };
-    return (old) => patchObject(context, scaleTarget, old, { patch, options });
+    return (old) => tracked(old, patchObject(context, scaleTarget, old, { patch, options }));
   }
   const decoded = decodeBody(SCALE_ENTRY, kernel.catalog, bodyOf(request), inputType(request.headers['content-type']));
   const scale = reportStrict(decoded, options.fieldValidation, {
@@ -91,15 +116,7 @@ function changeOf(context: RequestContext, target: Target, options: WriteOptions
   });
   checkNamespace(target, scale);
   checkName(target, scale);
-  return () => scale;
-}
-
-function applyScale(context: RequestContext, target: Target): (old: Scale) => KubeObject {
-  const { object } = decodeBody(target.entry, context.kernel.catalog, bodyOf(context.request), 'application/yaml');
-  return (old) => {
-    checkName(target, { ...object, metadata: { ...object.metadata, name: object.metadata.name ?? target.name } });
-    return { ...old, spec: (object as Scale).spec ?? {} } as Scale;
-  };
+  return (old) => tracked(old, cloneObject(scale));
 }
 
 export async function scaleVerb(context: RequestContext, target: Target): Promise<WireResponse> {
@@ -126,11 +143,11 @@ export async function scaleVerb(context: RequestContext, target: Target): Promis
     dryRun: options.dryRun,
     options: {},
     allowCreate: false,
-    next(old) {
+    async next(old) {
       if (old === undefined) throw notFound(groupResource(target), target.name);
-      const scale = change(scaleOf(sub, old));
+      const scale = await change(ownedScale(context, target, old, sub));
       checkScale(scale);
-      return scaled(context, target, old, { scale, manager: options.fieldManager, sub });
+      return scaled(context, target, old, { scale, sub });
     },
   });
   return objectAnswer(context, answerTarget, { status: 200, object: scaleOf(sub, result.object), output });
