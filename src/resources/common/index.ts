@@ -58,11 +58,14 @@ export {
   nameColumn,
 } from './print.ts';
 export {
+  checkContainerResourceName,
   checkPositiveAmount,
   checkResourceAmount,
   checkResourceName,
+  checkResourceRequirements,
   compareQuantities,
   quantityText,
+  type RequirementRules,
   type ResourceList,
   roundUpToMilli,
 } from './resource-lists.ts';

@@ -1,0 +1,44 @@
+// ServiceAccounts: who a pod is to the API, and its tokens.
+// Source: https://kubernetes.io/docs/concepts/security/service-accounts/
+import { ageColumn, column, nameColumn } from '../checks/index.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '../common/index.ts';
+import { ALL_VERBS, defineResource } from '../definition.ts';
+import type { ServiceAccount } from '../generated/core-v1.ts';
+
+export const serviceAccounts = defineResource<ServiceAccount>({
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  singular: 'serviceaccount',
+  shortNames: ['sa'],
+  namespaced: true,
+  verbs: ALL_VERBS,
+  schema: 'io.k8s.api.core.v1.ServiceAccount',
+  generation: 'none',
+  deleteAnswersObject: true,
+  strategy: {
+    validateUpdate: (account, old) => [
+      ...validateObjectMetaUpdate(account.metadata, old.metadata),
+      ...validateObjectMeta(account.metadata, { namespaced: true }),
+    ],
+  },
+  subresources: {
+    token: {
+      type: 'connect',
+      verbs: ['create'],
+      kind: 'TokenRequest',
+      group: 'authentication.k8s.io',
+      version: 'v1',
+    },
+  },
+  columns: [
+    nameColumn(),
+    column({
+      name: 'Secrets',
+      description: ['core/v1', 'ServiceAccount', 'secrets'],
+      cell: (account) => (account.secrets ?? []).length,
+    }),
+    ageColumn(),
+  ],
+});

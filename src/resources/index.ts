@@ -1,0 +1,22 @@
+// The face of the resource table.
+export {
+  ALL_VERBS,
+  type AnyResource,
+  apiVersionOf,
+  type Column,
+  type ConnectSubresource,
+  defineResource,
+  type GenerationRule,
+  type NameRule,
+  type ObjectSubresource,
+  type ResourceDefinition,
+  type RowCondition,
+  resourceKey,
+  type ScaleSubresource,
+  type Strategy,
+  type StrategyContext,
+  type Subresource,
+  type Verb,
+} from './definition.ts';
+export { findKind, findResource, RESOURCES } from './table.ts';
+export { type UpdateToValidate, validateCreate, validateUpdate } from './validate.ts';

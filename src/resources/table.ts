@@ -1,0 +1,44 @@
+// The one visible list of all resources: a line per API group. To add a resource is to add a row to its group's folder.
+import { APPS_ROWS } from './apps/index.ts';
+import { AUTOSCALING_ROWS } from './autoscaling/index.ts';
+import { BATCH_ROWS } from './batch/index.ts';
+import { COORDINATION_ROWS } from './coordination/index.ts';
+import { CORE_ROWS } from './core/index.ts';
+import { type AnyResource, resourceKey } from './definition.ts';
+import { DISCOVERY_ROWS } from './discovery/index.ts';
+import { EVENTS_ROWS } from './events/index.ts';
+import { NETWORKING_ROWS } from './networking/index.ts';
+import { NODE_ROWS } from './node/index.ts';
+import { POLICY_ROWS } from './policy/index.ts';
+import { RBAC_ROWS } from './rbac/index.ts';
+import { SCHEDULING_ROWS } from './scheduling/index.ts';
+import { STORAGE_ROWS } from './storage/index.ts';
+
+const GROUPS: readonly (readonly AnyResource[])[] = [
+  CORE_ROWS,
+  EVENTS_ROWS,
+  APPS_ROWS,
+  AUTOSCALING_ROWS,
+  BATCH_ROWS,
+  COORDINATION_ROWS,
+  DISCOVERY_ROWS,
+  NETWORKING_ROWS,
+  NODE_ROWS,
+  POLICY_ROWS,
+  RBAC_ROWS,
+  SCHEDULING_ROWS,
+  STORAGE_ROWS,
+];
+
+export const RESOURCES: readonly AnyResource[] = GROUPS.flat();
+
+const BY_KEY = new Map(RESOURCES.map((row) => [resourceKey(row), row]));
+
+export function findResource(group: string, version: string, plural: string): AnyResource | undefined {
+  return BY_KEY.get(resourceKey({ group, version, plural }));
+}
+
+/** By kind, as manifests name it. */
+export function findKind(group: string, version: string, kind: string): AnyResource | undefined {
+  return RESOURCES.find((row) => row.group === group && row.version === version && row.kind === kind);
+}
