@@ -5,7 +5,7 @@ export { type EventDetails, EventRecorder, type EventRecorderOptions, objectRefe
 export { type FakeApi, fakeApi } from './fake/fake-api.ts';
 export { HandClock } from './fake/hand-clock.ts';
 export { type HttpsTransport, type HttpsTransportOptions, httpsTransport } from './https-transport.ts';
-export { createInformerFactory, type InformerFactoryOptions } from './informer-factory.ts';
+export { createInformerFactory, followCollection, type InformerFactoryOptions } from './informer-factory.ts';
 export type { ContainerTarget, NodeApi, NodeConnector } from './node-api.ts';
 export {
   type Client,

@@ -51,3 +51,22 @@ export function createInformerFactory(client: Client, options: InformerFactoryOp
     },
   };
 }
+
+/** Follows one collection apart from the shared informers, until its own signal: for kinds that may cease to be served. */
+export function followCollection<T extends KubeObject>(
+  client: Client,
+  ref: ResourceRef<T>,
+  options: InformerFactoryOptions & { readonly signal: AbortSignal },
+): Informer<T> {
+  const { onError, clock, random = systemRandom.float, signal } = options;
+  const what = `${ref.group}/${ref.version}/${ref.plural}`;
+  const informer = new ListWatchInformer<T>({
+    client: client.resource(ref),
+    namespace: '',
+    clock,
+    random,
+    ...(onError === undefined ? {} : { onError: (error: unknown) => onError(error, what) }),
+  });
+  informer.run(signal).catch((error: unknown) => onError?.(error, what));
+  return informer;
+}

@@ -1,0 +1,31 @@
+// What every controller is given, and what a row of the table of controllers is.
+import { type Client, EventRecorder, type InformerFactory } from '../../client/index.ts';
+import type { Clock, Random } from '../../host/clock.ts';
+
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** PEM of the authority that signed the API server's certificate; published in every namespace. */
+  readonly rootCa?: string;
+  /** Told of what went wrong, with the controller's name. */
+  readonly onError?: (error: unknown, controller: string) => void;
+}
+
+export interface ControllerRow {
+  /** The name `kube-controller-manager --controllers` knows it by. */
+  readonly name: string;
+  start(context: ControllerContext): void;
+}
+
+export function recorderFor(context: ControllerContext, component: string): EventRecorder {
+  const { client, clock, onError } = context;
+  return new EventRecorder({
+    client,
+    clock,
+    component,
+    ...(onError === undefined ? {} : { onError: (error: unknown) => onError(error, component) }),
+  });
+}

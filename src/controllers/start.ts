@@ -1,0 +1,16 @@
+// Starts the controllers of the table.
+import type { ControllerContext } from './shared/context.ts';
+import { CONTROLLERS } from './table.ts';
+
+export interface StartOptions extends ControllerContext {
+  /** Names of the controllers to leave out. */
+  readonly without?: readonly string[];
+}
+
+/** They run until the signal comes. The informers are started by whoever made them. */
+export function startControllers(options: StartOptions): void {
+  for (const row of CONTROLLERS) {
+    if (options.without?.includes(row.name)) continue;
+    row.start(options);
+  }
+}

@@ -1,0 +1,104 @@
+// A control plane without nodes, for tests: the real API server in memory with controllers and scheduler, all in this process.
+import { generateKeyPairSync } from 'node:crypto';
+import { createApiServer } from '../../src/apiserver/index.ts';
+import { type Client, createClient, createInformerFactory, type InformerFactory } from '../../src/client/index.ts';
+import { startControllers } from '../../src/controllers/index.ts';
+import { type Clock, systemClock, systemRandom } from '../../src/host/clock.ts';
+import { RESOURCES } from '../../src/resources/index.ts';
+import { runScheduler } from '../../src/scheduler/index.ts';
+import { openMemoryStore } from '../../src/store/index.ts';
+
+export interface Plane {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly errors: string[];
+  readonly signal: AbortSignal;
+  stop(): Promise<void>;
+}
+
+export interface PlaneOptions {
+  readonly scheduler?: boolean;
+  /** The controllers' clock. */
+  readonly clock?: Clock;
+}
+
+export const ROOT_CA = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
+export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const serviceAccountKey = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const errors: string[] = [];
+  const clock = options.clock ?? systemClock;
+  const server = await createApiServer({
+    store: openMemoryStore(),
+    resources: RESOURCES,
+    clock: systemClock,
+    random: systemRandom,
+    serviceAccountKey,
+    clusterCa: ROOT_CA,
+    onError: (error) => errors.push(`server: ${String(error)}`),
+  });
+  const client = createClient({
+    transport: server.handle,
+    userAgent: 'plane',
+    user: { username: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] },
+  });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const informers = createInformerFactory(client, {
+    clock: systemClock,
+    onError: (error, what) => errors.push(`${what}: ${String(error)}`),
+  });
+  startControllers({
+    client,
+    informers,
+    clock,
+    random: systemRandom,
+    signal,
+    rootCa: ROOT_CA,
+    onError: (error, name) => errors.push(`${name}: ${String(error)}`),
+  });
+  const running =
+    options.scheduler === true
+      ? runScheduler({ client, informers, clock, random: systemRandom, signal })
+      : Promise.resolve();
+  informers.start(signal);
+  return {
+    client,
+    informers,
+    errors,
+    signal,
+    async stop() {
+      stop.abort();
+      await running;
+      await server.close();
+    },
+  };
+}
+
+/** Waits until `look` gives something; it is asked every few milliseconds. */
+export async function eventually<T>(look: () => Promise<T | undefined | false>, ms = 10_000): Promise<T> {
+  const end = Date.now() + ms;
+  let last: unknown;
+  for (;;) {
+    try {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw last ?? new Error(`it did not come about within ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Undefined instead of a NotFound. */
+export async function maybe<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Error && 'reason' in error && error.reason === 'NotFound') return undefined;
+    throw error;
+  }
+}
