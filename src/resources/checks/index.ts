@@ -17,6 +17,7 @@ export {
 } from './count-or-percent.ts';
 export { ErrorList, IMMUTABLE, NOT_NEGATIVE, type TextRule } from './error-list.ts';
 export { checkPrefixedPath } from './prefixed-path.ts';
+export { type ReviewFacts, reviewRow } from './review-row.ts';
 export { specialAddressMessages } from './special-address.ts';
 export { keepMetadata, type StatusRules, statusKept, statusSubresource } from './status.ts';
 export { type Twin, twinOf } from './twin.ts';

@@ -1,0 +1,196 @@
+// ValidatingAdmissionPolicy and its binding. https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
+import { isQualifiedName } from '../../machinery/names.ts';
+import {
+  ageColumn,
+  checkConditions,
+  column,
+  ErrorList,
+  nameColumn,
+  statusKept,
+  statusSubresource,
+} from '../checks/index.ts';
+import { ALL_VERBS, defineResource } from '../definition.ts';
+import type {
+  AuditAnnotation,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  Validation,
+} from '../generated/admissionregistration-v1.ts';
+import {
+  checkFailurePolicy,
+  checkMatchConstraints,
+  checkMatchResources,
+  checkParamKind,
+  checkParamRef,
+  checkPolicyName,
+  checkVariables,
+  defaultMatchResources,
+  defaultParamRef,
+  paramKindText,
+  paramRefText,
+  SPEC,
+} from './policy-parts.ts';
+import { checkMatchConditions } from './rules.ts';
+
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const AT_LEAST_ONE = 'validations or auditAnnotations must contain at least one item';
+const MAX_ANNOTATIONS = 20;
+
+function checkValidation(found: ErrorList, validation: Validation, path: FieldPath): void {
+  const { expression = '', message = '', messageExpression = '', reason } = validation;
+  if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
+  if (messageExpression !== '' && messageExpression.trim() === '')
+    found.invalid(path.child('messageExpression'), messageExpression, 'must be non-empty if specified');
+  const text = message.trim();
+  if (message !== '' && text === '')
+    found.invalid(path.child('message'), message, 'message must be non-empty if specified');
+  else if (/[\r\n]/.test(text)) found.invalid(path.child('message'), message, 'message must not contain line breaks');
+  if (reason !== undefined) found.oneOf(path.child('reason'), reason, REASONS);
+}
+
+function checkAnnotations(found: ErrorList, annotations: readonly AuditAnnotation[], policy: string): void {
+  const path = SPEC.child('auditAnnotations');
+  if (annotations.length > MAX_ANNOTATIONS) found.tooMany(path, annotations.length, MAX_ANNOTATIONS);
+  const keys = new Set<string>();
+  annotations.forEach((annotation, i) => {
+    const { key = '', valueExpression = '' } = annotation;
+    const at = path.index(i);
+    found.text(at.child('key'), policy === '' ? key : `${policy}/${key}`, isQualifiedName);
+    if (valueExpression.trim() === '') found.required(at.child('valueExpression'), 'valueExpression is not specified');
+    if (keys.has(key)) found.duplicate(at.child('key'), key);
+    keys.add(key);
+  });
+}
+
+function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
+  const found = new ErrorList();
+  const spec = policy.spec ?? {};
+  const { validations = [], auditAnnotations = [] } = spec;
+  checkFailurePolicy(found, spec.failurePolicy);
+  checkParamKind(found, spec.paramKind);
+  checkMatchConstraints(found, spec.matchConstraints);
+  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'));
+  checkVariables(found, spec.variables ?? []);
+  if (validations.length + auditAnnotations.length === 0) {
+    found.required(SPEC.child('validations'), AT_LEAST_ONE);
+    found.required(SPEC.child('auditAnnotations'), AT_LEAST_ONE);
+  }
+  validations.forEach((validation, i) => {
+    checkValidation(found, validation, SPEC.child('validations').index(i));
+  });
+  checkAnnotations(found, auditAnnotations, policy.metadata.name ?? '');
+  return found.errors;
+}
+
+const FACTS = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  categories: ['api-extensions'],
+  namespaced: false,
+  verbs: ALL_VERBS,
+  unconditionalUpdate: false,
+  generation: 'spec',
+} as const;
+
+function applyDefaults(draft: ValidatingAdmissionPolicy): void {
+  draft.spec ??= {};
+  draft.spec.failurePolicy ??= 'Fail';
+  defaultMatchResources(draft.spec.matchConstraints);
+}
+
+export const validatingAdmissionPolicies = defineResource<ValidatingAdmissionPolicy>({
+  ...FACTS,
+  kind: 'ValidatingAdmissionPolicy',
+  plural: 'validatingadmissionpolicies',
+  singular: 'validatingadmissionpolicy',
+  schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy',
+  resetFields: ['status'],
+  strategy: {
+    applyDefaults,
+    ...statusKept<ValidatingAdmissionPolicy>(),
+    validate: validatePolicy,
+    validateUpdate: validatePolicy,
+  },
+  subresources: {
+    status: statusSubresource<ValidatingAdmissionPolicy>({
+      applyDefaults,
+      keep: 'metadata',
+      validateUpdate: (policy) =>
+        checkConditions(policy.status?.conditions, FieldPath.of('status', 'conditions')).errors,
+    }),
+  },
+  columns: [
+    nameColumn(),
+    column({
+      name: 'Validations',
+      type: 'integer',
+      description: 'Validations indicates the number of validation rules defined in this configuration',
+      cell: (o) => o.spec?.validations?.length ?? 0,
+    }),
+    column({
+      name: 'ParamKind',
+      description: 'ParamKind specifies the kind of resources used to parameterize this policy',
+      cell: (o) => paramKindText(o.spec?.paramKind),
+    }),
+    ageColumn(),
+  ],
+});
+
+function checkActions(found: ErrorList, actions: readonly string[]): void {
+  const path = SPEC.child('validationActions');
+  const seen = new Set<string>();
+  actions.forEach((action, i) => {
+    if (seen.has(action)) found.duplicate(path.index(i), action);
+    seen.add(action);
+    found.oneOf(path.index(i), action, ['Audit', 'Deny', 'Warn']);
+  });
+  if (seen.has('Deny') && seen.has('Warn'))
+    found.invalid(
+      path,
+      actions,
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
+    );
+  if (seen.size === 0) found.required(path, 'at least one validation action is required');
+}
+
+function validateBinding(binding: ValidatingAdmissionPolicyBinding): FieldError[] {
+  const found = new ErrorList();
+  const { spec } = binding;
+  checkPolicyName(found, spec?.policyName ?? '');
+  checkParamRef(found, spec?.paramRef);
+  // Kubernetes misspells this path.
+  checkMatchResources(found, spec?.matchResources, SPEC.child('matchResouces'));
+  checkActions(found, spec?.validationActions ?? []);
+  return found.errors;
+}
+
+export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmissionPolicyBinding>({
+  ...FACTS,
+  kind: 'ValidatingAdmissionPolicyBinding',
+  plural: 'validatingadmissionpolicybindings',
+  singular: 'validatingadmissionpolicybinding',
+  schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding',
+  strategy: {
+    applyDefaults(draft) {
+      defaultMatchResources(draft.spec?.matchResources);
+      defaultParamRef(draft.spec?.paramRef);
+    },
+    validate: validateBinding,
+    validateUpdate: validateBinding,
+  },
+  columns: [
+    nameColumn(),
+    column({
+      name: 'PolicyName',
+      description: 'PolicyName indicates the policy definition which the policy binding binded to',
+      cell: (o) => o.spec?.policyName ?? '',
+    }),
+    column({
+      name: 'ParamRef',
+      description: 'ParamRef indicates the param resource which sets the configration param',
+      cell: (o) => paramRefText(o.spec?.paramRef),
+    }),
+    ageColumn(),
+  ],
+});

@@ -1,0 +1,5 @@
+// The rows of apiregistration.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { apiServices } from './api-service.ts';
+
+export const APIREGISTRATION_ROWS: readonly AnyResource[] = [apiServices];

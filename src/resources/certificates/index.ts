@@ -1,0 +1,11 @@
+// The rows of certificates.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { certificateSigningRequests } from './certificate-signing-request.ts';
+import { clusterTrustBundleRows } from './cluster-trust-bundle.ts';
+import { podCertificateRequests } from './pod-certificate-request.ts';
+
+export const CERTIFICATES_ROWS: readonly AnyResource[] = [
+  certificateSigningRequests,
+  ...clusterTrustBundleRows,
+  podCertificateRequests,
+];

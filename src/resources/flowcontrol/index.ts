@@ -1,0 +1,6 @@
+// The rows of flowcontrol.apiserver.k8s.io.
+import type { AnyResource } from '../definition.ts';
+import { flowSchemas } from './flow-schema.ts';
+import { priorityLevels } from './priority-level.ts';
+
+export const FLOWCONTROL_ROWS: readonly AnyResource[] = [flowSchemas, priorityLevels];
