@@ -4,3 +4,4 @@ export { sameExceptTimes } from './entries.ts';
 export { parentEntries, type ReplicasPath, scaleEntries } from './scale.ts';
 export { managerName, type UpdateRequest, updateManagedFields } from './update.ts';
 export type { Frame, Versions } from './updater.ts';
+export { zeroObject } from './zero.ts';

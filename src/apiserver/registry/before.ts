@@ -1,10 +1,12 @@
 // What the registry itself does to an object before it is written: system fields, name generation, generation, immutable metadata.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and the strategies of k8s.io/apiserver/pkg/registry/rest
 import { invalid } from '../../machinery/field-error.ts';
-import { deepEqual } from '../../machinery/json.ts';
-import type { KubeObject, OwnerReference } from '../../machinery/object.ts';
+import { deepClone, deepEqual } from '../../machinery/json.ts';
+import type { JsonObject, KubeObject, OwnerReference } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import { validateCreate, validateUpdate } from '../../resources/index.ts';
+import { zeroObject } from '../apply/index.ts';
+import { schemaOf } from './codec.ts';
 import type { RequestContext, Target } from './context.ts';
 import { strategyContext, strategyOf } from './context.ts';
 
@@ -50,10 +52,20 @@ export function dedupeOwners(context: RequestContext, draft: KubeObject): void {
   );
 }
 
+/** A strategy that takes a part of the object away leaves what is always sent in its place (`status: {}`). */
+function fillAlwaysSent(target: Target, draft: KubeObject): void {
+  const fields = draft as unknown as JsonObject;
+  const zero = zeroObject(schemaOf(target.entry));
+  for (const name of Object.keys(zero)) {
+    if (fields[name] === undefined && zero[name] !== null) fields[name] = deepClone(zero[name]);
+  }
+}
+
 export function beforeCreate(context: RequestContext, target: Target, draft: KubeObject, dryRun: boolean): void {
   const { row } = target.entry;
   const details = strategyContext(context, target, dryRun);
   row.strategy.prepareForCreate?.(draft, details);
+  fillAlwaysSent(target, draft);
   if (row.generation !== 'none') draft.metadata.generation = 1;
   const errors = validateCreate(row, draft, details);
   if (errors.length > 0) throw invalid(row.kind, row.group, draft.metadata.name ?? '', errors);
@@ -109,6 +121,7 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   else draft.metadata.generation = old.metadata.generation;
   if (!row.namespaced) delete draft.metadata.namespace;
   strategy.prepareForUpdate?.(draft, old, details);
+  fillAlwaysSent(target, draft);
   if (specChanged(target, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   keepSystemFields(draft, old);
   const errors = validateUpdate({ row, strategy, object: draft, old, context: details });
