@@ -8,6 +8,7 @@ export {
   splitDefinitionName,
   type TypeDescriptions,
 } from './builtin.ts';
+export { celTypeOf } from './cel-type.ts';
 export {
   type Decoded,
   type DecodeOptions,
@@ -20,4 +21,15 @@ export {
 export { definitionPrefix, type FactField, type FactPackage, type FactStruct } from './facts-text.ts';
 export { DecodeError } from './go-errors.ts';
 export type { CelRule, FieldNode, SchemaFormat, SchemaNode, SchemaType, ValueRules } from './node.ts';
+export { dropNulls, fillDefaults, pruneUnknown } from './prune.ts';
+export { type CompiledRule, compileRule, validateRules } from './rules.ts';
+export { structuralSchema } from './structural.ts';
+export {
+  compilePattern,
+  oldItem,
+  openApiType,
+  validateChangedValues,
+  validateListKeys,
+  validateValues,
+} from './values.ts';
 export { yamlToJson } from './yaml.ts';

@@ -1,0 +1,21 @@
+// The face of the CEL engine: expressions of users, checked against types, run under a budget.
+export { type Budget, BudgetExceeded, type CelProgram, compileCel } from './compile.ts';
+export { CelSyntaxError } from './syntax.ts';
+export {
+  BOOL,
+  BYTES,
+  type CelField,
+  type CelType,
+  DOUBLE,
+  DURATION,
+  DYN,
+  INT,
+  isDyn,
+  listOf,
+  mapOf,
+  optionalOf,
+  STRING,
+  TIMESTAMP,
+  typeText,
+} from './types.ts';
+export { CelError, fromJson, Optional, toText } from './values.ts';

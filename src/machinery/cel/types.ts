@@ -1,0 +1,162 @@
+// The types of CEL: what the checker reasons about. Source: https://github.com/google/cel-spec/blob/master/doc/langdef.md
+
+export type CelType =
+  | { readonly kind: 'simple'; readonly name: string }
+  | { readonly kind: 'list'; readonly item: CelType }
+  | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
+  | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelField> }
+  | { readonly kind: 'optional'; readonly of: CelType }
+  | { readonly kind: 'type'; readonly of: CelType }
+  /** A type parameter of a function's signature. */
+  | { readonly kind: 'param'; readonly name: string };
+
+export interface CelField {
+  /** The name in JSON: the name in an expression may be escaped. */
+  readonly json: string;
+  readonly type: CelType;
+}
+
+function simple(name: string): CelType {
+  return { kind: 'simple', name };
+}
+
+export const DYN = simple('dyn');
+export const BOOL = simple('bool');
+export const INT = simple('int');
+export const UINT = simple('uint');
+export const DOUBLE = simple('double');
+export const STRING = simple('string');
+export const BYTES = simple('bytes');
+export const NULL = simple('null_type');
+export const TIMESTAMP = simple('timestamp');
+export const DURATION = simple('duration');
+export const ERROR = simple('error');
+
+export function listOf(item: CelType): CelType {
+  return { kind: 'list', item };
+}
+
+export function mapOf(key: CelType, value: CelType): CelType {
+  return { kind: 'map', key, value };
+}
+
+export function optionalOf(of: CelType): CelType {
+  return { kind: 'optional', of };
+}
+
+/** As cel-go prints it: `list(int)`, `google.protobuf.Timestamp`. */
+export function typeText(type: CelType): string {
+  switch (type.kind) {
+    case 'simple':
+      if (type.name === 'timestamp') return 'google.protobuf.Timestamp';
+      if (type.name === 'duration') return 'google.protobuf.Duration';
+      return type.name === 'null_type' ? 'null' : type.name;
+    case 'list':
+      return `list(${typeText(type.item)})`;
+    case 'map':
+      return `map(${typeText(type.key)}, ${typeText(type.value)})`;
+    case 'optional':
+      return `optional_type(${typeText(type.of)})`;
+    case 'type':
+      return `type(${typeText(type.of)})`;
+    default:
+      return type.name;
+  }
+}
+
+export function isDyn(type: CelType): boolean {
+  return type.kind === 'simple' && (type.name === 'dyn' || type.name === 'error');
+}
+
+export type Bindings = Map<string, CelType>;
+
+/** Whether a value of a type may stand where another is wanted; type parameters are bound on the way. */
+export function assignable(from: CelType, to: CelType, bindings: Bindings): boolean {
+  if (to.kind === 'param') {
+    const bound = bindings.get(to.name);
+    if (bound === undefined || isDyn(bound)) {
+      bindings.set(to.name, from);
+      return true;
+    }
+    return assignable(from, bound, bindings);
+  }
+  if (isDyn(from) || isDyn(to)) return true;
+  if (from.kind === 'param') return true;
+  switch (to.kind) {
+    case 'simple':
+      return from.kind === 'simple' && from.name === to.name;
+    case 'list':
+      return from.kind === 'list' && assignable(from.item, to.item, bindings);
+    case 'map':
+      return (
+        from.kind === 'map' && assignable(from.key, to.key, bindings) && assignable(from.value, to.value, bindings)
+      );
+    case 'optional':
+      return from.kind === 'optional' && assignable(from.of, to.of, bindings);
+    case 'type':
+      return from.kind === 'type';
+    case 'object':
+      return from.kind === 'object' && (from === to || from.name === to.name);
+  }
+}
+
+/** Puts the bound types in place of parameters. */
+export function substitute(type: CelType, bindings: Bindings): CelType {
+  switch (type.kind) {
+    case 'param':
+      return bindings.get(type.name) ?? DYN;
+    case 'list':
+      return listOf(substitute(type.item, bindings));
+    case 'map':
+      return mapOf(substitute(type.key, bindings), substitute(type.value, bindings));
+    case 'optional':
+      return optionalOf(substitute(type.of, bindings));
+    default:
+      return type;
+  }
+}
+
+/** The type of a list or a map whose items have these types. */
+export function join(a: CelType | undefined, b: CelType): CelType {
+  if (a === undefined) return b;
+  if (assignable(b, a, new Map())) return isDyn(b) ? b : a;
+  return DYN;
+}
+
+const NAMED: Readonly<Record<string, CelType>> = {
+  dyn: DYN,
+  bool: BOOL,
+  int: INT,
+  uint: UINT,
+  double: DOUBLE,
+  string: STRING,
+  bytes: BYTES,
+  null: NULL,
+  timestamp: TIMESTAMP,
+  duration: DURATION,
+};
+
+/** Reads `list<A>`, `map<string,int>`, `kubernetes.Quantity`, `A`. */
+export function parseType(text: string): CelType {
+  const generic = /^(\w+)<(.*)>$/.exec(text.trim());
+  if (generic !== null) {
+    const inner = generic[2] ?? '';
+    if (generic[1] === 'list') return listOf(parseType(inner));
+    if (generic[1] === 'optional') return optionalOf(parseType(inner));
+    const comma = topComma(inner);
+    return mapOf(parseType(inner.slice(0, comma)), parseType(inner.slice(comma + 1)));
+  }
+  const name = text.trim();
+  if (/^[A-Z]$/.test(name)) return { kind: 'param', name };
+  return NAMED[name] ?? simple(name);
+}
+
+function topComma(text: string): number {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '<') depth++;
+    else if (text[i] === '>') depth--;
+    else if (text[i] === ',' && depth === 0) return i;
+  }
+  return text.length;
+}

@@ -1,0 +1,264 @@
+// Runs the CEL rules (x-kubernetes-validations) of a schema over a custom resource.
+// Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
+import {
+  type Budget,
+  BudgetExceeded,
+  CelError,
+  type CelProgram,
+  CelSyntaxError,
+  compileCel,
+  fromJson,
+  Optional,
+  optionalOf,
+} from '../../machinery/cel/index.ts';
+import { type FieldError, type FieldErrorType, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { deepEqual, getOwn } from '../../machinery/json.ts';
+import { isJsonObject } from '../../machinery/object.ts';
+import { celTypeOf } from './cel-type.ts';
+import type { CelRule, SchemaNode } from './node.ts';
+import { oldItem } from './values.ts';
+
+/** What one object may use up in all its rules, and one rule by itself. */
+const OBJECT_BUDGET = 2_000_000;
+const RULE_BUDGET = 400_000;
+
+export interface CompiledRule {
+  readonly rule: CelRule;
+  readonly program: CelProgram | undefined;
+  readonly message: CelProgram | undefined;
+  readonly usesOldSelf: boolean;
+  /** What is wrong with the rule or its message expression; such definitions are refused. */
+  readonly ruleProblem: string | undefined;
+  readonly messageProblem: string | undefined;
+}
+
+function compile(source: string, node: SchemaNode, options: { root: boolean; optionalOld: boolean }): CelProgram {
+  const self = celTypeOf(node, options.root);
+  return compileCel(source, { self, oldSelf: options.optionalOld ? optionalOf(self) : self });
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof CelSyntaxError) return error.message;
+  throw error;
+}
+
+export function compileRule(rule: CelRule, node: SchemaNode, root: boolean): CompiledRule {
+  const options = { root, optionalOld: rule.optionalOldSelf === true };
+  let program: CelProgram | undefined;
+  let message: CelProgram | undefined;
+  let ruleProblem: string | undefined;
+  let messageProblem: string | undefined;
+  try {
+    program = compile(rule.rule, node, options);
+    if (program.type.kind !== 'simple' || (program.type.name !== 'bool' && program.type.name !== 'dyn')) {
+      ruleProblem = 'cel expression must evaluate to a bool';
+    }
+  } catch (error) {
+    ruleProblem = `compilation failed: ${problemOf(error)}`;
+  }
+  if ((rule.messageExpression ?? '') !== '') {
+    try {
+      message = compile(rule.messageExpression ?? '', node, options);
+      if (message.type.kind !== 'simple' || message.type.name !== 'string') {
+        messageProblem = 'messageExpression must evaluate to a string';
+      }
+    } catch (error) {
+      messageProblem = `messageExpression compilation failed: ${problemOf(error)}`;
+    }
+  }
+  return { rule, program, message, usesOldSelf: program?.uses.has('oldSelf') === true, ruleProblem, messageProblem };
+}
+
+const compiled = new WeakMap<SchemaNode, readonly CompiledRule[]>();
+const compiledRoots = new WeakMap<SchemaNode, readonly CompiledRule[]>();
+
+function rulesOf(node: SchemaNode, root: boolean): readonly CompiledRule[] {
+  const cache = root ? compiledRoots : compiled;
+  const known = cache.get(node);
+  if (known !== undefined) return known;
+  const made = (node.rules?.cel ?? []).map((rule) => compileRule(rule, node, root));
+  cache.set(node, made);
+  return made;
+}
+
+const hasRules = new WeakMap<SchemaNode, boolean>();
+
+/** Whether there is a rule anywhere below: parts without rules are not walked. */
+function ruled(node: SchemaNode): boolean {
+  const known = hasRules.get(node);
+  if (known !== undefined) return known;
+  hasRules.set(node, false);
+  const found =
+    (node.rules?.cel?.length ?? 0) > 0 ||
+    (node.items !== undefined && ruled(node.items)) ||
+    (node.additionalProperties !== undefined && ruled(node.additionalProperties)) ||
+    [...(node.properties?.values() ?? [])].some((f) => ruled(f.schema));
+  hasRules.set(node, found);
+  return found;
+}
+
+interface Place {
+  readonly path: string;
+  readonly old: unknown;
+  readonly root: boolean;
+}
+
+function text(rule: CelRule): string {
+  return ((rule.message ?? '') === '' ? rule.rule : (rule.message ?? '')).trim();
+}
+
+const REASONS: ReadonlySet<string> = new Set(['FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate']);
+
+class RuleRun {
+  readonly errors: FieldError[] = [];
+  private stopped = false;
+  constructor(
+    private readonly budget: Budget,
+    private readonly update: boolean,
+  ) {}
+
+  check(node: SchemaNode, value: unknown, place: Place): void {
+    if (this.stopped || value === null || value === undefined || !ruled(node)) return;
+    for (const rule of rulesOf(node, place.root)) if (!this.stopped) this.one(rule, node, { value, place });
+    if (Array.isArray(value)) {
+      const { items } = node;
+      if (items === undefined) return;
+      value.forEach((item: unknown, i) => {
+        this.check(items, item, {
+          path: `${place.path}[${i}]`,
+          old: oldItem(node, item, { index: i, old: place.old }),
+          root: false,
+        });
+      });
+    } else if (isJsonObject(value)) {
+      for (const key of Object.keys(value)) {
+        const inner = node.properties?.get(key)?.schema ?? node.additionalProperties;
+        if (inner === undefined) continue;
+        const old = isJsonObject(place.old) ? getOwn(place.old, key) : undefined;
+        this.check(inner, value[key], { path: place.path === '' ? key : `${place.path}.${key}`, old, root: false });
+      }
+    }
+  }
+
+  private fail(node: SchemaNode, path: string, detail: string): void {
+    this.errors.push(
+      fieldErrors.invalid(FieldPath.of(path === '' ? '<nil>' : path), node.type === 'any' ? '' : node.type, detail),
+    );
+  }
+
+  private stop(node: SchemaNode, path: string, detail: string): void {
+    this.stopped = true;
+    this.fail(node, path, detail);
+  }
+
+  private one(compiledRule: CompiledRule, node: SchemaNode, at: { value: unknown; place: Place }): void {
+    const { rule, program } = compiledRule;
+    const { value, place } = at;
+    if (compiledRule.ruleProblem !== undefined || program === undefined) {
+      this.fail(node, place.path, `rule compile error: ${compiledRule.ruleProblem ?? ''}`);
+      return;
+    }
+    const hasOld = place.old !== undefined && place.old !== null;
+    if (compiledRule.usesOldSelf && !hasOld && rule.optionalOldSelf !== true) return;
+    const oldSelf = rule.optionalOldSelf === true ? optionalOld(node, place) : place.old;
+    const variables = { self: value, oldSelf };
+    const budget: Budget = { left: Math.min(RULE_BUDGET, this.budget.left) };
+    const before = budget.left;
+    let result: unknown;
+    try {
+      result = program.evaluate(variables, budget);
+    } catch (error) {
+      if (error instanceof BudgetExceeded) {
+        this.stop(
+          node,
+          place.path,
+          `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${text(rule)}`,
+        );
+        return;
+      }
+      if (!(error instanceof CelError)) throw error;
+      this.runtimeError(node, place.path, { message: error.message, rule });
+      return;
+    } finally {
+      this.budget.left -= before - budget.left;
+    }
+    if (result === true) return;
+    if (!compiledRule.usesOldSelf && this.update && hasOld && deepEqual(value, place.old)) return;
+    this.broken(compiledRule, node, { ...at, variables });
+  }
+
+  private runtimeError(node: SchemaNode, path: string, what: { message: string; rule: CelRule }): void {
+    if (what.message.startsWith('no such overload')) {
+      this.fail(
+        node,
+        path,
+        `'${what.message}': call arguments did not match a supported operator, function or macro signature for rule: ${text(what.rule)}`,
+      );
+    } else this.fail(node, path, `${what.message} evaluating rule: ${text(what.rule)}`);
+  }
+
+  private broken(
+    compiledRule: CompiledRule,
+    node: SchemaNode,
+    at: { value: unknown; place: Place; variables: Readonly<Record<string, unknown>> },
+  ): void {
+    const { rule } = compiledRule;
+    const path = joinFieldPath(at.place.path, rule.fieldPath ?? '');
+    const detail = this.message(compiledRule, at.variables) ?? defaultMessage(rule);
+    this.errors.push(reasoned({ path, detail, reason: rule.reason }, node, at.value));
+  }
+
+  private message(compiledRule: CompiledRule, variables: Readonly<Record<string, unknown>>): string | undefined {
+    if (compiledRule.message === undefined || compiledRule.messageProblem !== undefined) return undefined;
+    try {
+      const made = compiledRule.message.evaluate(variables, { left: Math.min(RULE_BUDGET, this.budget.left) });
+      return typeof made === 'string' && made.trim() !== '' && !/[\n\r]/.test(made) ? made.trim() : undefined;
+    } catch (error) {
+      if (error instanceof CelError || error instanceof BudgetExceeded) return undefined;
+      throw error;
+    }
+  }
+}
+
+function optionalOld(node: SchemaNode, place: Place): Optional {
+  if (place.old === undefined || place.old === null) return Optional.none;
+  return new Optional(fromJson(place.old, celTypeOf(node, place.root)));
+}
+
+function defaultMessage(rule: CelRule): string {
+  return (rule.message ?? '') === '' ? `failed rule: ${rule.rule.trim()}` : (rule.message ?? '').trim();
+}
+
+function joinFieldPath(path: string, fieldPath: string): string {
+  const added = fieldPath.replace(/\['((?:[^'\\]|\\.)*)'\]/g, '[$1]');
+  if (added === '') return path;
+  return path === ''
+    ? added.replace(/^\./, '')
+    : `${path}${added.startsWith('[') || added.startsWith('.') ? '' : '.'}${added}`;
+}
+
+/** The value of objects and lists is not shown. */
+function reasoned(
+  what: { path: string; detail: string; reason: string | undefined },
+  node: SchemaNode,
+  value: unknown,
+): FieldError {
+  const at = FieldPath.of(what.path === '' ? '<nil>' : what.path);
+  const type: FieldErrorType =
+    what.reason !== undefined && REASONS.has(what.reason) ? (what.reason as FieldErrorType) : 'FieldValueInvalid';
+  if (type === 'FieldValueForbidden') return fieldErrors.forbidden(at, what.detail);
+  if (type === 'FieldValueRequired') return fieldErrors.required(at, what.detail);
+  const hidden = node.type === 'object' || node.type === 'array';
+  if (type === 'FieldValueDuplicate') {
+    return hidden ? { type, field: at.toString(), body: 'Duplicate value' } : fieldErrors.duplicate(at, value);
+  }
+  if (hidden) return { type, field: at.toString(), body: `Invalid value: ${what.detail}` };
+  return fieldErrors.invalid(at, value, what.detail);
+}
+
+/** The errors of all rules. With `old` (an update), transition rules run, and what was wrong before and has not changed is let through. */
+export function validateRules(node: SchemaNode, value: unknown, old?: unknown): FieldError[] {
+  const run = new RuleRun({ left: OBJECT_BUDGET }, old !== undefined);
+  run.check(node, value, { path: '', old, root: true });
+  return run.errors;
+}
