@@ -1,6 +1,6 @@
 // The pure core of status: what the API should say of a pod, given what runs.
 import { rfc3339 } from '../../machinery/time.ts';
-import type { ContainerStatus, Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../resources/generated/core-v1.ts';
 import {
   appContainers,
   type ContainerRef,
@@ -31,6 +31,9 @@ export interface StatusInput {
   /** Set when the kubelet itself ended or refused the pod. */
   readonly verdict?: { readonly reason: string; readonly message: string };
   readonly startedAt: number;
+  readonly resize?: { readonly type: string; readonly reason?: string; readonly message?: string };
+  /** What running containers were given, by name, while it may differ from the spec. */
+  readonly inForce?: ReadonlyMap<string, ResourceRequirements>;
 }
 
 /** Whether the init containers are behind: then a container that has not run is being created, not waiting for them. */
@@ -60,7 +63,7 @@ function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStat
     messages: input.messages,
     lost: input.terminal,
     before,
-    resizing: false,
+    inForce: input.inForce?.get(ref.spec.name),
   });
 }
 
@@ -94,7 +97,15 @@ export function computeStatus(input: StatusInput): PodStatus {
   const ips = addresses(input);
   const old = pod.status?.conditions ?? [];
   const others = old.filter((c) => !OWN_CONDITIONS.has(c.type));
-  const made = conditionsOf({ pod, phase, init, app, sandboxReady: ips.podIP !== undefined, others });
+  const made = conditionsOf({
+    pod,
+    phase,
+    init,
+    app,
+    sandboxReady: ips.podIP !== undefined,
+    others,
+    resize: input.resize,
+  });
   const generation = pod.metadata.generation;
   const conditions = stamped(made, old, { now: rfc3339(input.now), generation });
   return {

@@ -13,6 +13,7 @@ export interface ConditionInput {
   readonly sandboxReady: boolean;
   /** Conditions of other writers, for the readiness gates. */
   readonly others: readonly PodCondition[];
+  readonly resize: { readonly type: string; readonly reason?: string; readonly message?: string } | undefined;
 }
 
 function bracketed(names: readonly string[]): string {
@@ -82,6 +83,8 @@ export const OWN_CONDITIONS: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ]);
 
 export function conditionsOf(input: ConditionInput): readonly Made[] {
@@ -92,6 +95,7 @@ export function conditionsOf(input: ConditionInput): readonly Made[] {
     ready(input, containers),
     containers,
     { type: 'PodScheduled', status: 'True' },
+    ...(input.resize === undefined ? [] : [{ ...input.resize, status: 'True' }]),
   ];
 }
 

@@ -1,7 +1,12 @@
 // The status of one container as the API shows it, from its runs in the runtime.
 import type { ContainerStatus as RunStatus } from '../../cri/port.ts';
 import { rfc3339 } from '../../machinery/time.ts';
-import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../resources/generated/core-v1.ts';
+import type {
+  ContainerState,
+  ContainerStatus,
+  ResourceRequirements,
+  VolumeMountStatus,
+} from '../../resources/generated/core-v1.ts';
 import { type ContainerRef, isSidecar } from '../pod/identity.ts';
 
 /** Why a container does not run though it should. */
@@ -23,7 +28,8 @@ export interface ContainerInput {
   /** The pod is at its end: what cannot be found any more is called ended. */
   readonly lost: boolean;
   readonly before: ContainerStatus | undefined;
-  readonly resizing: boolean;
+  /** The resources that the running container was given. */
+  readonly inForce: ResourceRequirements | undefined;
 }
 
 export interface ProbeView {
@@ -95,9 +101,10 @@ function extras(input: ContainerInput, run: RunStatus | undefined): Partial<Cont
   if (started && kind !== 'ephemeral' && (kind === 'app' || isSidecar(input.ref))) {
     const requests = spec.resources?.requests ?? {};
     if (Object.keys(requests).length > 0) out.allocatedResources = requests;
+    const given = input.inForce ?? spec.resources;
     out.resources = {
-      ...(spec.resources?.limits === undefined ? {} : { limits: spec.resources.limits }),
-      ...(spec.resources?.requests === undefined ? {} : { requests: spec.resources.requests }),
+      ...(given?.limits === undefined ? {} : { limits: given.limits }),
+      ...(given?.requests === undefined ? {} : { requests: given.requests }),
     };
   }
   const mounts = volumeMounts(input);

@@ -5,6 +5,7 @@ import type { Clock } from '../../host/clock.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+import { OWN_CONDITIONS } from './conditions.ts';
 
 interface Entry {
   /** As last seen in, or written to, the API. */
@@ -40,15 +41,19 @@ export function statusPatch(from: PodStatus | undefined, to: PodStatus): Patch |
     else out[key] = value;
   }
   const before = from?.conditions ?? [];
-  const changed = (to.conditions ?? []).filter((c) => !before.some((b) => deepEqual(b, c)));
-  if (changed.length > 0) {
-    out.conditions = changed.map((c) => {
+  const after = to.conditions ?? [];
+  const changed = after.filter((c) => !before.some((b) => deepEqual(b, c)));
+  const dropped = before.filter((b) => OWN_CONDITIONS.has(b.type) && !after.some((c) => c.type === b.type));
+  if (changed.length + dropped.length > 0) {
+    const removals = dropped.map((b) => ({ $patch: 'delete', type: b.type }));
+    const updates = changed.map((c) => {
       const b = before.find((x) => x.type === c.type);
       const cleared: Record<string, unknown> = { ...c };
       if (b?.reason !== undefined && c.reason === undefined) cleared.reason = null;
       if (b?.message !== undefined && c.message === undefined) cleared.message = null;
       return cleared;
     });
+    out.conditions = [...removals, ...updates];
   }
   return Object.keys(out).length === 0 ? undefined : out;
 }

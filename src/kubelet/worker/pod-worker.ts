@@ -35,6 +35,7 @@ import { PodVolumes } from '../volumes/pod-volumes.ts';
 import { PodTokens } from '../volumes/tokens.ts';
 import type { WorkerDeps } from './deps.ts';
 import { Killer } from './killer.ts';
+import { Resizer } from './resize.ts';
 import { Starter } from './starter.ts';
 
 const CONFIG_RETRY_MS = 10_000;
@@ -84,6 +85,7 @@ export class PodWorker {
   private readonly tokens: PodTokens;
   private readonly killer: Killer;
   private readonly starter: Starter;
+  private readonly resizer: Resizer;
   private volumesStale = true;
   private volumesReady = false;
   private volumeFailures = 0;
@@ -120,6 +122,7 @@ export class PodWorker {
       () => this.observed,
     );
     this.starter = new Starter(deps, this.paths, this.killer);
+    this.resizer = new Resizer(deps, this.killer);
     this.probes = this.makeProbes();
     const { phase } = pod.status ?? {};
     this.settled = phase === 'Succeeded' || phase === 'Failed';
@@ -337,10 +340,13 @@ export class PodWorker {
       messages: this.messages,
       terminal: this.stage === 'ended',
       startedAt: this.startedAt,
+      inForce: this.resizer.inForce(this.pod, this.observed),
+      ...(this.resizer.condition === undefined ? {} : { resize: this.resizer.condition }),
       ...(this.ending?.verdict === undefined ? {} : { verdict: this.ending.verdict }),
     });
-    this.target = { ...this.target, status };
-    this.deps.writer.set(this.uid, this.target, status);
+    const before = this.target;
+    this.target = { ...before, status };
+    this.deps.writer.set(this.uid, before, status);
   }
 
   // ------------------------------------------------------------------ living
@@ -365,7 +371,7 @@ export class PodWorker {
       return;
     }
     const acted = await this.carryOut(next);
-    if (acted) this.again = true;
+    if (acted || (await this.resizer.look(this.shown, this.observed))) this.again = true;
     this.publish();
     this.wakeAt([...wakeUps, this.tokens.renewAt, next.requeueAt, ...this.retryAt.values(), this.sandboxWait()]);
   }
@@ -549,7 +555,9 @@ export class PodWorker {
     try {
       const options = { pod: this.pod, ref, attempt, sandbox, observed: this.observed, signal: this.abort.signal };
       const hold = (id: string, on: boolean): void => this.hold(id, on);
-      await this.starter.start({ ...options, sandboxConfig: this.config, volumes: this.volumes.mounted, hold });
+      const more = { sandboxConfig: this.config, volumes: this.volumes.mounted, hold };
+      const id = await this.starter.start({ ...options, ...more });
+      this.resizer.started(id, ref);
       this.waiting.delete(name);
     } catch (error) {
       if (this.abort.signal.aborted) return true;
