@@ -1,0 +1,122 @@
+// After a restart: takes over the sandboxes and containers that run on, ends what was half made, and sweeps what nobody owns.
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists } from '../../host/files.ts';
+import { listMounts, unmount } from '../../host/mounts.ts';
+import type { Containers } from './containers.ts';
+import { containerCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
+import { isAlive, processRef } from './processes.ts';
+import type { ContainerRecord, SandboxRecord } from './records.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { removeSharedMemory } from './shared-memory.ts';
+
+async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Promise<'keep' | 'drop'> {
+  const alive = record.pause !== undefined && (await isAlive(record.pause));
+  if (record.state === 'ready' && alive) return 'keep';
+  await context.oci.delete(record.id, sandboxCgroup(context, record));
+  if (record.state === 'creating') return 'drop';
+  record.state = 'notready';
+  delete record.slot;
+  delete record.shm;
+  await context.sandboxes.save(record);
+  return 'keep';
+}
+
+/** Started, but this program's predecessor died before it wrote that down? */
+async function adoptCreated(context: RuntimeContext, record: ContainerRecord, cgroup: string): Promise<void> {
+  const pid = Number(await readFile(context.containers.path(record.id, 'pidfile'), 'utf8').catch(() => '0'));
+  const ref = pid > 0 ? await processRef(pid) : undefined;
+  const ended = await exists(join(context.exitDirectory, record.id));
+  const ours = ref !== undefined && (await context.cgroups.processes(cgroup)).includes(pid);
+  if ((ours || ended) && !(await context.oci.isWaiting(record.id))) {
+    record.state = 'running';
+    record.startedAt = record.createdAt;
+    if (ours) record.process = ref;
+    await context.containers.save(record);
+    return;
+  }
+  if (!ours && (await exists(context.containers.path(record.id, 'rootfs'))) && pid === 0) {
+    const root = context.containers.path(record.id, 'rootfs');
+    if ((await listMounts()).some((m) => m.mountPoint === root)) return; // never begun: it can still be started
+  }
+  await context.oci.delete(record.id, cgroup);
+  record.state = 'exited';
+  record.exitCode = 128;
+  record.reason = 'StartError';
+  record.message = 'the start of the container was interrupted';
+  record.finishedAt = context.clock.now();
+  await context.containers.save(record);
+}
+
+async function sweep(context: RuntimeContext, known: ReadonlySet<string>, broken: readonly string[]): Promise<void> {
+  const store = context.containers.directory;
+  const mounted = (await listMounts()).map((m) => m.mountPoint).filter((p) => p.startsWith(`${store}/`));
+  const keep = new Set([...known].map((id) => context.containers.path(id, 'rootfs')));
+  await unmount(mounted.filter((p) => !keep.has(p)));
+  await Promise.all(broken.map((name) => rm(join(store, name), { recursive: true, force: true })));
+}
+
+async function sweepSandboxes(
+  context: RuntimeContext,
+  kept: readonly SandboxRecord[],
+  broken: readonly string[],
+): Promise<void> {
+  for (const name of broken) await rm(join(context.sandboxes.directory, name), { recursive: true, force: true });
+  const shm = join(context.runDirectory, 'shm');
+  const used = new Set(kept.map((r) => r.shm));
+  const left = (await readdir(shm)).map((name) => join(shm, name)).filter((p) => !used.has(p));
+  await removeSharedMemory(left);
+}
+
+/** Containers that the runtime knows and no record names: made by a predecessor that died in the middle. */
+async function sweepCgroups(context: RuntimeContext, known: ReadonlySet<string>): Promise<void> {
+  const { layout } = context.cgroups;
+  const tree = layout.unified ?? [...layout.legacy.values()][0];
+  if (tree === undefined) return;
+  const walk = async (path: string): Promise<void> => {
+    for (const entry of await readdir(join(tree, path), { withFileTypes: true }).catch(() => [])) {
+      if (!entry.isDirectory()) continue;
+      const child = `${path}/${entry.name}`;
+      if (!/^[0-9a-f]{64}$/.test(entry.name)) await walk(child);
+      else if (!known.has(entry.name)) await context.oci.delete(entry.name, child);
+    }
+  };
+  await walk(context.cgroupRoot);
+}
+
+export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, containers: Containers): Promise<void> {
+  const pods = await context.sandboxes.load();
+  const known = new Set<string>();
+  for (const record of pods.records) {
+    if ((await adoptSandbox(context, record)) === 'keep') {
+      sandboxes.records.set(record.id, record);
+      known.add(record.id);
+    } else await context.sandboxes.remove(record.id);
+  }
+  const loaded = await context.containers.load();
+  for (const record of loaded.records) {
+    const sandbox = sandboxes.records.get(record.sandboxId);
+    if (sandbox === undefined) {
+      loaded.broken.push(record.id.slice(0, 13));
+      continue;
+    }
+    containers.records.set(record.id, record);
+    known.add(record.id);
+    const cgroup = containerCgroup(context, sandbox, record.id);
+    if (record.state === 'created') await adoptCreated(context, record, cgroup);
+    if (record.state === 'running' && !(await containers.checkExit(record.id))) {
+      if (record.process === undefined || !(await isAlive(record.process))) await containers.markLost(record);
+    }
+    if (record.state === 'exited') await context.oci.delete(record.id, cgroup);
+  }
+  await sweepCgroups(context, known);
+  await sweep(context, new Set(containers.records.keys()), loaded.broken);
+  await sweepSandboxes(context, [...sandboxes.records.values()], pods.broken);
+  await context.network.start(
+    [...sandboxes.records.values()].flatMap((r) =>
+      r.slot === undefined
+        ? []
+        : [{ slot: r.slot, id: r.id, ports: r.config.portMappings.filter((p) => p.hostPort > 0) }],
+    ),
+  );
+}

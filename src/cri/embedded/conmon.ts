@@ -1,0 +1,140 @@
+// conmon, the shim that holds a container's streams, writes its log and records its end; it outlives Minke.
+import { constants } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { Cgroups } from '../../host/cgroups.ts';
+import { startProgram } from '../../host/programs.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+
+const CREATE_TIMEOUT_MS = 60_000;
+
+export interface ConmonOptions {
+  readonly runtime: OciRuntime;
+  readonly cgroups: Cgroups;
+  /** conmon lives here, so that neither a pod's limits nor the end of Minke's own group reach it. */
+  readonly cgroup: string;
+  readonly exitDirectory: string;
+  readonly socketDirectory: string;
+}
+
+export interface ConmonRequest {
+  readonly id: string;
+  readonly bundle: string;
+  readonly logPath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+}
+
+/** The runtime refused to make the container; the message is its own. */
+export class CreateError extends Error {}
+
+interface SyncMessage {
+  readonly pid: number;
+  readonly message?: string;
+}
+
+function parseSync(line: string): SyncMessage | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const data = 'data' in value ? value.data : 'pid' in value ? value.pid : undefined;
+    if (typeof data !== 'number') return undefined;
+    return {
+      pid: data,
+      ...('message' in value && typeof value.message === 'string' ? { message: value.message } : {}),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function readLine(stream: Readable, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(() => reject(new Error('conmon did not answer in time')), timeoutMs);
+    const done = () => {
+      clearTimeout(timer);
+      resolve(text);
+    };
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      if (text.includes('\n')) done();
+    });
+    stream.on('end', done);
+    stream.on('error', done);
+  });
+}
+
+export class Conmon {
+  readonly #options: ConmonOptions;
+
+  constructor(options: ConmonOptions) {
+    this.#options = options;
+  }
+
+  #args(request: ConmonRequest): string[] {
+    const { runtime, exitDirectory, socketDirectory } = this.#options;
+    const { id, bundle } = request;
+    return [
+      ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', id.slice(0, 13)],
+      ...['--runtime', runtime.path, '--bundle', bundle, '--persist-dir', bundle],
+      ...['--container-pidfile', join(bundle, 'pidfile'), '--conmon-pidfile', join(bundle, 'conmon-pidfile')],
+      ...['--log-path', `k8s-file:${request.logPath}`, '--log-level', 'error', '--no-sync-log'],
+      ...['--exit-dir', exitDirectory, '--socket-dir-path', socketDirectory, '--full-attach'],
+      ...runtime.globalArgs.flatMap((arg) => ['--runtime-arg', arg]),
+      ...(request.terminal ? ['--terminal'] : []),
+      ...(request.stdin ? ['--stdin'] : []),
+      ...(request.stdin && !request.stdinOnce ? ['--leave-stdin-open'] : []),
+    ];
+  }
+
+  /** Makes the container, which then waits to be started. Answers its PID and conmon's. */
+  async create(request: ConmonRequest): Promise<{ pid: number; conmonPid: number | undefined }> {
+    await mkdir(dirname(request.logPath), { recursive: true, mode: 0o755 });
+    const child = startProgram('conmon', this.#args(request), {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      detached: true,
+      cwd: request.bundle,
+      env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+    });
+    const [sync, start] = [child.stdio[3] as Readable, child.stdio[4] as Writable];
+    start.on('error', () => undefined); // it died: the sync pipe tells why
+    const failed = new Promise<never>((_resolve, reject) => child.once('error', reject));
+    failed.catch(() => undefined);
+    const line = readLine(sync, CREATE_TIMEOUT_MS);
+    try {
+      // It waits for a byte before it forks, so that it and all it starts are in the right group from the beginning.
+      if (child.pid !== undefined) await this.#options.cgroups.addProcess(this.#options.cgroup, child.pid);
+      start.end(Buffer.from([0]));
+      const answer = parseSync(await Promise.race([line, failed]));
+      if (answer === undefined) throw new CreateError('conmon ended without an answer');
+      if (answer.pid <= 0) throw new CreateError((answer.message ?? 'unknown error').trim());
+      return { pid: answer.pid, conmonPid: undefined };
+    } finally {
+      sync.destroy();
+      start.destroy();
+      child.unref();
+    }
+  }
+
+  /** Tells a container's terminal its new size. */
+  resize(bundle: string, width: number, height: number): Promise<void> {
+    return this.#control(bundle, `1 ${height} ${width}\n`);
+  }
+
+  /** Lets conmon open its log anew, after the file was moved away. */
+  reopenLog(bundle: string): Promise<void> {
+    return this.#control(bundle, '2 0 0\n');
+  }
+
+  async #control(bundle: string, message: string): Promise<void> {
+    const handle = await open(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      await handle.write(message);
+    } finally {
+      await handle.close();
+    }
+  }
+}

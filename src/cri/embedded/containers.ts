@@ -1,0 +1,425 @@
+// Containers: made ready in a bundle, started under conmon, watched to their end, removed.
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listMounts, type MountEntry, unmount } from '../../host/mounts.ts';
+import type { ContainerConfig, ContainerStatus, Mount, RuntimeEvent } from '../port.ts';
+import { RuntimeError } from '../port.ts';
+import { CreateError } from './conmon.ts';
+import { containerCgroup, KeyedLock, type RuntimeContext } from './context.ts';
+import { asRuntimeError, startFailure } from './errors.ts';
+import { deviceAt, hostDevices } from './host-facts.ts';
+import type { OpenedImage } from './images/index.ts';
+import { isAlive, processRef, signalProcess } from './processes.ts';
+import type { ContainerRecord, SandboxRecord } from './records.ts';
+import { imageVolume, mountRoot } from './root-mounts.ts';
+import { newId, type Sandboxes } from './sandboxes.ts';
+import { signalName, signalNumber } from './signals.ts';
+import { containerSpec } from './spec/container-spec.ts';
+import type { SeccompProfile } from './spec/seccomp.ts';
+import type { OciDevice, OciMount } from './spec/types.ts';
+import { resolveUser } from './spec/users.ts';
+
+/** As containerd reports a container that never ran. */
+const START_ERROR_CODE = 128;
+const UNKNOWN_EXIT_CODE = 255;
+const KILL_WAIT_MS = 10_000;
+
+export class Containers {
+  readonly #context: RuntimeContext;
+  readonly #sandboxes: Sandboxes;
+  readonly #locks = new KeyedLock();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly records = new Map<string, ContainerRecord>();
+
+  constructor(context: RuntimeContext, sandboxes: Sandboxes) {
+    this.#context = context;
+    this.#sandboxes = sandboxes;
+  }
+
+  need(id: string): ContainerRecord {
+    const record = this.records.get(id);
+    if (record === undefined)
+      throw new RuntimeError('not-found', `an error occurred when try to find container "${id}": not found`);
+    return record;
+  }
+
+  needRunning(id: string): ContainerRecord {
+    const record = this.need(id);
+    if (record.state !== 'running')
+      throw new RuntimeError('internal', `container is in ${containerdState(record.state)} state`);
+    return record;
+  }
+
+  cgroup(record: ContainerRecord): string {
+    return containerCgroup(this.#context, this.#sandboxes.need(record.sandboxId), record.id);
+  }
+
+  bundle(record: ContainerRecord): string {
+    return this.#context.containers.path(record.id);
+  }
+
+  of(sandboxId: string): ContainerRecord[] {
+    return [...this.records.values()].filter((r) => r.sandboxId === sandboxId);
+  }
+
+  async create(sandboxId: string, config: ContainerConfig): Promise<string> {
+    const sandbox = this.#sandboxes.need(sandboxId);
+    const existing = this.of(sandboxId).find(
+      (r) => r.config.name === config.name && r.config.attempt === config.attempt,
+    );
+    if (existing !== undefined) return existing.id;
+    const image = await this.#context.images.open(config.image);
+    if (image === undefined)
+      throw new RuntimeError('create-container', `failed to resolve image "${config.userImage}": not found`);
+    const id = newId();
+    const directory = this.#context.containers.path(id);
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+    try {
+      const record = await this.#prepare(id, sandbox, config, image);
+      await this.#context.containers.create(record);
+      this.records.set(id, record);
+      this.#emit(record, 'created');
+      return id;
+    } catch (error) {
+      await unmount([join(directory, 'rootfs')]);
+      await rm(directory, { recursive: true, force: true });
+      throw asRuntimeError(error, 'create-container', `failed to generate container "${id}" spec`);
+    }
+  }
+
+  async #prepare(
+    id: string,
+    sandbox: SandboxRecord,
+    config: ContainerConfig,
+    image: OpenedImage,
+  ): Promise<ContainerRecord> {
+    const context = this.#context;
+    const directory = context.containers.path(id);
+    const facts = this.#sandboxes.facts(sandbox);
+    const [rootfs, devices, localSeccomp, imageMounts] = await Promise.all([
+      mountRoot(directory, image.layers),
+      this.#devices(config),
+      this.#localSeccomp(config),
+      this.#imageMounts(config),
+      this.#prepareMounts(config.mounts),
+    ]);
+    const user = await resolveUser(config.security, image.config.User ?? '', rootfs);
+    const target = config.security.targetContainerId;
+    const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
+    const spec = containerSpec({
+      config,
+      sandbox: sandbox.config,
+      facts,
+      host: context.host,
+      image: image.config,
+      rootfs,
+      cgroupsPath: containerCgroup(context, sandbox, id),
+      user,
+      devices,
+      imageMounts,
+      ...(localSeccomp === undefined ? {} : { localSeccomp }),
+      ...(targetPid === undefined ? {} : { targetPid }),
+    });
+    const filterKey = await context.oci.writeBundle(directory, spec);
+    if (filterKey !== undefined) this.#missingFilters.set(id, filterKey);
+    return {
+      id,
+      sandboxId: sandbox.id,
+      config,
+      createdAt: context.clock.now(),
+      imageId: image.id,
+      imageName: image.repoTags[0] ?? config.userImage,
+      imageRef: image.repoDigests[0] ?? image.id,
+      user: { uid: user.uid, gid: user.gid, supplementalGroups: user.additionalGids },
+      stopSignal: signalName(config.stopSignal ?? image.config.StopSignal ?? 'SIGTERM'),
+      logPath: join(sandbox.config.logDirectory, config.logPath),
+      imageMounts: [],
+      images: [image.id],
+      state: 'created',
+      startedAt: 0,
+      finishedAt: 0,
+      exitCode: 0,
+      reason: '',
+      message: '',
+      resources: config.resources,
+    };
+  }
+
+  /** Seccomp profiles that crun will compile for the container of that id. */
+  readonly #missingFilters = new Map<string, string>();
+
+  async #devices(config: ContainerConfig): Promise<OciDevice[]> {
+    const devices = config.security.privileged ? await hostDevices() : [];
+    for (const wanted of config.devices) {
+      const device = await deviceAt(wanted.hostPath, wanted.containerPath).catch(() => undefined);
+      if (device === undefined)
+        throw new Error(
+          `error gathering device information while adding custom device "${wanted.hostPath}": not a device node`,
+        );
+      devices.push(device);
+    }
+    return devices;
+  }
+
+  async #localSeccomp(config: ContainerConfig): Promise<SeccompProfile | undefined> {
+    const seccomp = config.security.seccomp;
+    if (seccomp?.type !== 'Localhost' || seccomp.localhostPath === undefined || config.security.privileged)
+      return undefined;
+    const text = await readFile(seccomp.localhostPath, 'utf8').catch((error: unknown) => {
+      throw new Error(
+        `cannot load seccomp profile "${seccomp.localhostPath}": ${error instanceof Error ? error.message : ''}`,
+      );
+    });
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || !('defaultAction' in value))
+      throw new Error(`cannot load seccomp profile "${seccomp.localhostPath}": no defaultAction`);
+    return value as SeccompProfile;
+  }
+
+  async #imageMounts(config: ContainerConfig): Promise<Map<string, OciMount>> {
+    const result = new Map<string, OciMount>();
+    for (const m of config.mounts) {
+      if (m.image === undefined || m.image === '') continue;
+      const image = await this.#context.images.open(m.image);
+      if (image === undefined) throw new Error(`image volume ${m.image}: not found`);
+      if (m.imageSubPath !== undefined && m.imageSubPath !== '')
+        throw new Error(`image volume ${m.image}: a subPath of an image is not supported by the embedded runtime`);
+      result.set(m.containerPath, imageVolume(m.containerPath, image.layers, this.#context.pauseRoot));
+    }
+    return result;
+  }
+
+  async #prepareMounts(mounts: readonly Mount[]): Promise<void> {
+    let table: MountEntry[] | undefined;
+    for (const m of mounts) {
+      if (m.image !== undefined && m.image !== '') continue;
+      const there = await stat(m.hostPath).then(
+        () => true,
+        () => false,
+      );
+      if (!there) await mkdir(m.hostPath, { recursive: true });
+      if (m.propagation === 'private') continue;
+      table ??= await listMounts();
+      requirePropagation(m, table);
+    }
+  }
+
+  start(id: string): Promise<void> {
+    return this.#locks.run(id, () => this.#start(id));
+  }
+
+  async #start(id: string): Promise<void> {
+    const record = this.need(id);
+    if (record.state === 'running') return;
+    if (record.state !== 'created')
+      throw new RuntimeError('run-container', `container is in ${containerdState(record.state)} state`);
+    const context = this.#context;
+    try {
+      const { pid } = await context.conmon.create({
+        id,
+        bundle: this.bundle(record),
+        logPath: record.logPath,
+        terminal: record.config.tty,
+        stdin: record.config.stdin,
+        stdinOnce: record.config.stdinOnce,
+      });
+      const ref = await processRef(pid);
+      await context.oci.start(id);
+      if (ref !== undefined) record.process = ref;
+    } catch (error) {
+      await this.#failStart(record, error);
+    }
+    record.state = 'running';
+    record.startedAt = context.clock.now();
+    await context.containers.save(record);
+    const filterKey = this.#missingFilters.get(id);
+    this.#missingFilters.delete(id);
+    if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
+    this.#emit(record, 'started');
+    // It may have ended before this process knew that it runs.
+    void this.checkExit(id).catch((error: unknown) => context.log(`container ${id}: ${String(error)}`));
+  }
+
+  async #failStart(record: ContainerRecord, error: unknown): Promise<never> {
+    const text = error instanceof Error ? error.message : String(error);
+    const message = error instanceof CreateError ? startFailure(text) : text;
+    await this.#context.oci.delete(record.id, this.cgroup(record));
+    record.state = 'exited';
+    record.exitCode = START_ERROR_CODE;
+    record.reason = 'StartError';
+    record.message = message;
+    record.finishedAt = this.#context.clock.now();
+    await this.#context.containers.save(record);
+    this.#emit(record, 'stopped');
+    throw new RuntimeError('run-container', message, error);
+  }
+
+  /** Looks whether conmon has recorded the end of a container, and takes it in. */
+  async checkExit(id: string): Promise<boolean> {
+    const record = this.records.get(id);
+    if (record === undefined || record.state !== 'running') return false;
+    const file = join(this.#context.exitDirectory, id);
+    const text = await readFile(file, 'utf8').catch(() => '');
+    if (!/^-?\d+\s*$/.test(text)) return false;
+    const finishedAt = await stat(file).then(
+      (s) => s.mtimeMs,
+      () => this.#context.clock.now(),
+    );
+    await this.#locks.run(id, () => this.#finish(record, { exitCode: Number(text), finishedAt }));
+    return true;
+  }
+
+  async #finish(
+    record: ContainerRecord,
+    end: { exitCode: number; finishedAt: number; message?: string },
+  ): Promise<void> {
+    if (record.state !== 'running') return;
+    const context = this.#context;
+    const cgroup = this.cgroup(record);
+    const killedForMemory = end.exitCode !== 0 && (await context.cgroups.oomKills(cgroup)) > 0;
+    record.state = 'exited';
+    record.exitCode = end.exitCode;
+    record.finishedAt = end.finishedAt;
+    record.reason = killedForMemory ? 'OOMKilled' : end.exitCode === 0 ? 'Completed' : 'Error';
+    record.message = end.message ?? '';
+    await context.containers.save(record);
+    if (killedForMemory) this.#emit(record, 'oom');
+    this.#emit(record, 'stopped');
+    for (const wake of this.#waiters.get(record.id) ?? []) wake();
+    this.#waiters.delete(record.id);
+    // What the first process left behind (it may share the pod's PID namespace) ends with it.
+    await context.oci.delete(record.id, cgroup);
+  }
+
+  /** The process is gone and nobody recorded how it ended: its shim was killed. */
+  async markLost(record: ContainerRecord): Promise<void> {
+    if (await this.checkExit(record.id)) return;
+    const end = {
+      exitCode: UNKNOWN_EXIT_CODE,
+      finishedAt: this.#context.clock.now(),
+      message: 'the container ended while nothing watched it; its exit code is unknown',
+    };
+    await this.#locks.run(record.id, () => this.#finish(record, end));
+  }
+
+  waitExit(id: string, timeoutMs: number): Promise<boolean> {
+    const record = this.records.get(id);
+    if (record === undefined || record.state !== 'running') return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const set = this.#waiters.get(id) ?? new Set();
+      this.#waiters.set(id, set);
+      const timer = this.#context.clock.setTimer(timeoutMs, () => {
+        set.delete(wake);
+        resolve(false);
+      });
+      const wake = () => {
+        timer.cancel();
+        resolve(true);
+      };
+      set.add(wake);
+    });
+  }
+
+  async stop(id: string, timeoutMs: number): Promise<void> {
+    const record = this.records.get(id);
+    if (record === undefined) return;
+    if (record.state === 'created') return this.#locks.run(id, () => this.#abandon(record));
+    if (record.state !== 'running') return;
+    const { process: ref } = record;
+    if (timeoutMs > 0 && ref !== undefined && (await isAlive(ref))) {
+      signalProcess(ref.pid, signalNumber(record.stopSignal));
+      if (await this.waitExit(id, timeoutMs)) return;
+    }
+    await this.kill(record);
+  }
+
+  /** Never started: nothing to kill, but it must not be started any more. */
+  async #abandon(record: ContainerRecord): Promise<void> {
+    if (record.state !== 'created') return;
+    record.state = 'exited';
+    record.exitCode = START_ERROR_CODE;
+    record.reason = 'StartError';
+    record.finishedAt = this.#context.clock.now();
+    await this.#context.containers.save(record);
+    this.#emit(record, 'stopped');
+  }
+
+  async kill(record: ContainerRecord): Promise<void> {
+    if (record.state !== 'running') return;
+    const { process: ref } = record;
+    if (ref !== undefined && (await isAlive(ref))) signalProcess(ref.pid, 'SIGKILL');
+    else await this.#context.cgroups.kill(this.cgroup(record));
+    if (await this.waitExit(record.id, KILL_WAIT_MS)) return;
+    await this.#context.cgroups.kill(this.cgroup(record));
+    await this.markLost(record);
+  }
+
+  async remove(id: string): Promise<void> {
+    const record = this.records.get(id);
+    if (record === undefined) return;
+    if (record.state === 'running') await this.kill(record);
+    await this.#locks.run(id, async () => {
+      if (!this.records.has(id)) return;
+      const context = this.#context;
+      await context.oci.delete(id, this.cgroup(record));
+      await unmount([join(this.bundle(record), 'rootfs')]);
+      await context.containers.remove(id);
+      await rm(join(context.exitDirectory, id), { force: true });
+      this.records.delete(id);
+      this.#missingFilters.delete(id);
+      this.#emit(record, 'deleted');
+    });
+  }
+
+  #emit(record: ContainerRecord, type: RuntimeEvent['type']): void {
+    const podUid = this.#sandboxes.records.get(record.sandboxId)?.config.uid ?? '';
+    this.#context.emit({ type, sandboxId: record.sandboxId, containerId: record.id, podUid });
+  }
+
+  status(record: ContainerRecord): ContainerStatus {
+    const { config } = record;
+    return {
+      id: record.id,
+      sandboxId: record.sandboxId,
+      name: config.name,
+      attempt: config.attempt,
+      state: record.state === 'creating' ? 'created' : record.state,
+      createdAt: record.createdAt,
+      startedAt: record.startedAt,
+      finishedAt: record.finishedAt,
+      exitCode: record.exitCode,
+      reason: record.reason,
+      message: record.message,
+      image: record.imageName,
+      imageRef: record.imageRef,
+      imageId: record.imageId,
+      labels: config.labels,
+      annotations: config.annotations,
+      mounts: config.mounts,
+      logPath: record.logPath,
+      user: record.user,
+      stopSignal: record.stopSignal,
+      ...(record.signal === undefined ? {} : { signal: record.signal }),
+      ...(record.process === undefined || record.state !== 'running' ? {} : { pid: record.process.pid }),
+      ...(record.resources === undefined ? {} : { resources: record.resources }),
+    };
+  }
+}
+
+function containerdState(state: ContainerRecord['state']): string {
+  return `CONTAINER_${state === 'creating' ? 'UNKNOWN' : state.toUpperCase()}`;
+}
+
+/** https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation : the host's mount must itself propagate. */
+function requirePropagation(m: Mount, table: readonly MountEntry[]): void {
+  const over = table
+    .filter((e) => e.mountPoint === '/' || m.hostPath === e.mountPoint || m.hostPath.startsWith(`${e.mountPoint}/`))
+    .sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
+  if (over === undefined) return;
+  const shared = over.propagation.some((p) => p.startsWith('shared:'));
+  const slave = over.propagation.some((p) => p.startsWith('master:'));
+  if (m.propagation === 'bidirectional' && !shared)
+    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared mount`);
+  if (m.propagation === 'hostToContainer' && !shared && !slave)
+    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared or slave mount`);
+}

@@ -1,0 +1,59 @@
+// What the parts of the embedded runtime share, and small helpers over it.
+import type { Cgroups } from '../../host/cgroups.ts';
+import type { Clock } from '../../host/clock.ts';
+import type { Pool } from '../../host/pool.ts';
+import type { PodNetwork } from '../../network/index.ts';
+import type { RuntimeEvent } from '../port.ts';
+import type { Conmon } from './conmon.ts';
+import type { ImageStore } from './images/index.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+import type { ContainerRecord, RecordStore, SandboxRecord } from './records.ts';
+import type { HostFacts } from './spec/container-spec.ts';
+
+export interface RuntimeContext {
+  readonly clock: Clock;
+  readonly log: (message: string) => void;
+  readonly host: HostFacts;
+  readonly cgroups: Cgroups;
+  /** `/minke`: every cgroup of this node lies below. */
+  readonly cgroupRoot: string;
+  readonly runDirectory: string;
+  readonly exitDirectory: string;
+  readonly pauseRoot: string;
+  readonly oci: OciRuntime;
+  readonly conmon: Conmon;
+  readonly network: PodNetwork;
+  readonly shm: Pool<string>;
+  readonly images: ImageStore;
+  readonly sandboxes: RecordStore<SandboxRecord>;
+  readonly containers: RecordStore<ContainerRecord>;
+  readonly emit: (event: RuntimeEvent) => void;
+}
+
+export function podCgroup(context: RuntimeContext, sandbox: SandboxRecord): string {
+  return `${context.cgroupRoot}${sandbox.config.cgroupParent}`;
+}
+
+export function sandboxCgroup(context: RuntimeContext, sandbox: SandboxRecord): string {
+  return `${podCgroup(context, sandbox)}/${sandbox.id}`;
+}
+
+export function containerCgroup(context: RuntimeContext, sandbox: SandboxRecord, id: string): string {
+  return `${podCgroup(context, sandbox)}/${id}`;
+}
+
+/** Runs what concerns one key one after the other. */
+export class KeyedLock {
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const next = before.then(work, work);
+    this.#tails.set(key, next);
+    const forget = () => {
+      if (this.#tails.get(key) === next) this.#tails.delete(key);
+    };
+    next.then(forget, forget);
+    return next;
+  }
+}

@@ -1,0 +1,226 @@
+// Commands run inside containers: to their end with collected output, or with the caller's streams, with or without a terminal.
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { spawn as spawnPty } from '@lydell/node-pty';
+import { startProgram } from '../../host/programs.ts';
+import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
+import { type ExecSyncResult, RuntimeError } from '../port.ts';
+import type { Containers } from './containers.ts';
+import type { RuntimeContext } from './context.ts';
+import { execFailure } from './errors.ts';
+import { processTree, signalProcess } from './processes.ts';
+
+/** As containerd's. */
+const OUTPUT_CAP = 16 * 1024 * 1024;
+/** How long output may still come from children that keep the pipes open after the command has ended. */
+const DRAIN_IDLE_MS = 100;
+
+interface Session {
+  readonly log: string;
+  readonly pidFile: string;
+  readonly args: string[];
+}
+
+let serial = 0;
+
+export class Execs {
+  readonly #context: RuntimeContext;
+  readonly #containers: Containers;
+
+  constructor(context: RuntimeContext, containers: Containers) {
+    this.#context = context;
+    this.#containers = containers;
+  }
+
+  async #session(id: string, command: readonly string[], tty: boolean): Promise<Session> {
+    const record = this.#containers.needRunning(id);
+    if (command.length === 0) throw new RuntimeError('internal', 'no command given');
+    serial += 1;
+    const directory = join(this.#context.runDirectory, 'exec');
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const base = join(directory, `${process.pid}.${serial}`);
+    const [log, pidFile] = [`${base}.log`, `${base}.pid`];
+    return { log, pidFile, args: this.#context.oci.execArgs(record.id, log, pidFile, tty, command) };
+  }
+
+  async #end(session: Session): Promise<void> {
+    await Promise.all([rm(session.log, { force: true }), rm(session.pidFile, { force: true })]);
+  }
+
+  /** Throws when the runtime, not the command, failed: its own words are in its log and nowhere else. */
+  async #check(session: Session, exitCode: number): Promise<void> {
+    if (exitCode === 0) return;
+    const message = await this.#context.oci.logMessage(session.log);
+    if (message !== undefined) throw new RuntimeError('internal', execFailure(message));
+  }
+
+  /** Kills the command and all it started; the runtime's own process ends by itself then. */
+  async #kill(session: Session, runtimePid: number | undefined): Promise<void> {
+    const pid = Number(await readFile(session.pidFile, 'utf8').catch(() => '0'));
+    if (pid > 1) for (const one of await processTree(pid)) signalProcess(one, 'SIGKILL');
+    if (runtimePid !== undefined) signalProcess(runtimePid, 'SIGKILL');
+  }
+
+  async sync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecSyncResult> {
+    const session = await this.#session(id, command, false);
+    try {
+      const result = await this.#collect(session, timeoutMs, command);
+      await this.#check(session, result.exitCode);
+      return result;
+    } finally {
+      await this.#end(session);
+    }
+  }
+
+  #collect(session: Session, timeoutMs: number, command: readonly string[]): Promise<ExecSyncResult> {
+    return new Promise((resolve, reject) => {
+      const child = startProgram(this.#context.oci.path, session.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+      let left = OUTPUT_CAP;
+      let last = this.#context.clock.now();
+      const take = (into: Buffer[]) => (chunk: Buffer) => {
+        last = this.#context.clock.now();
+        if (left <= 0) return;
+        into.push(chunk.length > left ? chunk.subarray(0, left) : chunk);
+        left -= chunk.length;
+      };
+      child.stdout?.on('data', take(chunks.stdout));
+      child.stderr?.on('data', take(chunks.stderr));
+      let late = false;
+      const timer =
+        timeoutMs > 0
+          ? this.#context.clock.setTimer(timeoutMs, () => {
+              late = true;
+              void this.#kill(session, child.pid).finally(() => {
+                child.stdout?.destroy();
+                child.stderr?.destroy();
+              });
+            })
+          : undefined;
+      child.once('error', reject);
+      let code = 0;
+      const drain = () => {
+        if (this.#context.clock.now() - last >= DRAIN_IDLE_MS) {
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        } else this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
+      };
+      child.once('exit', (exitCode) => {
+        code = exitCode ?? 137;
+        last = this.#context.clock.now();
+        this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
+      });
+      child.once('close', () => {
+        timer?.cancel();
+        if (late) {
+          const text = `command ${JSON.stringify(command.join(' '))} timed out`;
+          reject(
+            new RuntimeError('deadline', `failed to exec in container: timeout ${timeoutMs / 1000}s exceeded: ${text}`),
+          );
+        } else resolve({ exitCode: code, stdout: Buffer.concat(chunks.stdout), stderr: Buffer.concat(chunks.stderr) });
+      });
+    });
+  }
+
+  async stream(id: string, command: readonly string[], streams: ExecStreams): Promise<ExecResult> {
+    const session = await this.#session(id, command, streams.tty);
+    try {
+      const exitCode = await (streams.tty ? this.#terminal(session, streams) : this.#pipes(session, streams));
+      await this.#check(session, exitCode);
+      return { exitCode };
+    } finally {
+      await this.#end(session);
+    }
+  }
+
+  #pipes(session: Session, streams: ExecStreams): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { stdin, stdout, stderr, signal } = streams;
+      const child = startProgram(this.#context.oci.path, session.args, {
+        stdio: [
+          stdin === undefined ? 'ignore' : 'pipe',
+          stdout === undefined ? 'ignore' : 'pipe',
+          stderr === undefined ? 'ignore' : 'pipe',
+        ],
+      });
+      let last = 0;
+      const now = () => this.#context.clock.now();
+      if (stdin !== undefined && child.stdin !== null) {
+        child.stdin.on('error', () => undefined); // the command reads no more
+        stdin.pipe(child.stdin);
+      }
+      for (const [from, to] of [
+        [child.stdout, stdout],
+        [child.stderr, stderr],
+      ] as const) {
+        if (from === null || to === undefined) continue;
+        from.on('data', () => {
+          last = now();
+        });
+        to.on('error', () => from.resume());
+        from.pipe(to, { end: false });
+      }
+      const abort = () => {
+        void this.#kill(session, child.pid);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      child.once('error', reject);
+      let code = 0;
+      const blocked = () => stdout?.writableNeedDrain === true || stderr?.writableNeedDrain === true;
+      const drain = () => {
+        if (signal.aborted || (!blocked() && now() - last >= DRAIN_IDLE_MS)) {
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        } else this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
+      };
+      child.once('exit', (exitCode) => {
+        code = exitCode ?? 137;
+        last = now();
+        if (child.stdin !== null) stdin?.unpipe(child.stdin);
+        child.stdin?.destroy();
+        this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
+      });
+      child.once('close', () => {
+        signal.removeEventListener('abort', abort);
+        resolve(code);
+      });
+    });
+  }
+
+  #terminal(session: Session, streams: ExecStreams): Promise<number> {
+    return new Promise((resolve) => {
+      const { stdin, stdout, signal } = streams;
+      const pty = spawnPty(this.#context.oci.path, session.args, { encoding: null, cols: 80, rows: 24 });
+      const stopResize = streams.onResize(({ width, height }) => {
+        if (width > 0 && height > 0) pty.resize(width, height);
+      });
+      const decoder = new StringDecoder('utf8');
+      const onInput = (chunk: Buffer) => pty.write(decoder.write(chunk));
+      stdin?.on('data', onInput);
+      // In a terminal the end of the input is a character.
+      const onInputEnd = () => pty.write('\u0004');
+      stdin?.once('end', onInputEnd);
+      const onDrain = () => pty.resume();
+      stdout?.on('drain', onDrain);
+      stdout?.on('error', () => undefined); // the caller has gone: `signal` tells
+      pty.onData((data: string | Uint8Array) => {
+        if (stdout?.write(data) === false) pty.pause();
+      });
+      const abort = () => {
+        void this.#kill(session, pty.pid);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      pty.onExit(({ exitCode }) => {
+        signal.removeEventListener('abort', abort);
+        stopResize();
+        stdin?.off('data', onInput);
+        stdin?.off('end', onInputEnd);
+        stdout?.off('drain', onDrain);
+        if (stdin instanceof Readable) stdin.pause();
+        resolve(exitCode);
+      });
+    });
+  }
+}

@@ -1,0 +1,207 @@
+// The OCI runtime (crun, or runc where only that is found): making, starting, changing and deleting containers with few processes.
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, mkdir, open, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cgroups } from '../../host/cgroups.ts';
+import { writeFileAtomic } from '../../host/files.ts';
+import { findProgram, ProgramError, runProgram, startProgram } from '../../host/programs.ts';
+import type { OciResources, OciSpec } from './spec/types.ts';
+
+const CREATE_TIMEOUT_MS = 60_000;
+const ANNOTATION_FILTER = 'run.oci.seccomp_bpf_data';
+
+export interface OciRuntimeOptions {
+  /** Where the runtime keeps its own state; on a tmpfs, so that it is gone after a reboot. */
+  readonly root: string;
+  readonly filterCache: string;
+  readonly cgroups: Cgroups;
+}
+
+export class OciRuntime {
+  readonly #options: OciRuntimeOptions;
+  readonly name: 'crun' | 'runc';
+  readonly path: string;
+  readonly #filters = new Map<string, string>();
+
+  constructor(options: OciRuntimeOptions) {
+    this.#options = options;
+    const crun = findProgram('crun');
+    const path = crun ?? findProgram('runc');
+    if (path === undefined)
+      throw new ProgramError('crun: program not found on this host', 'crun', undefined, '', 'missing');
+    this.name = crun === undefined ? 'runc' : 'crun';
+    this.path = path;
+  }
+
+  get globalArgs(): string[] {
+    return this.name === 'crun'
+      ? ['--root', this.#options.root, '--cgroup-manager', 'cgroupfs']
+      : ['--root', this.#options.root];
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.#options.root, { recursive: true, mode: 0o700 });
+    await mkdir(this.#options.filterCache, { recursive: true, mode: 0o700 });
+  }
+
+  async version(): Promise<string> {
+    const { stdout } = await runProgram(this.path, ['--version']);
+    return /version (\S+)/.exec(stdout.toString())?.[1] ?? 'unknown';
+  }
+
+  /**
+   * Writes a bundle's config.json. Compiling the seccomp profile is the dearest part of a container's start, so crun is given the
+   * filter that it compiled itself the first time. Answers the profile's key when there is none yet: `keepFilter` after the start.
+   */
+  async writeBundle(directory: string, spec: OciSpec): Promise<string | undefined> {
+    const { seccomp } = spec.linux;
+    if (seccomp === undefined || this.name !== 'crun') {
+      await writeFile(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+      return undefined;
+    }
+    const profile = JSON.stringify(seccomp);
+    const key = createHash('sha256').update(`${profile}`).digest('hex').slice(0, 24);
+    const filter = await this.#filter(key);
+    const { seccomp: _compiled, ...linux } = spec.linux;
+    const whole: OciSpec =
+      filter === undefined
+        ? spec
+        : { ...spec, annotations: { ...spec.annotations, [ANNOTATION_FILTER]: filter }, linux };
+    await writeFile(join(directory, 'config.json'), JSON.stringify(whole), { mode: 0o600 });
+    return filter === undefined ? key : undefined;
+  }
+
+  async #filter(key: string): Promise<string | undefined> {
+    const known = this.#filters.get(key);
+    if (known !== undefined) return known;
+    const bytes = await readFile(join(this.#options.filterCache, key)).catch(() => undefined);
+    // A BPF program is a sequence of 8-byte instructions; anything else was cut off.
+    if (bytes === undefined || bytes.length === 0 || bytes.length % 8 !== 0) return undefined;
+    const text = bytes.toString('base64');
+    this.#filters.set(key, text);
+    return text;
+  }
+
+  /** Keeps the filter that crun compiled for a container just made. */
+  async keepFilter(key: string, id: string): Promise<void> {
+    const bytes = await readFile(join(this.#options.root, id, 'seccomp.bpf')).catch(() => undefined);
+    if (bytes !== undefined && bytes.length > 0)
+      await writeFileAtomic(join(this.#options.filterCache, key), bytes, { mode: 0o600 });
+  }
+
+  /** Creates and starts a container without a shim: for programs that say nothing. Answers its PID. */
+  async runDetached(id: string, bundle: string): Promise<number> {
+    const pidFile = join(bundle, 'pidfile');
+    const log = join(bundle, 'runtime.log');
+    const args = [
+      '--log',
+      log,
+      '--log-format',
+      'json',
+      'run',
+      '--detach',
+      '--pid-file',
+      pidFile,
+      '--bundle',
+      bundle,
+      id,
+    ];
+    await this.#quiet(args, log);
+    return Number(await readFile(pidFile, 'utf8'));
+  }
+
+  /** The container inherits the output of who makes it, so that must not be a pipe of ours. */
+  async #quiet(args: readonly string[], log: string): Promise<void> {
+    const child = startProgram(this.path, [...this.globalArgs, ...args], { stdio: 'ignore', detached: true });
+    const code = await new Promise<number>((resolve, reject) => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), CREATE_TIMEOUT_MS);
+      child.once('error', reject);
+      child.once('exit', (exitCode) => {
+        clearTimeout(timer);
+        resolve(exitCode ?? 137);
+      });
+    });
+    if (code !== 0) {
+      const message = await this.logMessage(log);
+      throw new ProgramError(message ?? `${this.name}: exit code ${code}`, this.name, code, message ?? '', 'failed');
+    }
+  }
+
+  /** The last error in a log that the runtime wrote as JSON lines. */
+  async logMessage(log: string): Promise<string | undefined> {
+    const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n').filter((l) => l !== '');
+    for (const line of lines.reverse()) {
+      const message = /"msg"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+      if (message === undefined) continue;
+      try {
+        return String(JSON.parse(message));
+      } catch {
+        return line;
+      }
+    }
+    return lines[0];
+  }
+
+  /** Lets a created container run. What `crun start` does is to write into a pipe; that spares a process. */
+  async start(id: string): Promise<void> {
+    const fifo = join(this.#options.root, id, 'exec.fifo');
+    if (this.name === 'crun') {
+      const handle = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+      if (handle !== undefined) {
+        try {
+          await unlink(fifo);
+          await handle.write(Buffer.from([0]));
+          return;
+        } finally {
+          await handle.close();
+        }
+      }
+    }
+    await runProgram(this.path, [...this.globalArgs, 'start', id]);
+  }
+
+  /** Whether a container was made and never let run. */
+  async isWaiting(id: string): Promise<boolean> {
+    return access(join(this.#options.root, id, 'exec.fifo')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Kills what is left of a container and removes its cgroup and the runtime's state. */
+  async delete(id: string, cgroup: string): Promise<void> {
+    const { cgroups } = this.#options;
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      if (await cgroups.remove(cgroup)) {
+        await rm(join(this.#options.root, id), { recursive: true, force: true });
+        return;
+      }
+      await cgroups.kill(cgroup);
+      // A killed process needs a moment to be gone from its cgroup, and nothing tells.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2 + attempt, 50)));
+    }
+    await runProgram(this.path, [...this.globalArgs, 'delete', '--force', id], { allowFailure: true });
+    if (!(await cgroups.remove(cgroup))) throw new Error(`container ${id}: processes in ${cgroup} do not end`);
+    await rm(join(this.#options.root, id), { recursive: true, force: true });
+  }
+
+  async update(id: string, resources: OciResources): Promise<void> {
+    const { devices: _devices, ...rest } = resources;
+    await runProgram(this.path, [...this.globalArgs, 'update', '--resources', '-', id], {
+      stdin: JSON.stringify(rest),
+    });
+  }
+
+  /** The arguments that run a command inside a container. */
+  execArgs(id: string, log: string, pidFile: string, tty: boolean, command: readonly string[]): string[] {
+    const terminal = tty ? ['--tty'] : [];
+    return [
+      ...this.globalArgs,
+      ...['--log', log, '--log-format', 'json', 'exec', '--pid-file', pidFile],
+      ...terminal,
+      id,
+      ...command,
+    ];
+  }
+}

@@ -1,0 +1,237 @@
+// Sandboxes: a pause process that holds a pod's namespaces, its network, its /dev/shm and the files that containers share.
+import { randomBytes } from 'node:crypto';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
+import { RuntimeError } from '../port.ts';
+import { podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
+import { asRuntimeError, startFailure } from './errors.ts';
+import { isAlive, processRef, signalProcess } from './processes.ts';
+import type { SandboxRecord } from './records.ts';
+import { removeSharedMemory } from './shared-memory.ts';
+import type { SandboxFacts } from './spec/container-spec.ts';
+import { sandboxSpec } from './spec/sandbox-spec.ts';
+
+export function newId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+function hasLimits(resources: LinuxResources | undefined): resources is LinuxResources {
+  return resources !== undefined && Object.values(resources).some((v) => v !== undefined && v !== 0);
+}
+
+function resolvConf(dns: NonNullable<PodSandboxConfig['dns']>): string {
+  const lines = [
+    ...(dns.searches.length === 0 ? [] : [`search ${dns.searches.join(' ')}`]),
+    ...dns.servers.map((s) => `nameserver ${s}`),
+    ...(dns.options.length === 0 ? [] : [`options ${dns.options.join(' ')}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export class Sandboxes {
+  readonly #context: RuntimeContext;
+  readonly records = new Map<string, SandboxRecord>();
+
+  constructor(context: RuntimeContext) {
+    this.#context = context;
+  }
+
+  need(id: string): SandboxRecord {
+    const record = this.records.get(id);
+    if (record === undefined)
+      throw new RuntimeError('not-found', `an error occurred when try to find sandbox: not found: ${id}`);
+    return record;
+  }
+
+  #find(config: PodSandboxConfig): SandboxRecord | undefined {
+    for (const r of this.records.values())
+      if (r.state === 'ready' && r.config.uid === config.uid && r.config.attempt === config.attempt) return r;
+    return undefined;
+  }
+
+  async run(config: PodSandboxConfig): Promise<string> {
+    const existing = this.#find(config);
+    if (existing !== undefined) return existing.id;
+    if (config.namespaces.user !== undefined)
+      throw new RuntimeError('sandbox', 'user namespaces (hostUsers: false) are not supported by the embedded runtime');
+    const record: SandboxRecord = { id: newId(), config, createdAt: this.#context.clock.now(), state: 'creating' };
+    this.records.set(record.id, record);
+    try {
+      await this.#make(record);
+    } catch (error) {
+      await this.remove(record.id).catch((failure: unknown) =>
+        this.#context.log(`sandbox ${record.id}: ${String(failure)}`),
+      );
+      throw asRuntimeError(error, 'sandbox');
+    }
+    this.#emit(record, 'started');
+    return record.id;
+  }
+
+  async #make(record: SandboxRecord): Promise<void> {
+    const { config, id } = record;
+    const context = this.#context;
+    await Promise.all([
+      config.namespaces.network === 'pod'
+        ? context.network.acquire().then(
+            (slot) => {
+              record.slot = slot;
+            },
+            (error: unknown) => {
+              throw new RuntimeError(
+                'sandbox',
+                `failed to setup network for sandbox "${id}": ${error instanceof Error ? error.message : String(error)}`,
+                error,
+              );
+            },
+          )
+        : undefined,
+      config.namespaces.ipc === 'pod'
+        ? context.shm.take().then((path) => {
+            record.shm = path;
+          })
+        : undefined,
+      this.#limit(record),
+    ]);
+    await context.sandboxes.create(record);
+    await this.#writeFiles(record);
+    const bundle = context.sandboxes.path(id);
+    const spec = sandboxSpec({
+      config,
+      rootfs: context.pauseRoot,
+      cgroupsPath: sandboxCgroup(context, record),
+      host: context.host,
+      ...(record.slot === undefined ? {} : { netnsPath: record.slot.netnsPath }),
+    });
+    const filterKey = await context.oci.writeBundle(bundle, spec);
+    const published = this.#publish(record);
+    published.catch(() => undefined);
+    const pid = await context.oci.runDetached(id, bundle).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new RuntimeError('sandbox', startFailure(text), error);
+    });
+    await published;
+    if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
+    const pause = await processRef(pid);
+    if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
+    record.pause = pause;
+    record.state = 'ready';
+    await context.sandboxes.save(record);
+  }
+
+  async #limit(record: SandboxRecord): Promise<void> {
+    const { resources } = record.config;
+    if (!hasLimits(resources)) return;
+    const path = podCgroup(this.#context, record);
+    await this.#context.cgroups.create(path);
+    await this.#context.cgroups.setLimits(path, resources);
+  }
+
+  async #publish(record: SandboxRecord): Promise<void> {
+    const ports = record.config.portMappings.filter((p) => p.hostPort > 0);
+    if (record.slot !== undefined && ports.length > 0)
+      await this.#context.network.setHostPorts(record.id, record.slot.ip, ports);
+  }
+
+  async #writeFiles(record: SandboxRecord): Promise<void> {
+    const { config, id } = record;
+    const path = (name: string) => this.#context.sandboxes.path(id, name);
+    const name = config.namespaces.network === 'node' ? hostname() : config.hostname;
+    await Promise.all([
+      writeFile(path('hostname'), `${name}\n`, { mode: 0o644 }),
+      config.dns === undefined
+        ? copyFile('/etc/resolv.conf', path('resolv.conf')).catch(() => writeFile(path('resolv.conf'), ''))
+        : writeFile(path('resolv.conf'), resolvConf(config.dns), { mode: 0o644 }),
+    ]);
+  }
+
+  facts(record: SandboxRecord): SandboxFacts {
+    if (record.pause === undefined || record.state !== 'ready')
+      throw new RuntimeError(
+        'create-container',
+        `failed to get sandbox container task: no running task found: task ${record.id} not found: not found`,
+      );
+    const path = (name: string) => this.#context.sandboxes.path(record.id, name);
+    return {
+      pid: record.pause.pid,
+      hostname: record.config.namespaces.network === 'node' ? hostname() : record.config.hostname,
+      resolvConf: path('resolv.conf'),
+      hostnameFile: path('hostname'),
+      shm: record.shm ?? '',
+      ...(record.slot === undefined ? {} : { netnsPath: record.slot.netnsPath }),
+    };
+  }
+
+  /** Ends the pause process and gives back network and shared memory; the containers must have ended. */
+  async stop(record: SandboxRecord): Promise<void> {
+    const context = this.#context;
+    if (record.state === 'notready' && record.slot === undefined && record.shm === undefined) return;
+    const { slot, shm, pause } = record;
+    if (slot !== undefined) await context.network.setHostPorts(record.id, slot.ip, []);
+    if (pause !== undefined && (await isAlive(pause))) signalProcess(pause.pid, 'SIGKILL');
+    await context.oci.delete(record.id, sandboxCgroup(context, record));
+    await Promise.all([
+      slot === undefined ? undefined : context.network.release(slot),
+      shm === undefined ? undefined : removeSharedMemory([shm]),
+    ]);
+    delete record.slot;
+    delete record.shm;
+    const was = record.state;
+    record.state = 'notready';
+    if (was !== 'creating') await context.sandboxes.save(record);
+    if (was === 'ready') this.#emit(record, 'stopped');
+  }
+
+  async remove(id: string): Promise<void> {
+    const record = this.records.get(id);
+    if (record === undefined) return;
+    const context = this.#context;
+    await this.stop(record);
+    await context.oci.delete(id, sandboxCgroup(context, record));
+    const siblings = [...this.records.values()].some(
+      (r) => r.id !== id && r.config.cgroupParent === record.config.cgroupParent,
+    );
+    if (!siblings) await context.cgroups.remove(podCgroup(context, record));
+    await context.sandboxes.remove(id);
+    await rm(context.sandboxes.path(id), { recursive: true, force: true });
+    this.records.delete(id);
+    if (record.pause !== undefined) this.#emit(record, 'deleted');
+  }
+
+  /** Its pause process is gone although nobody stopped it. */
+  async markDead(record: SandboxRecord): Promise<void> {
+    if (record.state !== 'ready') return;
+    record.state = 'notready';
+    await this.#context.sandboxes.save(record);
+    this.#emit(record, 'stopped');
+  }
+
+  async updateResources(record: SandboxRecord, resources: LinuxResources): Promise<void> {
+    const path = podCgroup(this.#context, record);
+    await this.#context.cgroups.create(path);
+    await this.#context.cgroups.setLimits(path, resources);
+  }
+
+  #emit(record: SandboxRecord, type: 'started' | 'stopped' | 'deleted'): void {
+    this.#context.emit({ type, sandboxId: record.id, podUid: record.config.uid });
+  }
+
+  status(record: SandboxRecord): PodSandboxStatus {
+    const { config } = record;
+    return {
+      id: record.id,
+      name: config.name,
+      namespace: config.namespace,
+      uid: config.uid,
+      attempt: config.attempt,
+      state: record.state === 'ready' ? 'ready' : 'notready',
+      createdAt: record.createdAt,
+      ips: record.slot === undefined ? [] : [record.slot.ip],
+      labels: config.labels,
+      annotations: config.annotations,
+      runtimeHandler: config.runtimeHandler,
+      ...(record.pause === undefined ? {} : { pid: record.pause.pid }),
+    };
+  }
+}

@@ -1,0 +1,48 @@
+// The /dev/shm of pods: small tmpfs mounts made ahead, one for each pod.
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { unmount } from '../../host/mounts.ts';
+import { Pool } from '../../host/pool.ts';
+import { runProgram } from '../../host/programs.ts';
+
+/** As containerd's. */
+const SIZE = '65536k';
+
+export function sharedMemoryPool(directory: string, log: (message: string) => void): Pool<string> {
+  let serial = 0;
+  const make = async (n: number): Promise<string[]> => {
+    const taken = new Set(await readdir(directory));
+    const paths: string[] = [];
+    while (paths.length < n) {
+      serial += 1;
+      if (!taken.has(String(serial))) paths.push(join(directory, String(serial)));
+    }
+    await Promise.all(paths.map((p) => mkdir(p)));
+    const table = `${directory}.fstab.${serial}`;
+    await writeFile(
+      table,
+      paths.map((p) => `shm ${p} tmpfs nosuid,noexec,nodev,mode=1777,size=${SIZE} 0 0\n`).join(''),
+    );
+    try {
+      await runProgram('mount', ['-n', '-a', '-T', table]);
+    } catch (error) {
+      await removeSharedMemory(paths);
+      throw error;
+    } finally {
+      await rm(table, { force: true });
+    }
+    return paths;
+  };
+  return new Pool<string>({
+    make,
+    drop: removeSharedMemory,
+    min: 4,
+    max: 16,
+    onError: (error) => log(`shared memory: ${String(error)}`),
+  });
+}
+
+export async function removeSharedMemory(paths: readonly string[]): Promise<void> {
+  await unmount(paths);
+  await Promise.all(paths.map((p) => rm(p, { recursive: true, force: true })));
+}

@@ -1,0 +1,29 @@
+// The face of the container runtimes: the port, and what implements it.
+
+export { type ImageStore, type ImageStoreOptions, type OpenedImage, openImageStore } from './embedded/images/index.ts';
+export { createEmbeddedRuntime, type EmbeddedRuntime, type EmbeddedRuntimeOptions } from './embedded/runtime.ts';
+export {
+  type ContainerConfig,
+  type ContainerStats,
+  type ContainerStatus,
+  type Device,
+  type ExecSyncResult,
+  type ImageInfo,
+  type ImageService,
+  type LinuxResources,
+  type LinuxSecurity,
+  type Mount,
+  type NamespaceMode,
+  type PodSandboxConfig,
+  type PodSandboxStats,
+  type PodSandboxStatus,
+  type PortMapping,
+  type PullProgress,
+  type RegistryAuth,
+  RuntimeError,
+  type RuntimeErrorKind,
+  type RuntimeEvent,
+  type RuntimeService,
+  type RuntimeVersion,
+  type UserNamespace,
+} from './port.ts';
