@@ -36,6 +36,7 @@ export interface BootstrapParts {
   readonly store: Store;
   /** Range of the Services' addresses. */
   readonly serviceCidr: string;
+  readonly onError?: (error: unknown) => void;
 }
 
 function priorityClasses(): KubeObject[] {
@@ -116,5 +117,8 @@ export async function bootstrap(parts: BootstrapParts): Promise<void> {
   // Namespaces first: the others live in them.
   const first = objects.filter((object) => object.kind === 'Namespace');
   await Promise.all(first.map((object) => ensure(parts, object)));
-  await Promise.all(objects.filter((object) => object.kind !== 'Namespace').map((object) => ensure(parts, object)));
+  const others = objects.filter((object) => object.kind !== 'Namespace');
+  // One that cannot be made must not keep the server from serving.
+  const done = await Promise.allSettled(others.map((object) => ensure(parts, object)));
+  for (const one of done) if (one.status === 'rejected') parts.onError?.(one.reason);
 }

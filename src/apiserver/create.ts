@@ -19,6 +19,7 @@ import { type HealthCheck, healthHandler } from './health.ts';
 import { jsonResponse } from './http/responses.ts';
 import { Metrics } from './metrics.ts';
 import { NonResourcePaths } from './non-resource.ts';
+import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog, storageKey } from './registry/catalog.ts';
 import { readObject } from './registry/objects.ts';
@@ -118,6 +119,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.add('/metrics', () => metrics.response());
   healthPaths(paths, store, () => isReady);
   issuerPaths(paths, issuer);
+  const openApi = new OpenApi(catalog, String(version.gitVersion));
+  paths.add('/openapi/v2', (request) => openApi.handle(request));
+  paths.add('/openapi/v3', (request) => openApi.handle(request));
+  paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));
   paths.add('/', () => jsonResponse(200, { paths: paths.paths() }));
   const kernel = makeKernel({ store, catalog, clock, random, plugins: admissionPlugins({ caches, random }) });
   const handler = new RequestHandler(kernel, {
@@ -134,7 +139,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   await caches.start();
   await nodePods.start();
-  await bootstrap({ handle: handler.handle, catalog, store, serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR });
+  await bootstrap({
+    handle: handler.handle,
+    catalog,
+    store,
+    serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+    ...(options.onError === undefined ? {} : { onError: options.onError }),
+  });
   const stopCompaction = startAutoCompaction({ store, clock });
   isReady = true;
   const servers: Listening[] = [];

@@ -21,6 +21,8 @@ export interface CatalogEntry {
   readonly prefix: string;
   /** The schema of a custom row; built-in rows name theirs. */
   readonly schema?: SchemaNode;
+  /** Changes whenever the schema of a custom row does. */
+  readonly schemaHash?: string;
 }
 
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */

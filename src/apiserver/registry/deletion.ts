@@ -7,8 +7,8 @@ import type { StoredValue } from '../../store/index.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
-import { cloneObject, encodeAt, readObject, rememberParsed, toStored } from './objects.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
+import { cloneObject, encodeAt, readObject, toStored } from './objects.ts';
 import { admissionRequest, MODIFIED_MESSAGE } from './write.ts';
 
 const ORPHAN = 'orphan';
@@ -148,7 +148,6 @@ async function mark(
     { kind: 'put', key: current.key, expected: current.modRevision, encode: (revision) => encodeAt(stored, revision) },
   ]);
   const value = result.ok ? result.values[0] : undefined;
-  if (value !== undefined) rememberParsed(value, stored);
   return value;
 }
 

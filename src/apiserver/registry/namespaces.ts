@@ -23,4 +23,3 @@ export function markNamespace(draft: KubeObject, now: number): boolean {
   namespace.status = { ...namespace.status, phase: 'Terminating' };
   return marked;
 }
-

@@ -54,30 +54,27 @@ export function objectBytes(object: KubeObject): Uint8Array {
   return Buffer.from(objectText(object), 'utf8');
 }
 
-/** Bytes with the revision in them; the object takes the revision too, since it will be shared as the parsed form. */
+/** Bytes with the revision in them; the object takes the revision too, and is from now on the shared parsed form of the bytes. */
 export function encodeAt(object: KubeObject, revision: number): Uint8Array {
   object.metadata.resourceVersion = String(revision);
-  return objectBytes(object);
+  const bytes = objectBytes(object);
+  parsedValues.set(bytes, object);
+  return bytes;
 }
 
-const parsedValues = new WeakMap<StoredValue, KubeObject>();
-const versionedValues = new WeakMap<StoredValue, Map<CatalogEntry, KubeObject>>();
+/** By the stored bytes, so that what is made of an object knows it before the store says so. */
+const parsedValues = new WeakMap<Uint8Array, KubeObject>();
+const versionedValues = new WeakMap<Uint8Array, Map<CatalogEntry, KubeObject>>();
 
 /** The parsed object in the version it is stored in. Shared: must not be changed. */
-export function parseStored(value: StoredValue): KubeObject {
+export function parseStored({ value }: StoredValue): KubeObject {
   let object = parsedValues.get(value);
   if (object === undefined) {
-    object = JSON.parse(
-      Buffer.from(value.value.buffer, value.value.byteOffset, value.value.byteLength).toString('utf8'),
-    ) as KubeObject;
+    const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+    object = JSON.parse(text) as KubeObject;
     parsedValues.set(value, object);
   }
   return object;
-}
-
-/** Remembers the object that some bytes were just made of. */
-export function rememberParsed(value: StoredValue, object: KubeObject): void {
-  parsedValues.set(value, object);
 }
 
 /** The object as the row shows it. Shared: must not be changed. */
@@ -85,10 +82,10 @@ export function readObject(entry: CatalogEntry, value: StoredValue): KubeObject 
   const stored = parseStored(value);
   const conversion = entry.row.storedAs;
   if (conversion === undefined) return stored;
-  let byEntry = versionedValues.get(value);
+  let byEntry = versionedValues.get(value.value);
   if (byEntry === undefined) {
     byEntry = new Map();
-    versionedValues.set(value, byEntry);
+    versionedValues.set(value.value, byEntry);
   }
   let object = byEntry.get(entry);
   if (object === undefined) {

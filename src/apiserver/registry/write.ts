@@ -10,7 +10,7 @@ import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateNam
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent } from './namespaces.ts';
-import { cloneObject, encodeAt, readObject, rememberParsed, sentBytes, toStored } from './objects.ts';
+import { cloneObject, encodeAt, readObject, sentBytes, toStored } from './objects.ts';
 
 export const MODIFIED_MESSAGE =
   'the object has been modified; please apply your changes to the latest version and try again';
@@ -72,7 +72,6 @@ async function put(
     if (!result.ok) return undefined;
     const value = result.values[0];
     if (value === undefined) throw new Error(`the store gave no value for ${key}`);
-    rememberParsed(value, stored);
     return value;
   } catch (error) {
     throw storeFailure(error);

@@ -67,23 +67,39 @@ function headersOf(message: IncomingMessage): Record<string, string | undefined>
   return out;
 }
 
-function wireRequest(
-  message: IncomingMessage,
-  body: Uint8Array | undefined,
-  signal: AbortSignal | undefined,
-): WireRequest {
-  const url = message.url ?? '/';
-  const at = url.indexOf('?');
-  const user = userOfSocket(message.socket);
-  return {
-    method: message.method ?? 'GET',
-    path: at < 0 ? url : url.slice(0, at),
-    query: at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at + 1)),
-    headers: headersOf(message),
-    ...(body === undefined ? {} : { body }),
-    ...(user === undefined ? {} : { user }),
-    ...(signal === undefined ? {} : { signal }),
-  };
+class IncomingRequest implements WireRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body?: Uint8Array;
+  readonly user?: UserInfo;
+  private abort: AbortController | undefined;
+  private gone = false;
+
+  constructor(message: IncomingMessage, body: Uint8Array | undefined) {
+    const url = message.url ?? '/';
+    const at = url.indexOf('?');
+    this.method = message.method ?? 'GET';
+    this.path = at < 0 ? url : url.slice(0, at);
+    this.query = at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at + 1));
+    this.headers = headersOf(message);
+    if (body !== undefined) this.body = body;
+    const user = userOfSocket(message.socket);
+    if (user !== undefined) this.user = user;
+  }
+
+  /** Made when someone asks: few requests care whether their client is still there. */
+  get signal(): AbortSignal {
+    this.abort ??= new AbortController();
+    if (this.gone) this.abort.abort();
+    return this.abort.signal;
+  }
+
+  clientGone(): void {
+    this.gone = true;
+    this.abort?.abort();
+  }
 }
 
 /** Reads at most one byte more than is allowed: the verb then refuses in Kubernetes' words. The rest is thrown away. */
@@ -169,11 +185,11 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
 
 async function serve(message: IncomingMessage, response: ServerResponse, handle: Transport): Promise<void> {
   const body = await readBody(message);
-  const abort = new AbortController();
+  const request = new IncomingRequest(message, body);
   response.once('close', () => {
-    if (!response.writableFinished) abort.abort();
+    if (!response.writableFinished) request.clientGone();
   });
-  const answer = await handle(wireRequest(message, body, abort.signal));
+  const answer = await handle(request);
   if (response.destroyed) {
     // Whoever streams must hear that nobody reads.
     if (isStream(answer.body)) answer.body.start(new ResponseSink(response));
@@ -192,7 +208,7 @@ async function takeOver(
     socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
     return;
   }
-  await upgrade(wireRequest(message, undefined, undefined), socket, head);
+  await upgrade(new IncomingRequest(message, undefined), socket, head);
 }
 
 function makeServer(tls: TlsFiles | undefined): HttpServer | HttpsServer {

@@ -3,7 +3,7 @@ import { conflict, notFound } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { type CatalogEntry, storageKey } from '../registry/catalog.ts';
 import type { Kernel } from '../registry/context.ts';
-import { cloneObject, encodeAt, readObject, rememberParsed, toStored } from '../registry/objects.ts';
+import { cloneObject, encodeAt, readObject, toStored } from '../registry/objects.ts';
 import { MODIFIED_MESSAGE } from '../registry/write.ts';
 
 const MAX_ATTEMPTS = 50;
@@ -36,7 +36,6 @@ export async function changeObject<T extends KubeObject>(kernel: Kernel, request
     ]);
     const value = result.ok ? result.values[0] : undefined;
     if (value === undefined) continue;
-    rememberParsed(value, stored);
     return readObject(entry, value) as T;
   }
   throw conflict(resource, name, MODIFIED_MESSAGE);

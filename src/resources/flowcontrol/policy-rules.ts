@@ -57,22 +57,22 @@ function checkVerbs(found: ErrorList, verbs: readonly string[], path: FieldPath)
 }
 
 function checkResourceRule(found: ErrorList, rule: ResourcePolicyRule, path: FieldPath): void {
-  const { verbs = [], apiGroups = [], resources = [], namespaces = [], clusterScope = false } = rule;
-  checkVerbs(found, verbs, path.child('verbs'));
+  const namespaces = rule.namespaces ?? [];
+  checkVerbs(found, rule.verbs ?? [], path.child('verbs'));
   checkList(
     found,
-    apiGroups,
+    rule.apiGroups ?? [],
     { empty: 'resource rules must supply at least one api group', others: 'api groups' },
     path.child('apiGroups'),
   );
   checkList(
     found,
-    resources,
+    rule.resources ?? [],
     { empty: 'resource rules must supply at least one resource', others: 'resources' },
     path.child('resources'),
   );
   const at = path.child('namespaces');
-  if (namespaces.length === 0 && !clusterScope)
+  if (namespaces.length === 0 && rule.clusterScope !== true)
     found.required(at, 'resource rules that are not cluster scoped must supply at least one namespace');
   else if (namespaces.length > 1 && namespaces.includes(ANY))
     found.invalid(at, namespaces, "if '*' is present, must not specify other namespaces");
@@ -92,8 +92,8 @@ function checkUrl(found: ErrorList, url: string, path: FieldPath): void {
 }
 
 function checkNonResourceRule(found: ErrorList, rule: NonResourcePolicyRule, path: FieldPath): void {
-  const { verbs = [], nonResourceURLs = [] } = rule;
-  checkVerbs(found, verbs, path.child('verbs'));
+  const nonResourceURLs = rule.nonResourceURLs ?? [];
+  checkVerbs(found, rule.verbs ?? [], path.child('verbs'));
   checkList(
     found,
     nonResourceURLs,
@@ -106,7 +106,9 @@ function checkNonResourceRule(found: ErrorList, rule: NonResourcePolicyRule, pat
 }
 
 export function checkRule(found: ErrorList, rule: PolicyRulesWithSubjects, path: FieldPath): void {
-  const { subjects = [], resourceRules = [], nonResourceRules = [] } = rule;
+  const subjects = rule.subjects ?? [];
+  const resourceRules = rule.resourceRules ?? [];
+  const nonResourceRules = rule.nonResourceRules ?? [];
   if (subjects.length === 0) found.required(path.child('subjects'), 'subjects must contain at least one value');
   subjects.forEach((subject, i) => {
     checkSubject(found, subject, path.child('subjects').index(i));

@@ -1,0 +1,166 @@
+// OpenAPI schemas of the built-in types, made of the schema nodes and their descriptions.
+// Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
+import type { JsonObject } from '../../machinery/object.ts';
+import {
+  builtinSchema,
+  descriptionsOf,
+  type FieldNode,
+  findBuiltinSchema,
+  type SchemaNode,
+  splitDefinitionName,
+  type TypeDescriptions,
+} from '../../resources/schema/index.ts';
+
+export interface Gvk {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+export type Dialect = 'v2' | 'v3';
+
+const REFERENCE: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
+const INT_FORMATS: ReadonlySet<string> = new Set(['int32', 'int64']);
+
+/** Schemas of one document, gathered from the types it starts with. */
+export class SchemaCollector {
+  private readonly wanted: string[] = [];
+  private readonly seen = new Set<string>();
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly kinds: ReadonlyMap<string, readonly Gvk[]>,
+  ) {}
+
+  add(id: string): void {
+    if (this.seen.has(id) || findBuiltinSchema(id) === undefined) return;
+    this.seen.add(id);
+    this.wanted.push(id);
+  }
+
+  reference(id: string): JsonObject {
+    this.add(id);
+    return { $ref: `${REFERENCE[this.dialect]}${id}` };
+  }
+
+  /** All schemas, those that others lead to as well. */
+  async schemas(): Promise<JsonObject> {
+    const made = new Map<string, JsonObject>();
+    for (let i = 0; i < this.wanted.length; i++) {
+      const id = this.wanted[i] ?? '';
+      const at = splitDefinitionName(id);
+      const descriptions = at === undefined ? {} : await descriptionsOf(at.key);
+      made.set(id, this.definition(id, descriptions, at?.name ?? ''));
+    }
+    const out: JsonObject = {};
+    for (const id of [...made.keys()].sort()) out[id] = made.get(id);
+    return out;
+  }
+
+  private definition(id: string, all: TypeDescriptions, name: string): JsonObject {
+    const node = builtinSchema(id);
+    const [description = '', fields = {}] = Object.hasOwn(all, name) ? (all[name] ?? []) : [];
+    const out: JsonObject = { ...(description === '' ? {} : { description }), ...this.body(node, fields) };
+    const gvks = this.kinds.get(id);
+    if (gvks !== undefined) out['x-kubernetes-group-version-kind'] = gvks;
+    return out;
+  }
+
+  /** The type itself, not a reference to it. */
+  private body(node: SchemaNode, fields: Readonly<Record<string, string>>): JsonObject {
+    const special = this.special(node);
+    if (special !== undefined) return special;
+    if (node.properties === undefined) return this.plain(node);
+    const properties: JsonObject = {};
+    const required: string[] = [];
+    for (const [name, field] of node.properties) {
+      properties[name] = this.field(field, Object.hasOwn(fields, name) ? (fields[name] ?? '') : '');
+      if (field.required) required.push(name);
+    }
+    return {
+      type: 'object',
+      ...(Object.keys(properties).length === 0 ? {} : { properties }),
+      ...(required.length === 0 ? {} : { required }),
+      ...(node.mapType === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+    };
+  }
+
+  private special(node: SchemaNode): JsonObject | undefined {
+    switch (node.format) {
+      case 'date-time':
+      case 'micro-time':
+        return { type: 'string', format: 'date-time' };
+      case 'quantity':
+        return this.dialect === 'v3' ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' };
+      case 'int-or-string':
+        return this.dialect === 'v3'
+          ? { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] }
+          : { type: 'string', format: 'int-or-string' };
+      case 'duration':
+        return { type: 'string' };
+      case 'raw':
+        return node.type === 'object' ? { type: 'object' } : {};
+      case 'schema-or-bool':
+      case 'schema-or-array':
+      case 'schema-or-strings':
+        return {};
+      default:
+        return undefined;
+    }
+  }
+
+  private field(field: FieldNode, description: string): JsonObject {
+    const { schema } = field;
+    const extensions: JsonObject = {};
+    if (schema.listType !== undefined) extensions['x-kubernetes-list-type'] = schema.listType;
+    if (schema.listMapKeys !== undefined) extensions['x-kubernetes-list-map-keys'] = schema.listMapKeys;
+    if (schema.id === undefined && schema.mapType === 'atomic') extensions['x-kubernetes-map-type'] = 'atomic';
+    if (field.patchStrategy !== undefined && field.patchStrategy.length > 0) {
+      extensions['x-kubernetes-patch-strategy'] = field.patchStrategy.join(',');
+    }
+    if (field.patchMergeKey !== undefined) extensions['x-kubernetes-patch-merge-key'] = field.patchMergeKey;
+    const told: JsonObject = {
+      ...(description === '' ? {} : { description }),
+      ...(field.default === undefined ? {} : { default: field.default }),
+      ...extensions,
+    };
+    const use = this.use(schema);
+    if (!Object.hasOwn(use, '$ref')) return { ...use, ...told };
+    // Beside a reference nothing else counts in OpenAPI 3.0.
+    return this.dialect === 'v3' && Object.keys(told).length > 0 ? { allOf: [use], ...told } : { ...told, ...use };
+  }
+
+  /** How a type is spoken of where it is used. */
+  private use(node: SchemaNode): JsonObject {
+    if (node.id !== undefined && findBuiltinSchema(node.id) !== undefined) return this.reference(node.id);
+    return this.special(node) ?? this.plain(node);
+  }
+
+  private plain(node: SchemaNode): JsonObject {
+    switch (node.type) {
+      case 'array':
+        return { type: 'array', items: node.items === undefined ? {} : this.use(node.items) };
+      case 'object':
+        return {
+          type: 'object',
+          ...(node.additionalProperties === undefined
+            ? {}
+            : { additionalProperties: this.use(node.additionalProperties) }),
+        };
+      case 'integer':
+        return { type: 'integer', format: INT_FORMATS.has(node.format ?? '') ? node.format : 'int64' };
+      case 'number':
+        return { type: 'number', format: 'double' };
+      case 'string':
+        return {
+          type: 'string',
+          ...(node.format === 'byte' ? { format: 'byte' } : {}),
+          ...(node.knownValues === undefined ? {} : { enum: [...node.knownValues] }),
+        };
+      case 'boolean':
+        return { type: 'boolean' };
+      default:
+        return {};
+    }
+  }
+}
