@@ -1,0 +1,166 @@
+// Mutating and validating webhooks as admission plugins.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+import type { Random } from '../../../host/clock.ts';
+import { ApiError, badRequest, internalError, type Status } from '../../../machinery/errors.ts';
+import { deepClone, deepEqual } from '../../../machinery/json.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../../machinery/object.ts';
+import type {
+  MutatingWebhook,
+  MutatingWebhookConfiguration,
+  ValidatingWebhook,
+  ValidatingWebhookConfiguration,
+} from '../../../resources/generated/admissionregistration-v1.ts';
+import { jsonPatch } from '../../patch/index.ts';
+import { evaluateConditions } from '../dynamic/conditions.ts';
+import { isExempt, matches, type NamespaceLabels } from '../dynamic/match.ts';
+import { requestDocument } from '../dynamic/request.ts';
+import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
+import { callWebhook, type ServiceResolver } from './caller.ts';
+
+export interface WebhookParts {
+  mutating(): Iterable<MutatingWebhookConfiguration>;
+  validating(): Iterable<ValidatingWebhookConfiguration>;
+  readonly namespaceLabels: NamespaceLabels;
+  readonly resolveService: ServiceResolver;
+  readonly random: Random;
+}
+
+type Webhook = MutatingWebhook | ValidatingWebhook;
+
+const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
+const byName = (a: KubeObject, b: KubeObject) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+
+/** Webhooks that want this request, in the order of their configurations' names. */
+function interested<T extends Webhook>(
+  configurations: Iterable<KubeObject & { webhooks?: T[] }>,
+  request: AdmissionRequest,
+  parts: WebhookParts,
+): T[] {
+  const all = [...configurations];
+  if (all.length === 0 || isExempt(request)) return [];
+  return all.sort(byName).flatMap((c) => (c.webhooks ?? []).filter((w) => matches(w, request, parts.namespaceLabels)));
+}
+
+interface Outcome {
+  /** JSON patch operations. */
+  readonly patch: unknown[] | undefined;
+}
+
+function denied(webhook: Webhook, response: JsonObject): ApiError {
+  const status: Partial<Status> = isJsonObject(response.status) ? (response.status as Partial<Status>) : {};
+  const said = `admission webhook ${JSON.stringify(webhook.name)} denied the request`;
+  const why =
+    (status.message ?? '') !== ''
+      ? `: ${status.message}`
+      : (status.reason ?? '') !== ''
+        ? `: ${status.reason}`
+        : ' without explanation';
+  const { reason } = ApiError.fromStatus(status, 400);
+  return new ApiError({
+    reason,
+    message: said + why,
+    code: Math.max(status.code ?? 400, 400),
+    ...(status.details === undefined ? {} : { details: status.details }),
+  });
+}
+
+const failsOpen = (webhook: Webhook) => webhook.failurePolicy === 'Ignore';
+
+/** Asks one webhook; throws when it refuses, or fails and its policy is Fail. */
+async function ask(webhook: Webhook, request: AdmissionRequest, parts: WebhookParts): Promise<Outcome> {
+  const uid = parts.random.uuid();
+  const document = requestDocument(request, uid);
+  const verdict = evaluateConditions(webhook.matchConditions ?? [], document);
+  if ('error' in verdict) {
+    if (failsOpen(webhook)) return { patch: undefined };
+    throw internalError(new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: ${verdict.error}`));
+  }
+  if (!verdict.matches) return { patch: undefined };
+  if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') {
+    throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
+  }
+  const version = webhook.admissionReviewVersions.find((v) => v === 'v1' || v === 'v1beta1') ?? 'v1';
+  const review = { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request: document };
+  let response: JsonObject;
+  try {
+    response = await callWebhook(
+      { config: webhook.clientConfig, review, timeoutMs: (webhook.timeoutSeconds ?? 10) * 1000 },
+      parts.resolveService,
+    );
+  } catch (error) {
+    if (failsOpen(webhook)) {
+      request.warn(`Failed to call webhook ${webhook.name}, failing open: ${(error as Error).message}`);
+      return { patch: undefined };
+    }
+    throw internalError(
+      new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`, {
+        cause: error,
+      }),
+    );
+  }
+  for (const text of Array.isArray(response.warnings) ? response.warnings : []) request.warn(String(text));
+  if (response.allowed !== true) throw denied(webhook, response);
+  return { patch: patchOf(webhook, response) };
+}
+
+function patchOf(webhook: Webhook, response: JsonObject): unknown[] | undefined {
+  if (typeof response.patch !== 'string' || response.patch === '') return undefined;
+  const fail = (why: string) => internalError(new Error(`admission webhook ${JSON.stringify(webhook.name)}: ${why}`));
+  if (response.patchType !== 'JSONPatch')
+    throw fail(`unsupported patch type ${JSON.stringify(response.patchType ?? '')}`);
+  try {
+    const patch: unknown = JSON.parse(Buffer.from(response.patch, 'base64').toString('utf8'));
+    return Array.isArray(patch) && patch.length > 0 ? patch : undefined;
+  } catch (error) {
+    throw fail(`the patch is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/** Puts what a patch made in the place of the draft, in the draft itself. */
+export function replaceDraft(draft: KubeObject, next: KubeObject): void {
+  for (const key of Object.keys(draft)) Reflect.deleteProperty(draft, key);
+  for (const [key, value] of Object.entries(next))
+    Object.defineProperty(draft, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+async function mutate(webhook: MutatingWebhook, request: AdmissionRequest, parts: WebhookParts): Promise<boolean> {
+  const { patch } = await ask(webhook, request, parts);
+  const draft = request.object;
+  if (patch === undefined || draft === undefined) return false;
+  const before = deepClone(draft);
+  replaceDraft(draft, jsonPatch(before, patch) as KubeObject);
+  request.entry.row.strategy.applyDefaults?.(draft);
+  return !deepEqual(before, draft);
+}
+
+export function mutatingWebhooks(parts: WebhookParts): AdmissionPlugin {
+  return {
+    name: 'MutatingAdmissionWebhook',
+    operations: OPERATIONS,
+    async admit(request) {
+      const webhooks = interested(parts.mutating(), request, parts);
+      // Those that ask for it are called once more when a later one changed the object.
+      const again: MutatingWebhook[] = [];
+      for (const [i, webhook] of webhooks.entries()) {
+        const changed = await mutate(webhook, request, parts);
+        if (!changed) continue;
+        for (const earlier of webhooks.slice(0, i)) {
+          if (earlier.reinvocationPolicy === 'IfNeeded' && !again.includes(earlier)) again.push(earlier);
+        }
+      }
+      for (const webhook of again) await mutate(webhook, request, parts);
+    },
+  };
+}
+
+export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
+  return {
+    name: 'ValidatingAdmissionWebhook',
+    operations: OPERATIONS,
+    async validate(request) {
+      const webhooks = interested(parts.validating(), request, parts);
+      const results = await Promise.allSettled(webhooks.map((w) => ask(w, request, parts)));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+  };
+}
