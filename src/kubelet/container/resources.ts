@@ -67,7 +67,7 @@ export function containerResources(pod: Pod, ref: ContainerRef, context: Resourc
   const pages = hugepages(limits);
   return {
     cpuPeriod: PERIOD,
-    cpuQuota: quota === 0 ? -1 : quota,
+    ...(quota > 0 ? { cpuQuota: quota } : {}),
     cpuShares: cpuShares(requestCpu),
     ...(memory > 0 ? { memoryLimitBytes: memory } : {}),
     oomScoreAdj: oomScoreAdj(pod, ref, context.memoryCapacity),

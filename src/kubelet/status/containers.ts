@@ -145,15 +145,17 @@ function readiness(input: ContainerInput, run: RunStatus, state: ContainerState)
 }
 
 export function containerStatus(input: ContainerInput): ContainerStatus {
-  const [run, previous] = input.runs;
+  // A run that was only created is nothing yet: users see the one before it until it starts.
+  const [run, previous] = input.runs.filter((r) => r.state !== 'created');
   if (run === undefined) return notYet(input);
   let state = stateOf(run, input);
   let last: ContainerState = previous === undefined ? {} : stateOf(previous, input);
-  if (last.terminated === undefined) last = {};
+  // The kubelet keeps one dead run: beside an ended container there is no other.
+  if (last.terminated === undefined || state.terminated !== undefined) last = {};
   if (input.waiting !== undefined && state.running === undefined) {
     if (state.terminated !== undefined) last = state;
     state = waitingState(input.waiting);
-  } else if (state.waiting !== undefined && input.idle !== '') state = waitingState({ reason: 'ContainerCreating' });
+  }
   const plainInit = input.ref.kind !== 'app' && !isSidecar(input.ref);
   const running = state.running !== undefined;
   return {

@@ -132,7 +132,9 @@ export class Resizer {
       return;
     }
     try {
-      await this.deps.runtime.updateContainerResources(run.id, containerResources(pod, ref, context));
+      const lifted = { cpuQuota: -1, memoryLimitBytes: -1 };
+      const wanted = { ...lifted, ...containerResources(pod, ref, context) };
+      await this.deps.runtime.updateContainerResources(run.id, wanted);
       this.applied.set(run.id, ref.spec.resources ?? {});
     } catch (error) {
       this.condition = { type: 'PodResizeInProgress', reason: 'Error', message: String(error) };
