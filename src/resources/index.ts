@@ -1,4 +1,5 @@
 // The face of the resource table.
+export { type IPFamily, type ServiceNeeds, serviceNeeds, settleFamilies } from './core/index.ts';
 export {
   ALL_VERBS,
   type AnyResource,

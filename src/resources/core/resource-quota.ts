@@ -1,7 +1,7 @@
 // ResourceQuotas: how much a namespace may hold, and of which pods it counts.
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { ageColumn, column, nameColumn, statusKept } from '../checks/index.ts';
+import { ageColumn, column, nameColumn } from '../checks/index.ts';
 import {
   checkResourceAmount,
   checkResourceName,
@@ -193,7 +193,17 @@ export const resourceQuotas = defineResource<ResourceQuota>({
   generation: 'none',
   resetFields: ['status'],
   deleteAnswersObject: true,
-  strategy: { ...statusKept<ResourceQuota>(), applyDefaults, validate, validateUpdate },
+  strategy: {
+    applyDefaults,
+    prepareForCreate: (quota) => {
+      quota.status = {};
+    },
+    prepareForUpdate: (draft, old) => {
+      draft.status = old.status ?? {};
+    },
+    validate,
+    validateUpdate,
+  },
   subresources: {
     status: {
       type: 'object',

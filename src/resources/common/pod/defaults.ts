@@ -21,6 +21,8 @@ export function defaultPodTemplateSpec(template: PodTemplateSpec): void {
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
+  // The list is always sent, as null when nothing was given.
+  spec.containers ??= [];
   for (const volume of spec.volumes ?? []) defaultVolume(volume);
   for (const container of spec.initContainers ?? []) defaultContainer(container);
   for (const container of spec.containers ?? []) defaultContainer(container);
@@ -87,6 +89,8 @@ export function defaultPod(spec: PodSpec): void {
     for (const container of list ?? []) defaultRequests(container);
   }
   defaultPodResources(spec);
+  // Kubernetes reads a negative time as one second, in pods only.
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork === true)
     for (const list of [spec.containers, spec.initContainers])

@@ -14,8 +14,7 @@ export function visitContainers(
   visit: (container: AnyContainer, path: FieldPath) => void,
 ): void {
   for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
-    const containers: readonly AnyContainer[] | undefined = spec[list];
-    if (containers === undefined) continue;
+    const containers: readonly AnyContainer[] = spec[list] ?? [];
     for (const [i, container] of containers.entries()) visit(container, path.child(list).index(i));
   }
 }

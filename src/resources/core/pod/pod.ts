@@ -126,8 +126,8 @@ export const pods = defineResource<Pod>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.core.v1.Pod',
-  // Pods have a generation since v1.33 (KEP-5067).
-  generation: 'spec',
+  // From v1.35 on Kubernetes counts a generation here too (KEP-5067): 'spec' would do it.
+  generation: 'none',
   resetFields: ['status'],
   deleteAnswersObject: true,
   gracePeriod,
