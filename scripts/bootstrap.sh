@@ -11,10 +11,11 @@ command -v node >/dev/null 2>&1 || die 'Node.js 20.19 or newer is needed: https:
 node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a===20&&b>=19)?0:1)' ||
   die "Node.js 20.19 or newer is needed; this is $(node --version)"
 
-# The stamp is a copy of the lock file that node_modules was made from.
+# The stamp is a copy of the lock file that node_modules was made from. `npm install` and not `npm ci`: it keeps to the lock file too,
+# and does not mind that the lock names no packages for platforms that Minke does not run on.
 if ! cmp -s package-lock.json node_modules/.minke-lock 2>/dev/null; then
   say '• npm packages …'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json node_modules/.minke-lock
 fi
 

@@ -18,8 +18,8 @@ await build({
   keepNames: true,
   sourcemap: 'linked',
   legalComments: 'none',
-  // Native addons stay packages.
-  external: ['lmdb', '@lydell/node-pty'],
+  // Native addons stay packages, and so does what is loaded only when a certificate is made.
+  external: ['lmdb', '@lydell/node-pty', '@peculiar/x509', 'reflect-metadata'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

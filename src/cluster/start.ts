@@ -11,7 +11,7 @@ import { notFound } from '../machinery/errors.ts';
 import type { Transport, UserInfo } from '../machinery/http.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
-import { openLmdbStore, type Store, startAutoCompaction } from '../store/index.ts';
+import { openLmdbStore, type Store } from '../store/index.ts';
 import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
@@ -108,15 +108,7 @@ async function openStore(a: Assembly): Promise<() => Promise<void>> {
   ]);
   a.pki = pki;
   a.store = store;
-  const stopCompaction = startAutoCompaction({
-    store,
-    clock: systemClock,
-    onError: (error) => a.log.warn({ part: 'store', err: error }, 'compaction failed; it is tried again'),
-  });
-  return async () => {
-    stopCompaction();
-    await store.close();
-  };
+  return () => store.close();
 }
 
 async function startApi(a: Assembly): Promise<() => Promise<void>> {
@@ -167,13 +159,13 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
     return informers;
   };
   const manager = clientOf('kube-controller-manager');
-  const controllers = startControllers({
+  startControllers({
     client: manager,
     informers: informersOf('kube-controller-manager', manager),
     clock: systemClock,
     random: systemRandom,
     signal: ending.signal,
-    clusterCa: need(a, 'pki').ca.cert,
+    rootCa: need(a, 'pki').ca.cert,
     onError: onError('controllers'),
   });
   const scheduling = clientOf('kube-scheduler');
@@ -185,7 +177,7 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
     signal: ending.signal,
     onError: onError('scheduler'),
   });
-  const all = Promise.allSettled([controllers, scheduler]);
+  const all = Promise.allSettled([scheduler]);
   return async () => {
     ending.abort();
     await all;
