@@ -134,6 +134,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
     nonResource: paths,
     serverAddress: () => address,
+    nodeConnector: options.nodeConnector,
     observe: (outcome) => metrics.observe(outcome),
     begin: () => metrics.begin(),
   });

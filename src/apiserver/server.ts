@@ -1,14 +1,18 @@
 // The API server: puts store, catalog, authentication, authorization, admission and verbs together into one function from request to response.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
-import { ApiError } from '../machinery/errors.ts';
+import { ApiError, badRequest } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Authorizer } from './auth/authorizer.ts';
-import { attributesOf, refusal } from './auth/authorizer.ts';
+import { type Attributes, attributesOf, refusal } from './auth/authorizer.ts';
 import { impersonated } from './auth/impersonation.ts';
 import { Discovery } from './discovery/index.ts';
+import type { FlowControl } from './flow/index.ts';
 import { bareType } from './http/negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
 import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
@@ -18,6 +22,8 @@ import type { Catalog } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { routeOf } from './router.ts';
+import type { UpgradeHandler } from './serving/https.ts';
+import { prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 
 export interface KernelParts {
@@ -34,6 +40,8 @@ export interface ServerParts {
   readonly special: SpecialHandlers;
   readonly nonResource: NonResourcePaths;
   readonly serverAddress: () => string;
+  readonly nodeConnector?: NodeConnector | undefined;
+  readonly flow?: FlowControl | undefined;
   readonly begin?: () => void;
   readonly observe?: (outcome: RequestOutcome) => void;
 }
@@ -73,6 +81,18 @@ function withWarnings(response: WireResponse, warnings: readonly string[]): Wire
   return { ...response, headers: { ...response.headers, warning: warningHeaders(warnings) } };
 }
 
+/** An answer written by hand, on a connection that Node's HTTP has let go of. */
+function refuseUpgrade(socket: Duplex, response: WireResponse): void {
+  const body = response.body instanceof Uint8Array ? response.body : new Uint8Array(0);
+  const head = [
+    `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}`,
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+    'connection: close',
+  ];
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
+}
+
 export class RequestHandler {
   private readonly discovery: Discovery;
 
@@ -100,13 +120,30 @@ export class RequestHandler {
     return response;
   };
 
-  private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
-    const open = this.parts.nonResource.open(request);
-    if (open !== undefined) return open;
+  /** Who asks and whether they may; every way into the server passes here. */
+  private async admitted(request: WireRequest, info: RequestInfo): Promise<Attributes> {
     const user = await this.userOf(request);
     const attributes = attributesOf(info, user, request);
     const decision = this.parts.authorizer.authorize(attributes);
     if (!decision.allowed) throw refusal(attributes, decision.reason);
+    return attributes;
+  }
+
+  private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
+    const open = this.parts.nonResource.open(request);
+    if (open !== undefined) return open;
+    const attributes = await this.admitted(request, info);
+    const { user } = attributes;
+    const flow = await this.parts.flow?.admit(attributes, 1, request.signal);
+    try {
+      const response = await this.dispatch({ request, info, user, warnings });
+      return flow === undefined ? response : { ...response, headers: { ...response.headers, ...flow.headers } };
+    } finally {
+      flow?.release();
+    }
+  }
+
+  private dispatch({ request, info, user, warnings }: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
     if (!info.isResource) return this.nonResource(request, user);
     const context: RequestContext = { kernel: this.kernel, request, info, user, warnings };
     const route = routeOf(this.kernel.catalog, info, this.parts.special);
@@ -115,6 +152,25 @@ export class RequestHandler {
     if (deprecation !== undefined) warnings.push(deprecation);
     return route.handler(context, route.target);
   }
+
+  /** Takes a connection over for exec, attach and port-forward; what is refused is refused over HTTP. */
+  readonly upgrade: UpgradeHandler = async (request, socket, head) => {
+    let serveConnection: Takeover;
+    try {
+      const info = parseRequestInfo(request);
+      const { user } = await this.admitted(request, info);
+      const route = info.isResource ? routeOf(this.kernel.catalog, info, this.parts.special) : undefined;
+      if (route === undefined || !UPGRADED_SUBRESOURCES.has(route.target.subresource)) {
+        throw badRequest('this path cannot be upgraded');
+      }
+      const context: RequestContext = { kernel: this.kernel, request, info, user, warnings: [] };
+      serveConnection = await prepareUpgrade(context, route.target, this.parts.nodeConnector);
+    } catch (error) {
+      refuseUpgrade(socket, errorResponse(request, error));
+      return;
+    }
+    await serveConnection({ request, socket, head });
+  };
 
   private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {
     return this.discovery.handle(request) ?? (await this.parts.nonResource.handle(request, user)) ?? pageNotFound();

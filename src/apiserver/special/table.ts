@@ -6,9 +6,11 @@ import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { TokenIssuer } from '../auth/tokens.ts';
 import { bindingCollection, podBinding } from './binding.ts';
 import { componentStatuses } from './component-status.ts';
+import { upgradeRequired } from './connect.ts';
 import { podEviction } from './eviction.ts';
 import { SpecialHandlers } from './handlers.ts';
 import { logHandler } from './log.ts';
+import { nodeProxy, podProxy, serviceProxy } from './proxy.ts';
 import {
   selfSubjectAccessReview,
   selfSubjectReview,
@@ -27,6 +29,9 @@ export interface SpecialParts {
 }
 
 const CREATE = ['create'];
+/** SPDY clients post, WebSocket clients get. */
+const CONNECT = ['get', 'create'];
+const PROXY = ['get', 'create', 'update', 'patch', 'delete'];
 const AUTHENTICATION = 'authentication.k8s.io/v1';
 const AUTHORIZATION = 'authorization.k8s.io/v1';
 
@@ -37,6 +42,12 @@ export function specialHandlers(parts: SpecialParts): SpecialHandlers {
     .add('/v1/bindings', { methods: CREATE, handle: bindingCollection })
     .add('/v1/pods/eviction', { methods: CREATE, handle: podEviction })
     .add('/v1/pods/log', { methods: ['get'], handle: logHandler(nodeConnector) })
+    .add('/v1/pods/exec', { methods: CONNECT, handle: upgradeRequired })
+    .add('/v1/pods/attach', { methods: CONNECT, handle: upgradeRequired })
+    .add('/v1/pods/portforward', { methods: CONNECT, handle: upgradeRequired })
+    .add('/v1/pods/proxy', { methods: PROXY, handle: podProxy })
+    .add('/v1/services/proxy', { methods: PROXY, handle: serviceProxy })
+    .add('/v1/nodes/proxy', { methods: PROXY, handle: nodeProxy(nodeConnector) })
     .add('/v1/serviceaccounts/token', { methods: CREATE, handle: tokenHandler(issuer) })
     .add('/v1/componentstatuses', { methods: ['get', 'list'], handle: componentStatuses })
     .add(`${AUTHENTICATION}/tokenreviews`, { methods: CREATE, handle: tokenReview(tokens) })
