@@ -151,6 +151,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   gracePeriod?(object: T, requested: number | undefined): number;
   /** DELETE answers with the object (pods, services …) or with a Status. Default Status. */
   readonly deleteAnswersObject?: boolean;
+  /** Kubernetes cannot compute the managedFields of this kind (a list-typed bytes field): it has none. */
+  readonly untracked?: boolean;
+  /** What a client is warned of that deletes without saying what becomes of dependents. */
+  readonly deleteWarning?: string;
   /** Why the object of this name may never be deleted (403 Forbidden), or undefined. */
   refuseDelete?(name: string): string | undefined;
   /** Default propagation of a DELETE without one. Default background. */

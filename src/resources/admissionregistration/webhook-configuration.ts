@@ -1,7 +1,7 @@
 // ValidatingWebhookConfiguration and MutatingWebhookConfiguration. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../machinery/names.ts';
-import { ageColumn, column, ErrorList, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, isUnset, nameColumn } from '../checks/index.ts';
 import { checkLabelSelector } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type {
@@ -63,8 +63,7 @@ function checkPolicies(found: ErrorList, webhook: Webhook, path: FieldPath): voi
   const { failurePolicy, matchPolicy, sideEffects, timeoutSeconds } = webhook;
   if (failurePolicy !== undefined) found.oneOf(path.child('failurePolicy'), failurePolicy, ['Fail', 'Ignore']);
   if (matchPolicy !== undefined) found.oneOf(path.child('matchPolicy'), matchPolicy, ['Equivalent', 'Exact']);
-  if (sideEffects === undefined)
-    found.required(path.child('sideEffects'), `must specify one of ${SIDE_EFFECTS.join(', ')}`);
+  if (isUnset(sideEffects)) found.required(path.child('sideEffects'), `must specify one of ${SIDE_EFFECTS.join(', ')}`);
   else found.oneOf(path.child('sideEffects'), sideEffects, SIDE_EFFECTS);
   if (timeoutSeconds !== undefined && (timeoutSeconds > MAX_SECONDS || timeoutSeconds < 1))
     found.invalid(

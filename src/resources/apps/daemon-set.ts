@@ -7,6 +7,7 @@ import {
   column,
   countOf,
   ErrorList,
+  isUnset,
   nameColumn,
   statusKept,
   statusSubresource,
@@ -104,7 +105,7 @@ function validate(set: DaemonSet, old?: DaemonSet): ErrorList {
   const template = spec?.template ?? EMPTY_TEMPLATE;
   checkLabelSelector(selector, SPEC.child('selector'), {}, found.errors);
   if (isReadable(selector)) checkTemplateLabels(found, selector, template, SPEC.child('template'));
-  if (selector !== undefined && isEmptySelector(selector))
+  if (!isUnset(selector) && isEmptySelector(selector))
     found.invalid(SPEC.child('selector'), selector, 'empty selector is invalid for daemonset');
   found.add(validatePodTemplateSpec(template, SPEC.child('template'), { old: old?.spec?.template }));
   checkReadOnlyDisks(found, template);

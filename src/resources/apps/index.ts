@@ -9,6 +9,7 @@ import { statefulSets } from './stateful-set.ts';
 export {
   checkTemplateLabels,
   EMPTY_TEMPLATE,
+  isReadable,
   nameWarnings,
   templateColumns,
   templateWarnings,

@@ -7,6 +7,7 @@ import {
   column,
   countOf,
   ErrorList,
+  isUnset,
   nameColumn,
   statusKept,
   statusSubresource,
@@ -128,7 +129,7 @@ function checkTemplate(found: ErrorList, spec: StatefulSetSpec): void {
   const path = SPEC.child('template');
   if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selector, '');
   else {
-    if (selector === undefined || !isEmptySelector(selector)) checkTemplateLabels(found, selector, template, path);
+    if (isUnset(selector) || !isEmptySelector(selector)) checkTemplateLabels(found, selector, template, path);
     checkLabels(template.metadata?.labels, path.child('labels'), found.errors);
     checkAnnotations(template.metadata?.annotations, path.child('annotations'), found.errors);
   }

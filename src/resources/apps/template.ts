@@ -3,13 +3,14 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import { column, type ErrorList, selectorText } from '../checks/index.ts';
+import { column, type ErrorList, isUnset, selectorText } from '../checks/index.ts';
 import {
   checkLabelSelector,
   containersColumn,
   imagesColumn,
   podTemplateWarnings,
   semanticEqual,
+  validateLabelSelector,
   validatePodTemplateSpec,
 } from '../common/index.ts';
 import type { Column } from '../definition.ts';
@@ -25,26 +26,20 @@ export function isEmptySelector(selector: LabelSelector): boolean {
   return Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
 }
 
-/** False when the selector cannot be read at all. */
-export function isReadable(selector: LabelSelector | undefined): boolean {
-  if (selector === undefined) return true;
-  try {
-    selectorFromObject(selector);
-    return true;
-  } catch {
-    return false;
-  }
+/** False for a selector with a key, value or operator that is none. */
+export function isReadable(selector: LabelSelector | null | undefined): boolean {
+  return isUnset(selector) || validateLabelSelector(selector, FieldPath.of()).length === 0;
 }
 
 /** A missing selector selects nothing, an empty one everything. */
-export function selectsTemplate(selector: LabelSelector | undefined, template: PodTemplateSpec): boolean {
-  if (selector === undefined) return false;
+export function selectsTemplate(selector: LabelSelector | null | undefined, template: PodTemplateSpec): boolean {
+  if (isUnset(selector)) return false;
   return selectorFromObject(selector).matches(template.metadata?.labels ?? {});
 }
 
 export function checkTemplateLabels(
   found: ErrorList,
-  selector: LabelSelector | undefined,
+  selector: LabelSelector | null | undefined,
   template: PodTemplateSpec,
   path: FieldPath,
 ): void {
@@ -53,9 +48,9 @@ export function checkTemplateLabels(
 }
 
 /** `kind` is how Kubernetes' message names the workload. */
-export function checkSelector(found: ErrorList, selector: LabelSelector | undefined, kind: string): void {
+export function checkSelector(found: ErrorList, selector: LabelSelector | null | undefined, kind: string): void {
   const path = FieldPath.of('spec', 'selector');
-  if (selector === undefined) {
+  if (isUnset(selector)) {
     found.required(path);
     return;
   }
@@ -82,7 +77,7 @@ export function checkReadOnlyDisks(found: ErrorList, template: PodTemplateSpec):
 export interface ReplicatedTemplate {
   readonly template: PodTemplateSpec;
   readonly old: PodTemplateSpec | undefined;
-  readonly selector: LabelSelector | undefined;
+  readonly selector: LabelSelector | null | undefined;
   readonly replicas: number;
 }
 
@@ -127,7 +122,7 @@ export function templateColumns<T extends KubeObject>(
       name: 'Selector',
       wide: true,
       description: [...documented, 'selector'],
-      cell: (object) => selectorText(spec(object)?.selector),
+      cell: (object) => selectorText(spec(object)?.selector ?? undefined),
     }),
   ];
 }

@@ -102,6 +102,8 @@ function checkMetric(found: ErrorList, spec: MetricSpec, path: FieldPath): void 
   const expected = SOURCE_OF.get(type);
   if (expected !== undefined && spec[expected] === undefined)
     found.required(path.child(expected), 'must populate information for the given metric source');
+  // Kubernetes says so twice.
+  if (expected === undefined) found.notSupported(path.child('type'), type, TYPES);
   if (present.length <= 1) return;
   for (const source of present)
     if (source !== expected) found.forbidden(path.child(source), 'must populate the given metric source only');

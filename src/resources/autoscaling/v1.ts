@@ -74,14 +74,18 @@ export function toV2(object: HpaV1): HorizontalPodAutoscaler {
       metrics: metrics.length > 0 ? metrics : undefined,
       behavior: behaviorFromAnnotation(annotations[BEHAVIOR]),
     }),
-    status: without<HorizontalPodAutoscalerStatus>({
-      observedGeneration: status?.observedGeneration,
-      lastScaleTime: status?.lastScaleTime,
-      currentReplicas: status?.currentReplicas,
-      desiredReplicas: status?.desiredReplicas ?? 0,
-      currentMetrics: currentMetrics.length > 0 ? currentMetrics : undefined,
-      conditions: conditions.length > 0 ? conditions : undefined,
-    }),
+    status: {
+      // Always sent in v2, null for none.
+      ...({ currentMetrics: null } as unknown as HorizontalPodAutoscalerStatus),
+      ...without<HorizontalPodAutoscalerStatus>({
+        observedGeneration: status?.observedGeneration,
+        lastScaleTime: status?.lastScaleTime,
+        currentReplicas: status?.currentReplicas || undefined,
+        desiredReplicas: status?.desiredReplicas ?? 0,
+        currentMetrics: currentMetrics.length > 0 ? currentMetrics : undefined,
+        conditions: conditions.length > 0 ? conditions : undefined,
+      }),
+    },
   });
 }
 

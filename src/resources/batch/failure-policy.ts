@@ -84,8 +84,8 @@ export function checkFailurePolicy(found: ErrorList, spec: JobSpec, path: FieldP
   const rules = spec.podFailurePolicy?.rules ?? [];
   const at = path.child('rules');
   if (rules.length > MAX_RULES) found.tooMany(at, rules.length, MAX_RULES);
-  const { containers = [], initContainers = [] } = spec.template?.spec ?? {};
-  const names = new Set([...containers, ...initContainers].map((container) => container.name));
+  const pod = spec.template?.spec;
+  const names = new Set([...(pod?.containers ?? []), ...(pod?.initContainers ?? [])].map(({ name }) => name));
   rules.forEach((rule, i) => {
     const here = at.index(i);
     checkAction(found, rule, { path: here, spec });

@@ -1,7 +1,7 @@
 // Validation of Jobs, on create, update and status update.
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
-import { checkTemplateLabels, EMPTY_TEMPLATE } from '../apps/index.ts';
+import { checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
 import { ErrorList } from '../checks/index.ts';
 import { checkLabelSelector, semanticEqual } from '../common/index.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
@@ -17,11 +17,8 @@ function checkSpec(found: ErrorList, spec: JobSpec, old: JobSpec | undefined): v
   const path = SPEC.child('selector');
   if (spec.selector === undefined) found.required(path);
   else checkLabelSelector(spec.selector, path, {}, found.errors);
-  try {
+  if (isReadable(spec.selector))
     checkTemplateLabels(found, spec.selector, spec.template ?? EMPTY_TEMPLATE, SPEC.child('template'));
-  } catch {
-    // An unreadable selector was reported above.
-  }
 }
 
 export function validateJob(job: Job, old?: Job): ErrorList {

@@ -2,6 +2,7 @@
 import { FieldPath, type FieldPath as Path } from '../../machinery/field-error.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
+import { isReadable } from '../apps/index.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type { Job } from '../generated/batch-v1.ts';
 
@@ -26,8 +27,11 @@ export function generateSelector(draft: Job): void {
   draft.spec.template ??= { spec: { containers: [] } };
   const { template } = draft.spec;
   template.metadata ??= {};
-  const labels = { ...template.metadata.labels };
+  const given = template.metadata.labels;
+  const labels = { ...given };
   for (const [key, value] of wantedLabels(draft)) if (!Object.hasOwn(labels, key)) setOwn(labels, key, value);
+  // A Job without labels has those of its template, also the new ones.
+  if (given !== undefined && draft.metadata.labels === given) draft.metadata.labels = { ...labels };
   template.metadata.labels = labels;
   draft.spec.selector ??= {};
   const matchLabels = { ...draft.spec.selector.matchLabels };
@@ -51,11 +55,7 @@ export function checkGeneratedSelector(found: ErrorList, job: Job): void {
   if (uid === '') found.required(FieldPath.of('metadata', 'uid'));
   for (const wanted of wantedLabels(job)) checkLabel(found, job, wanted);
   const generated = { [CONTROLLER_UID_LABEL]: uid, [JOB_NAME_LABEL]: job.metadata.name ?? '' };
-  try {
-    if (selectorFromObject(selector).matches(generated)) return;
-  } catch {
-    // A selector that cannot be read is reported where selectors are checked.
-    return;
-  }
+  // A selector that cannot be read is reported where selectors are checked.
+  if (!isReadable(selector) || selectorFromObject(selector).matches(generated)) return;
   found.invalid(FieldPath.of('spec', 'selector'), selector, '`selector` not auto-generated');
 }

@@ -18,8 +18,7 @@ export function defaultFailurePolicy(spec: JobSpec): void {
 
 function defaultLabels(draft: Job): void {
   const labels = draft.spec?.template?.metadata?.labels;
-  if (labels !== undefined && Object.keys(draft.metadata.labels ?? {}).length === 0)
-    draft.metadata.labels = { ...labels };
+  if (labels !== undefined && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = labels;
 }
 
 function applyDefaults(draft: Job): void {
@@ -91,6 +90,8 @@ export const jobs = defineResource<Job>({
   resetFields: ['status'],
   // A client that does not know of the garbage collector keeps its pods.
   defaultPropagation: 'Orphan',
+  deleteWarning:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   strategy: {
     applyDefaults,
     prepareForCreate(draft, context) {
@@ -114,7 +115,11 @@ export const jobs = defineResource<Job>({
     values: (job) => ({ 'status.successful': String(job.status?.succeeded ?? 0) }),
   },
   subresources: {
-    status: statusSubresource<Job>({ applyDefaults, validateUpdate: (job) => validateJobStatus(job).errors }),
+    status: statusSubresource<Job>({
+      applyDefaults,
+      validateUpdate: (job) => validateJobStatus(job).errors,
+      canonicalize: defaultLabels,
+    }),
   },
   columns: COLUMNS,
 });

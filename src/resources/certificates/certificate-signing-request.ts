@@ -128,6 +128,7 @@ export const certificateSigningRequests = defineResource<Request>({
   schema: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
   nameRule: 'path-segment',
   resetFields: ['status'],
+  untracked: true,
   strategy: {
     prepareForCreate,
     prepareForUpdate(draft, old) {

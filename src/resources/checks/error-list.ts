@@ -8,6 +8,11 @@ export type TextRule = (text: string) => readonly string[];
 export const NOT_NEGATIVE = 'must be greater than or equal to 0';
 export const IMMUTABLE = 'field is immutable';
 
+/** Fields that Kubernetes always sends come as null when nobody set them. */
+export function isUnset(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
 /** In the order in which they were found: Kubernetes' answers list them so. */
 export class ErrorList {
   readonly errors: FieldError[] = [];
@@ -66,4 +71,9 @@ export class ErrorList {
   unchanged(path: FieldPath, now: unknown, old: unknown): void {
     if (!semanticEqual(now, old)) this.invalid(path, now ?? null, IMMUTABLE);
   }
+}
+
+/** Where Kubernetes' update runs the checks of create twice: the causes show it. */
+export function twice(errors: readonly FieldError[]): FieldError[] {
+  return [...errors, ...errors];
 }

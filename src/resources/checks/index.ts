@@ -15,7 +15,7 @@ export {
   countOf,
   percentOf,
 } from './count-or-percent.ts';
-export { ErrorList, IMMUTABLE, NOT_NEGATIVE, type TextRule } from './error-list.ts';
+export { ErrorList, IMMUTABLE, isUnset, NOT_NEGATIVE, type TextRule, twice } from './error-list.ts';
 export { checkPrefixedPath } from './prefixed-path.ts';
 export { type ReviewFacts, reviewRow } from './review-row.ts';
 export { specialAddressMessages } from './special-address.ts';

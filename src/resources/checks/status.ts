@@ -26,12 +26,13 @@ export interface StatusRules<T extends KubeObject> {
   prepare?(draft: T, old: T): void;
   validateUpdate?: Strategy<T>['validateUpdate'];
   readonly resetFields?: readonly string[];
+  readonly canonicalize?: Strategy<T>['canonicalize'];
 }
 
 type WithSpec = KubeObject & { spec?: unknown };
 
 export function statusSubresource<T extends KubeObject>(rules: StatusRules<T> = {}): ObjectSubresource<T> {
-  const { applyDefaults, validateUpdate, keep, resetFields } = rules;
+  const { applyDefaults, validateUpdate, keep, resetFields, canonicalize } = rules;
   const ownReset = keep === undefined ? ['spec'] : ['spec', 'metadata'];
   return {
     type: 'object',
@@ -48,6 +49,7 @@ export function statusSubresource<T extends KubeObject>(rules: StatusRules<T> = 
         rules.prepare?.(draft, old);
       },
       ...(validateUpdate === undefined ? {} : { validateUpdate }),
+      ...(canonicalize === undefined ? {} : { canonicalize }),
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   isValidLabelValue,
 } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList, listWithMore, nameColumn, specialAddressMessages } from '../checks/index.ts';
+import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from '../generated/discovery-v1.ts';
 
@@ -136,7 +137,12 @@ export const endpointSlices = defineResource<EndpointSlice>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',
   strategy: { applyDefaults, validate, validateUpdate },
-  generation: 'spec',
+  // Labels count as well: Services are found by them.
+  generation: {
+    changed: (slice, old) =>
+      (['addressType', 'endpoints', 'ports'] as const).some((field) => !semanticEqual(slice[field], old[field])) ||
+      !semanticEqual(slice.metadata.labels ?? {}, old.metadata.labels ?? {}),
+  },
   columns: [
     nameColumn(),
     column({

@@ -1,7 +1,7 @@
 // IngressClass: which controller serves an Ingress. https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
-import { ageColumn, checkPrefixedPath, column, ErrorList, IMMUTABLE, nameColumn } from '../checks/index.ts';
+import { ageColumn, checkPrefixedPath, column, ErrorList, IMMUTABLE, isUnset, nameColumn } from '../checks/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { IngressClass, IngressClassParametersReference } from '../generated/networking-v1.ts';
 import { checkReference } from './reference.ts';
@@ -11,7 +11,7 @@ const MAX_CONTROLLER = 250;
 function checkParameters(found: ErrorList, parameters: IngressClassParametersReference, path: FieldPath): void {
   checkReference(found, parameters, path);
   const { scope, namespace } = parameters;
-  if (scope === undefined) {
+  if (isUnset(scope)) {
     found.required(path.child('scope'));
     return;
   }

@@ -57,6 +57,7 @@ function checkPath(found: ErrorList, rule: HTTPIngressPath, path: FieldPath): vo
   const text = rule.path ?? '';
   switch (rule.pathType) {
     case undefined:
+    case null:
       found.required(path.child('pathType'), 'pathType must be specified');
       return;
     case 'Exact':
@@ -139,4 +140,9 @@ export function validateIngressStatus(ingress: Ingress): FieldError[] {
     if (isIP(hostname) !== 0) found.invalid(path.child('hostname'), hostname, NOT_AN_ADDRESS);
   });
   return found.errors;
+}
+
+export function ingressWarnings(ingress: Ingress): string[] {
+  if (ingress.metadata.annotations?.[CLASS_ANNOTATION] === undefined) return [];
+  return [`annotation "${CLASS_ANNOTATION}" is deprecated, please use 'spec.ingressClassName' instead`];
 }

@@ -2,7 +2,7 @@
 import { ageColumn, column, listWithMore, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { Ingress } from '../generated/networking-v1.ts';
-import { validateIngress, validateIngressCreate, validateIngressStatus } from './ingress-rules.ts';
+import { ingressWarnings, validateIngress, validateIngressCreate, validateIngressStatus } from './ingress-rules.ts';
 
 const SHOWN_HOSTS = 3;
 
@@ -65,6 +65,7 @@ export const ingresses = defineResource<Ingress>({
     ...statusKept<Ingress>(),
     validate: validateIngressCreate,
     validateUpdate: validateIngress,
+    warnings: (ingress, old) => (old === undefined ? ingressWarnings(ingress) : []),
   },
   generation: 'spec',
   subresources: { status: statusSubresource<Ingress>({ validateUpdate: validateIngressStatus }) },
