@@ -1,13 +1,34 @@
 // All controllers, in one visible table.
+import { clusterRoleAggregation } from './cluster-role-aggregation/controller.ts';
+import { deployment } from './deployment/controller.ts';
+import { disruption } from './disruption/controller.ts';
+import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
+import { nodeLifecycle } from './node-lifecycle/controller.ts';
+import { podGarbageCollector } from './pod-gc/controller.ts';
+import { replicaSet, replicationController } from './replica-set/controller.ts';
+import { resourceQuota } from './resource-quota/controller.ts';
 import { rootCaPublisher } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import type { ControllerRow } from './shared/context.ts';
+import { taintEviction } from './taint-eviction/controller.ts';
+import { ttlAfterFinished } from './ttl-after-finished/controller.ts';
 
 export const CONTROLLERS: readonly ControllerRow[] = [
   namespaceController,
   serviceAccountController,
   rootCaPublisher,
+  clusterRoleAggregation,
   garbageCollector,
+  nodeLifecycle,
+  taintEviction,
+  podGarbageCollector,
+  ttlAfterFinished,
+  disruption,
+  resourceQuota,
+  eventTtl,
+  replicaSet,
+  replicationController,
+  deployment,
 ];
