@@ -18,6 +18,8 @@ export interface ClusterConfig {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly clusterDomain: string;
+  /** A registry that has mirrors in registries.yaml is never asked itself. */
+  readonly onlyMirrors: boolean;
 }
 
 export interface ClusterPaths {
@@ -75,6 +77,7 @@ export interface ConfigInput {
   readonly bindAddress?: string;
   readonly nodes: number;
   readonly runtime: string;
+  readonly onlyMirrors?: boolean;
 }
 
 export function clusterConfig(input: ConfigInput): ClusterConfig {
@@ -91,6 +94,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     clusterCidr: `10.${octet}.0.0/16`,
     serviceCidr: name === 'minke' ? '10.96.0.0/16' : `10.${octet - 100}.0.0/16`,
     clusterDomain: 'cluster.local',
+    onlyMirrors: input.onlyMirrors === true,
   };
 }
 

@@ -1,4 +1,5 @@
 // One node: its container runtime and its kubelet.
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
 import { createEmbeddedRuntime, type ImageService, type ImageStore, type RuntimeService } from '../cri/index.ts';
@@ -114,6 +115,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     log: (level, message, fields) => log[level]({ part: 'kubelet', ...fields }, message),
   });
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
   informers.start(ending.signal);
   const running = kubelet.run(ending.signal);
   running.catch((error: unknown) => log.error({ part: 'kubelet', err: error }, 'the kubelet ended'));

@@ -1,4 +1,5 @@
 // The composition root: makes the parts of a cluster and starts them in order.
+import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createApiServer } from '../apiserver/index.ts';
@@ -150,6 +151,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
 async function startLoops(a: Assembly): Promise<() => Promise<void>> {
   const transport = need(a, 'transport');
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // Every informer and controller listens to it.
   const onError = (part: string) => (error: unknown, what?: string) =>
     a.log.warn({ part, what, err: error }, 'failed; it is tried again');
   const clientOf = (name: string) => createClient({ transport, userAgent: name, user: inProcess(`system:${name}`) });
@@ -188,6 +190,7 @@ async function startNodes(a: Assembly): Promise<() => Promise<void>> {
   const images = await openImageStore({
     directory: a.paths.images,
     registriesFile: a.paths.registries,
+    onlyMirrors: a.config.onlyMirrors,
     clock: systemClock,
   });
   a.images = images;

@@ -98,7 +98,7 @@ export async function testCluster(): Promise<TestCluster> {
       if (file === undefined) throw new Error('no kubectl on this host');
       return run(file, args, { env, ...options });
     },
-    up: (...more) => minke('up', '--port', String(port), ...more),
+    up: (...more) => minke('up', '--port', String(port), '--disable-default-registry-endpoint', ...more),
     async remove() {
       await minke('down', '--purge');
       rmSync(dir, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 // `minke up -f FILE`: applies the files' objects through the API and waits until the pods among them are Ready.
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
-import type { Client } from '../../client/index.ts';
-import { isJsonObject } from '../../machinery/object.ts';
+import type { Client, ResourceRef } from '../../client/index.ts';
+import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
 import { UserError } from './command.ts';
 
 interface Applied {
@@ -10,7 +10,6 @@ interface Applied {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
-  readonly path: string;
 }
 
 interface ManifestObject {
@@ -51,25 +50,24 @@ interface ApiResource {
   readonly namespaced: boolean;
 }
 
-async function findResource(
-  client: Client,
-  object: ManifestObject,
-): Promise<{ prefix: string; resource: ApiResource }> {
-  const prefix = object.apiVersion.includes('/') ? `/apis/${object.apiVersion}` : `/api/${object.apiVersion}`;
+async function findResource(client: Client, object: ManifestObject): Promise<ResourceRef<KubeObject>> {
+  const slash = object.apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
+  const version = object.apiVersion.slice(slash + 1);
+  const prefix = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const answer = (await client.raw('GET', prefix)) as { resources?: ApiResource[] };
-  const resource = answer.resources?.find((r) => r.kind === object.kind && !r.name.includes('/'));
-  if (resource === undefined)
+  const found = answer.resources?.find((r) => r.kind === object.kind && !r.name.includes('/'));
+  if (found === undefined)
     throw new UserError(`no matches for kind "${object.kind}" in version "${object.apiVersion}"`);
-  return { prefix, resource };
+  return { group, version, plural: found.name, kind: object.kind, namespaced: found.namespaced };
 }
 
 async function applyOne(client: Client, object: ManifestObject): Promise<Applied> {
-  const { prefix, resource } = await findResource(client, object);
-  const namespace = resource.namespaced ? (object.metadata.namespace ?? 'default') : '';
-  const scope = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  const path = `${prefix}${scope}/${resource.name}/${encodeURIComponent(object.metadata.name)}`;
-  await client.raw('PATCH', `${path}?fieldManager=minke&force=true`, object);
-  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name: object.metadata.name, path };
+  const ref = await findResource(client, object);
+  const namespace = ref.namespaced ? (object.metadata.namespace ?? 'default') : '';
+  const { name } = object.metadata;
+  await client.resource(ref).patch(namespace, name, 'apply', object, { fieldManager: 'minke', force: true });
+  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name };
 }
 
 interface PodView {
@@ -99,7 +97,7 @@ function waitingFor(pod: PodView): string {
 
 async function waitReady(client: Client, pod: Applied, until: number, say: (text: string) => void): Promise<void> {
   for (;;) {
-    const now = (await client.raw('GET', pod.path)) as PodView;
+    const now = (await client.raw('GET', `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`)) as PodView;
     if (ready(now)) return;
     if (now.status?.phase === 'Failed')
       throw new UserError(

@@ -39,6 +39,10 @@ export const up: CommandSpec = {
     },
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
+      flags: '--disable-default-registry-endpoint',
+      description: 'never ask a registry itself that has mirrors in registries.yaml',
+    },
+    {
       flags: '--foreground',
       description: 'stay in the foreground; Ctrl-C stops the server, and pods run on until `minke down`',
     },
@@ -74,6 +78,7 @@ function configOf(options: OptionValues): ClusterConfig {
     bindAddress: text(options, 'bindAddress'),
     nodes,
     runtime,
+    onlyMirrors: flag(options, 'disableDefaultRegistryEndpoint'),
   });
 }
 

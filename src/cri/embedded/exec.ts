@@ -56,11 +56,14 @@ export class Execs {
     if (message !== undefined) throw new RuntimeError('internal', execFailure(message));
   }
 
-  /** Kills the command and all it started; the runtime's own process ends by itself then. */
+  /**
+   * Kills the command and all it started. The runtime's own process reaps the command and ends by itself: killed too, it would leave a
+   * zombie to whoever is the machine's first process, and a container with a zombie in it does not end.
+   */
   async #kill(session: Session, runtimePid: number | undefined): Promise<void> {
     const pid = Number(await readFile(session.pidFile, 'utf8').catch(() => '0'));
     if (pid > 1) for (const one of await processTree(pid)) signalProcess(one, 'SIGKILL');
-    if (runtimePid !== undefined) signalProcess(runtimePid, 'SIGKILL');
+    else if (runtimePid !== undefined) signalProcess(runtimePid, 'SIGKILL');
   }
 
   async sync(id: string, command: readonly string[], timeoutMs: number): Promise<ExecSyncResult> {

@@ -269,6 +269,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const network = new PodNetwork({
     name,
     nodeIndex: index,
+    clock,
     podCidr: options.podCidr,
     clusterCidr: options.clusterCidr,
     log,
@@ -294,7 +295,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
       socketDirectory: join(runDirectory, 'sockets'),
     }),
     network,
-    shm: sharedMemoryPool(join(runDirectory, 'shm'), log),
+    shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, log),
     images: options.images,
     sandboxes: new RecordStore<SandboxRecord>(join(stateDir, 's')),
     containers: new RecordStore<ContainerRecord>(join(stateDir, 'c')),

@@ -1,6 +1,7 @@
 // The /dev/shm of pods: small tmpfs mounts made ahead, one for each pod.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../host/clock.ts';
 import { unmount } from '../../host/mounts.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
@@ -8,7 +9,7 @@ import { runProgram } from '../../host/programs.ts';
 /** As containerd's. */
 const SIZE = '65536k';
 
-export function sharedMemoryPool(directory: string, log: (message: string) => void): Pool<string> {
+export function sharedMemoryPool(directory: string, clock: Clock, log: (message: string) => void): Pool<string> {
   let serial = 0;
   const make = async (n: number): Promise<string[]> => {
     const taken = new Set(await readdir(directory));
@@ -34,6 +35,7 @@ export function sharedMemoryPool(directory: string, log: (message: string) => vo
     return paths;
   };
   return new Pool<string>({
+    clock,
     make,
     drop: removeSharedMemory,
     min: 4,

@@ -37,6 +37,8 @@ export interface ImageStoreOptions {
   readonly directory: string;
   /** registries.yaml; read at each pull. */
   readonly registriesFile?: string;
+  /** A registry that has mirrors is never asked itself. */
+  readonly onlyMirrors?: boolean;
   readonly clock: Clock;
 }
 
@@ -134,6 +136,7 @@ class EmbeddedImageStore implements ImageStore {
       layers: this.layers,
       clock: this.options.clock,
       registriesFile: this.options.registriesFile,
+      onlyMirrors: this.options.onlyMirrors === true,
     };
     const image = await pull(reference, tools, options);
     await this.catalog.put(image);

@@ -19,6 +19,7 @@ export interface PullTools {
   readonly layers: LayerStore;
   readonly clock: Clock;
   readonly registriesFile: string | undefined;
+  readonly onlyMirrors: boolean;
 }
 
 export interface PullOptions {
@@ -58,12 +59,12 @@ export async function pull(reference: ImageReference, tools: PullTools, options:
 }
 
 async function resolve(reference: ImageReference, tools: PullTools, options: PullOptions): Promise<Resolved> {
-  const endpoints = endpointsFor(
-    readRegistries(tools.registriesFile),
-    reference.registry,
-    reference.repository,
-    options.auth,
-  );
+  const endpoints = endpointsFor(readRegistries(tools.registriesFile), {
+    registry: reference.registry,
+    repository: reference.repository,
+    auth: options.auth,
+    onlyMirrors: tools.onlyMirrors,
+  });
   let last: unknown;
   for (const endpoint of endpoints) {
     const client = new RegistryClient(endpoint, tools.clock, options.signal);

@@ -85,13 +85,17 @@ function rewritten(repository: string, rules: Readonly<Record<string, string>> |
   return repository;
 }
 
-/** Where to ask for a repository, in order: the mirrors, then the registry itself. */
-export function endpointsFor(
-  file: RegistriesFile,
-  registry: string,
-  repository: string,
-  auth: RegistryAuth | undefined,
-): RegistryEndpoint[] {
+/** Where to ask for a repository, in order: the mirrors, then the registry itself (but for a registry with mirrors when `onlyMirrors` is set). */
+export interface EndpointRequest {
+  readonly registry: string;
+  readonly repository: string;
+  readonly auth: RegistryAuth | undefined;
+  /** k3s' `--disable-default-registry-endpoint`. */
+  readonly onlyMirrors: boolean;
+}
+
+export function endpointsFor(file: RegistriesFile, request: EndpointRequest): RegistryEndpoint[] {
+  const { registry, repository, auth } = request;
   const mirror = file.mirrors?.[registry] ?? file.mirrors?.['*'];
   const make = (url: string, name: string, isMirror: boolean): RegistryEndpoint => {
     const clean = url.replace(/\/+$/, '').replace(/\/v2$/, '');
@@ -107,5 +111,7 @@ export function endpointsFor(
     };
   };
   const mirrors = (mirror?.endpoint ?? []).map((url) => make(url, rewritten(repository, mirror?.rewrite), true));
-  return [...mirrors, make(defaultUrl(registry), repository, false)];
+  return mirrors.length > 0 && request.onlyMirrors
+    ? mirrors
+    : [...mirrors, make(defaultUrl(registry), repository, false)];
 }
