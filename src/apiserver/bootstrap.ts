@@ -49,6 +49,12 @@ function priorityClasses(): KubeObject[] {
   }));
 }
 
+/** The API server's own Service has the first address of the range. */
+function firstAddress(cidr: string): string {
+  const parts = (cidr.split('/')[0] ?? '').split('.');
+  return [...parts.slice(0, 3), String(Number(parts[3] ?? 0) + 1)].join('.');
+}
+
 function objectsOf(parts: BootstrapParts): KubeObject[] {
   const namespaces = NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   const cidr = {
@@ -57,7 +63,25 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     metadata: { name: 'kubernetes' },
     spec: { cidrs: [parts.serviceCidr] },
   };
-  return [...namespaces, ...bootstrapPolicy(), ...priorityClasses(), ...(bootstrapFlowObjects() as KubeObject[]), cidr];
+  const kubernetes = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      clusterIP: firstAddress(parts.serviceCidr),
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+    },
+  };
+  return [
+    ...namespaces,
+    kubernetes,
+    ...bootstrapPolicy(),
+    ...priorityClasses(),
+    ...(bootstrapFlowObjects() as KubeObject[]),
+    cidr,
+  ];
 }
 
 function entryOf(catalog: Catalog, object: KubeObject): CatalogEntry | undefined {

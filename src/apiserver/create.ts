@@ -1,9 +1,11 @@
 // Builds an API server of its options: which authenticators, authorizers, admission plugins and special answers it has.
+
 import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
 import type { Transport, UserInfo } from '../machinery/http.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import type { AnyResource } from '../resources/definition.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '../resources/generated/flowcontrol-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
 import { admissionPlugins } from './admission/table.ts';
@@ -15,6 +17,8 @@ import { RbacAuthorizer } from './auth/rbac.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { TokenIssuer } from './auth/tokens.ts';
 import { bootstrap } from './bootstrap.ts';
+import { CustomResources } from './crd/index.ts';
+import { FlowControl } from './flow/index.ts';
 import { type HealthCheck, healthHandler } from './health.ts';
 import { jsonResponse } from './http/responses.ts';
 import { Metrics } from './metrics.ts';
@@ -23,6 +27,7 @@ import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog, storageKey } from './registry/catalog.ts';
 import { readObject } from './registry/objects.ts';
+import { ServiceAllocator } from './registry/service-allocator.ts';
 import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
 import { specialHandlers } from './special/table.ts';
@@ -53,6 +58,9 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** Requests at once, over all priority levels. Source: the defaults of kube-apiserver's --max-requests-inflight and its twin. */
+const TOTAL_CONCURRENCY = 600;
+const QUEUE_WAIT_MS = 15_000;
 const DEFAULT_SERVICE_CIDR = '10.96.0.0/16';
 const DEFAULT_ISSUER = 'https://kubernetes.default.svc';
 
@@ -112,6 +120,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const nodePods = new NodePodIndex(store, catalog);
   const authorizer = chainAuthorizers([nodeAuthorizer(nodePods), rbac]);
   const metrics = new Metrics(() => kernel);
+  const schemas = caches.of<FlowSchema & KubeObject>('flowcontrol.apiserver.k8s.io/v1/flowschemas');
+  const levels = caches.of<PriorityLevelConfiguration & KubeObject>(
+    'flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations',
+  );
+  const flow = new FlowControl({
+    objects: {
+      schemas: () => schemas.list(),
+      levels: () => levels.list(),
+      get generation() {
+        return schemas.generation + levels.generation;
+      },
+    },
+    totalConcurrency: TOTAL_CONCURRENCY,
+    queueWaitMs: QUEUE_WAIT_MS,
+    timeoutSignal: (ms) => AbortSignal.timeout(ms),
+  });
   const paths = new NonResourcePaths();
   const version = versionInfo(options.version ?? DEFAULT_VERSION);
   paths.add('/version', () => jsonResponse(200, version));
@@ -124,7 +148,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.add('/openapi/v3', (request) => openApi.handle(request));
   paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));
   paths.add('/', () => jsonResponse(200, { paths: paths.paths() }));
-  const kernel = makeKernel({ store, catalog, clock, random, plugins: admissionPlugins({ caches, random }) });
+  const serviceCidr = options.serviceCidr ?? DEFAULT_SERVICE_CIDR;
+  const services = new ServiceAllocator({ store, catalog, random, serviceCidr });
+  const kernel = makeKernel({
+    store,
+    catalog,
+    clock,
+    random,
+    plugins: admissionPlugins({ caches, random, store, catalog }),
+    allocators: new Map([['/v1/services', services]]),
+  });
   const handler = new RequestHandler(kernel, {
     authenticator: chainAuthenticators([
       ...(options.tokens === undefined ? [] : [staticTokens(options.tokens)]),
@@ -133,6 +166,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authorizer,
     special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
     nonResource: paths,
+    flow,
     serverAddress: () => address,
     nodeConnector: options.nodeConnector,
     observe: (outcome) => metrics.observe(outcome),
@@ -140,13 +174,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   await caches.start();
   await nodePods.start();
+  await services.start();
   await bootstrap({
     handle: handler.handle,
     catalog,
     store,
-    serviceCidr: options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+    serviceCidr,
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
+  const custom = new CustomResources({
+    store,
+    catalog,
+    clock,
+    handle: handler.handle,
+    onError: (error) => options.onError?.(error),
+  });
+  await custom.start();
   const stopCompaction = startAutoCompaction({ store, clock });
   isReady = true;
   const servers: Listening[] = [];
@@ -166,8 +209,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     async close() {
       stopCompaction();
+      custom.close();
       caches.close();
       nodePods.close();
+      services.close();
       await Promise.all(servers.map((server) => server.close()));
     },
   };

@@ -1,11 +1,12 @@
 // From a request to the verb that answers it: looks the resource up, checks the method, and words 404 and 405 as Kubernetes does.
+import { notFound } from '../machinery/errors.ts';
 import type { WireResponse } from '../machinery/http.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import type { Subresource, Verb } from '../resources/definition.ts';
 import type { RequestInfo } from './http/request-info.ts';
-import { genericNotFound, methodNotAllowed } from './http/responses.ts';
+import { genericNotFound, methodNotAllowed, methodNotSupported } from './http/responses.ts';
 import { type Catalog, type CatalogEntry, subresourceOf } from './registry/catalog.ts';
-import type { RequestContext, Target } from './registry/context.ts';
+import { groupResource, type RequestContext, type Target } from './registry/context.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 import { scaleVerb } from './special/scale.ts';
 import { createVerb } from './verbs/create.ts';
@@ -47,7 +48,7 @@ function subresourceVerbs(sub: Subresource<KubeObject>): readonly string[] {
 
 function routeSubresource(info: RequestInfo, entry: CatalogEntry, special: SpecialHandlers): Route {
   const sub = subresourceOf(entry, info.subresource);
-  if (sub === undefined) throw genericNotFound();
+  if (sub === undefined) throw entry.custom ? notFound(groupResource({ entry }), info.name) : genericNotFound();
   const target: Target = { entry, namespace: info.namespace, name: info.name, subresource: info.subresource, sub };
   if (sub.type === 'connect') {
     const handler = special.subresource(entry.row, info.subresource);
@@ -56,7 +57,9 @@ function routeSubresource(info: RequestInfo, entry: CatalogEntry, special: Speci
     return { target, handler: handler.handle };
   }
   if (info.rest !== '') throw genericNotFound();
-  if (!subresourceVerbs(sub).includes(info.verb) || !isVerb(info.verb)) throw methodNotAllowed();
+  if (!subresourceVerbs(sub).includes(info.verb) || !isVerb(info.verb)) {
+    throw entry.custom ? methodNotSupported(groupResource({ entry }), info.verb) : methodNotAllowed();
+  }
   return { target, handler: sub.type === 'scale' ? scaleVerb : VERBS[info.verb] };
 }
 
@@ -101,8 +104,11 @@ export function routeOf(catalog: Catalog, info: RequestInfo, special: SpecialHan
   const entry = catalog.find(info.group, info.version, info.resource);
   if (entry === undefined) {
     if (!catalog.hasVersion(info.group, info.version)) return undefined;
+    // Groups that only definitions made know nothing but their resources.
+    if (catalog.ofVersion(info.group, info.version).every((e) => e.custom)) return undefined;
     throw genericNotFound();
   }
+  if (entry.custom && !entry.row.namespaced && info.namespace !== '') return undefined;
   if (info.prefix === 'apis' && info.group === '') return undefined;
   return routeResource(info, entry, special);
 }

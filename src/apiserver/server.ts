@@ -18,6 +18,7 @@ import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
 import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
 import { encodeYaml } from './http/yaml.ts';
 import type { NonResourcePaths } from './non-resource.ts';
+import type { Allocator } from './registry/allocator.ts';
 import type { Catalog } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
@@ -32,6 +33,7 @@ export interface KernelParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly plugins: readonly AdmissionPlugin[];
+  readonly allocators: ReadonlyMap<string, Allocator>;
 }
 
 export interface ServerParts {
@@ -52,8 +54,8 @@ export interface RequestOutcome {
   readonly milliseconds: number;
 }
 
-export function makeKernel({ store, catalog, clock, random, plugins }: KernelParts): Kernel {
-  return { store, catalog, clock, random, admission: new AdmissionChain(plugins), watches: new WatchHub(store, clock) };
+export function makeKernel({ plugins, ...parts }: KernelParts): Kernel {
+  return { ...parts, admission: new AdmissionChain(plugins), watches: new WatchHub(parts.store, parts.clock) };
 }
 
 const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };

@@ -2,12 +2,18 @@
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#which-plugins-are-enabled-by-default
 import type { Random } from '../../host/clock.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import type { Namespace, ServiceAccount } from '../../resources/generated/core-v1.ts';
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from '../../resources/generated/admissionregistration-v1.ts';
+import type { Namespace, Service, ServiceAccount } from '../../resources/generated/core-v1.ts';
 import type { IngressClass } from '../../resources/generated/networking-v1.ts';
 import type { RuntimeClass } from '../../resources/generated/node-v1.ts';
 import type { PriorityClass } from '../../resources/generated/scheduling-v1.ts';
 import type { StorageClass } from '../../resources/generated/storage-v1.ts';
+import type { Store } from '../../store/index.ts';
 import type { Caches } from '../registry/caches.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { priorityAdmission } from './priority.ts';
@@ -20,13 +26,37 @@ import {
   storageObjectInUseProtection,
   taintNodesByCondition,
 } from './small-plugins.ts';
+import { mutatingWebhooks, validatingWebhooks, type WebhookParts } from './webhooks/index.ts';
 
 export interface AdmissionParts {
   readonly caches: Caches;
   readonly random: Random;
+  readonly store: Store;
+  readonly catalog: Catalog;
 }
 
-export function admissionPlugins({ caches, random }: AdmissionParts): AdmissionPlugin[] {
+function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
+  const group = 'admissionregistration.k8s.io/v1';
+  const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
+  const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
+  const namespaces = caches.of('/v1/namespaces');
+  const services = caches.of<Service & KubeObject>('/v1/services');
+  return {
+    mutating: () => mutating.list(),
+    validating: () => validating.list(),
+    namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
+    resolveService: (namespace, name, port) => {
+      const host = services.get(`${namespace}/${name}`)?.spec?.clusterIP ?? '';
+      if (host === '' || host === 'None') return Promise.reject(new Error(`service ${JSON.stringify(name)} not found`));
+      return Promise.resolve({ host, port });
+    },
+    random,
+  };
+}
+
+export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
+  const { caches, random } = parts;
+  const webhooks = webhookParts(parts);
   return [
     namespaceLifecycle(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
@@ -37,5 +67,7 @@ export function admissionPlugins({ caches, random }: AdmissionParts): AdmissionP
     storageObjectInUseProtection,
     runtimeClassAdmission(caches.of<RuntimeClass & KubeObject>('node.k8s.io/v1/runtimeclasses')),
     defaultIngressClass(caches.of<IngressClass & KubeObject>('networking.k8s.io/v1/ingressclasses')),
+    mutatingWebhooks(webhooks),
+    validatingWebhooks(webhooks),
   ];
 }

@@ -25,6 +25,15 @@ export interface CatalogEntry {
   readonly schemaHash?: string;
 }
 
+/** A row that a CustomResourceDefinition adds. */
+export interface CustomRow {
+  readonly row: AnyResource;
+  readonly schema: SchemaNode;
+  /** Changes whenever the schema does. */
+  readonly schemaHash: string;
+  readonly served: boolean;
+}
+
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */
 function storagePrefix(row: AnyResource, custom: boolean): string {
   return custom ? `/registry/${row.group}/${row.plural}/` : `/registry/${row.plural}/`;
@@ -56,11 +65,19 @@ export class Catalog {
     for (const row of rows) this.insert(row, false, rows);
   }
 
-  private insert(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): void {
+  private entryOf(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): CatalogEntry {
     const of = row.storedAs?.of;
     const storage = of === undefined ? row : (peers.find((r) => resourceKey(r) === of) ?? this.entries.get(of)?.row);
     if (storage === undefined) throw new Error(`${resourceKey(row)} is stored as ${of}, which is not in the table`);
-    const entry: CatalogEntry = { row, custom, storage, prefix: storagePrefix(storage, custom) };
+    return { row, custom, storage, prefix: storagePrefix(storage, custom) };
+  }
+
+  private insert(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): void {
+    this.add(this.entryOf(row, custom, peers));
+  }
+
+  private add(entry: CatalogEntry): void {
+    const { row } = entry;
     this.entries.set(resourceKey(row), entry);
     this.order.push(entry);
   }
@@ -101,8 +118,8 @@ export class Catalog {
     return [...seen].map(([group, versions]) => ({ group, versions: versions.sort(compareVersions) }));
   }
 
-  /** Puts the rows of one owner (a CustomResourceDefinition) in place of those it had. */
-  replaceCustom(plural: string, group: string, rows: readonly AnyResource[]): void {
+  /** Puts the rows of one owner (a CustomResourceDefinition) in place of those it had. Rows that are not served are there for storage. */
+  replaceCustom(plural: string, group: string, rows: readonly CustomRow[]): void {
     for (let i = this.order.length - 1; i >= 0; i--) {
       const entry = this.order[i];
       if (entry === undefined || !entry.custom) continue;
@@ -110,7 +127,10 @@ export class Catalog {
       this.order.splice(i, 1);
       this.entries.delete(resourceKey(entry.row));
     }
-    for (const row of rows) this.insert(row, true, rows);
+    const peers = rows.map(({ row }) => row);
+    for (const { row, schema, schemaHash, served } of rows) {
+      if (served) this.add({ ...this.entryOf(row, true, peers), schema, schemaHash });
+    }
     this.generation++;
     for (const listener of this.listeners) listener();
   }

@@ -1,5 +1,7 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
+
 import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { deepClone } from '../../machinery/json.ts';
 import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import {
@@ -11,6 +13,7 @@ import {
   type SchemaNode,
   strictWarnings,
 } from '../../resources/schema/index.ts';
+import { readCustom } from '../crd/wire.ts';
 import type { MediaType } from '../http/negotiation.ts';
 import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
@@ -40,8 +43,18 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
     apiVersion: apiVersionOf(entry.row),
     registered: (apiVersion: string, kind: string) => isRegistered(catalog, apiVersion, kind),
   };
-  const decoded = entry.custom ? decodeFree(body, options) : decode(schemaOf(entry), body, options);
+  if (entry.custom) {
+    const free = decodeFree(body, options);
+    return customDecoded(entry, free.object, free.strictErrors);
+  }
+  const decoded = decode(schemaOf(entry), body, options);
   return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+}
+
+/** A custom resource as the schema of its version has it. The object is private and is changed. */
+function customDecoded(entry: CatalogEntry, object: Record<string, unknown>, strict: readonly string[]): Decoded {
+  const read = readCustom(schemaOf(entry), object);
+  return { object: withMetadata(read.object), strict: [...strict, ...read.strict] };
 }
 
 function decodeProtobuf(entry: CatalogEntry, body: Uint8Array): Decoded {
@@ -78,7 +91,7 @@ function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boole
 
 /** The result of a patch, as its type takes it; `refuse` words what it does not take. */
 export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (problem: string) => ApiError): Decoded {
-  if (entry.custom) return { object: withMetadata(value as Record<string, unknown>), strict: [] };
+  if (entry.custom) return customDecoded(entry, deepClone(value as Record<string, unknown>), []);
   try {
     const decoded = decodeValue(schemaOf(entry), value);
     return { object: withMetadata(decoded.object), strict: decoded.strictErrors };

@@ -6,6 +6,7 @@ import type { Strategy, StrategyContext, Subresource } from '../../resources/def
 import type { Store } from '../../store/index.ts';
 import type { AdmissionChain } from '../admission/plugin.ts';
 import type { RequestInfo } from '../http/request-info.ts';
+import type { Allocator } from './allocator.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import type { WatchHub } from './watch-hub.ts';
 
@@ -17,6 +18,8 @@ export interface Kernel {
   readonly random: Random;
   readonly admission: AdmissionChain;
   readonly watches: WatchHub;
+  /** By resource key. */
+  readonly allocators: ReadonlyMap<string, Allocator>;
 }
 
 export interface RequestContext {

@@ -4,6 +4,7 @@ import { conflict, notFound } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { StoredValue } from '../../store/index.ts';
+import { isDefinition, markDefinition } from '../crd/deletion.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
@@ -122,6 +123,9 @@ function planDeletion(target: Target, object: KubeObject, now: number, options: 
   if (!sameItems(finalizers, object.metadata.finalizers ?? [])) {
     if (finalizers.length === 0) delete draft.metadata.finalizers;
     else draft.metadata.finalizers = finalizers;
+  }
+  if (isDefinition(draft)) {
+    return { draft, action: markDefinition(draft, now) ? 'mark' : 'remove' };
   }
   if (isNamespace(draft)) {
     const marked = markNamespace(draft, now);

@@ -3,9 +3,11 @@ import { ApiError, alreadyExists, conflict, notFound } from '../../machinery/err
 import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { resourceKey } from '../../resources/definition.ts';
 import { type StoredValue, StoreWriteError } from '../../store/index.ts';
 import type { AdmissionRequest, Operation } from '../admission/plugin.ts';
 import { plainError } from '../http/responses.ts';
+import type { Reservation } from './allocator.ts';
 import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
@@ -85,8 +87,6 @@ function written(target: Target, value: StoredValue, created: boolean): WriteRes
 export interface CreatePlan {
   readonly dryRun: boolean;
   readonly options: JsonObject;
-  /** Looks at the final object (or changes it) between validation and the write, e.g. to allocate; undone when the write fails. */
-  readonly reserve?: (draft: KubeObject) => (() => void) | undefined;
 }
 
 /** The name is taken; perhaps by an object that is about to go. */
@@ -103,6 +103,16 @@ async function taken(context: RequestContext, target: Target, key: string): Prom
   });
 }
 
+function reserveFor(
+  context: RequestContext,
+  target: Target,
+  draft: KubeObject,
+  reservation: Reservation,
+): (() => void) | undefined {
+  if (target.subresource !== '') return undefined;
+  return context.kernel.allocators.get(resourceKey(target.entry.row))?.reserve(draft, reservation);
+}
+
 async function createOnce(
   context: RequestContext,
   target: Target,
@@ -117,11 +127,12 @@ async function createOnce(
   );
   const name = draft.metadata.name ?? '';
   const key = storageKey(target.entry, target.namespace, name);
+  const undo = reserveFor(context, target, draft, { key, dryRun: plan.dryRun });
   if (plan.dryRun) {
+    undo?.();
     if ((await context.kernel.store.get(key)) !== undefined) throw await taken(context, target, key);
     return { object: draft, created: true };
   }
-  const undo = plan.reserve?.(draft);
   try {
     const value = await put(context, target, { key, expected: 0, object: draft });
     if (value === undefined) throw await taken(context, target, key);
@@ -167,8 +178,6 @@ export interface UpdatePlan {
   readonly allowCreate: boolean;
   /** The UID that the client expects. */
   readonly uid?: string;
-  /** Allocations that go with the write. */
-  readonly reserve?: (draft: KubeObject, old: KubeObject | undefined) => (() => void) | undefined;
 }
 
 function checkUid(target: Target, uid: string | undefined, actual: string): void {
@@ -259,9 +268,13 @@ async function updateOnce(
     const gone = await removeFinished(context, key, current, toStored(target.entry, draft));
     return gone ? { object: draft, created: false } : undefined;
   }
-  if (changesNothing(draft, old)) return written(target, current, false);
-  if (plan.dryRun) return { object: draft, created: false };
-  const undo = plan.reserve?.(draft, old);
+  const undo = reserveFor(context, target, draft, { key, dryRun: plan.dryRun });
+  if (plan.dryRun || changesNothing(draft, old)) {
+    undo?.();
+    return plan.dryRun && !changesNothing(draft, old)
+      ? { object: draft, created: false }
+      : written(target, current, false);
+  }
   try {
     const value = await put(context, target, { key, expected: current.modRevision, object: draft });
     if (value !== undefined) return written(target, value, false);
@@ -278,11 +291,9 @@ async function createByUpdate(context: RequestContext, target: Target, plan: Upd
   checkUid(target, plan.uid, '');
   const draft = await plan.next(undefined);
   delete draft.metadata.resourceVersion;
-  const reserve = plan.reserve;
   return createObject(context, target, draft, {
     dryRun: plan.dryRun,
     options: plan.options,
-    ...(reserve === undefined ? {} : { reserve: (created: KubeObject) => reserve(created, undefined) }),
   });
 }
 
