@@ -200,6 +200,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         host,
         port,
         handle: handler.handle,
+        upgrade: handler.upgrade,
         ...(tls === undefined ? {} : { tls }),
         ...(options.onError === undefined ? {} : { onError: options.onError }),
       });
