@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApiServer } from '../src/apiserver/index.ts';
-import { ensurePki } from '../src/cluster/pki.ts';
+import { ensurePki } from '../src/cluster/index.ts';
 import { systemClock, systemRandom } from '../src/host/clock.ts';
 import { RESOURCES } from '../src/resources/index.ts';
 import { openLmdbStore, openMemoryStore } from '../src/store/index.ts';

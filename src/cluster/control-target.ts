@@ -1,7 +1,7 @@
 // What `minke status` and `minke image` get from the running server.
 import { createClient, NODES, PODS } from '../client/index.ts';
+import { type Assembly, need } from './assembly.ts';
 import type { ControlTarget, StatusReport } from './control.ts';
-import { type Assembly, need } from './start.ts';
 import { KUBERNETES_VERSION, VERSION } from './version.ts';
 
 export function controlTarget(a: Assembly): ControlTarget {

@@ -7,3 +7,4 @@ export {
   type RunProgram,
   writeDockerArchive,
 } from './debian-image.ts';
+export { ensurePki, type KeyPair, type Pki, type PkiRequest } from './pki.ts';

@@ -5,50 +5,28 @@ import { hostname } from 'node:os';
 import { createApiServer } from '../apiserver/index.ts';
 import { createClient, createInformerFactory, NODES, type NodeApi } from '../client/index.ts';
 import { startControllers } from '../controllers/index.ts';
-import { type ImageStore, openImageStore } from '../cri/index.ts';
+import { openImageStore } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
 import { examineHost } from '../host/doctor.ts';
 import { notFound } from '../machinery/errors.ts';
-import type { Transport, UserInfo } from '../machinery/http.ts';
+import type { UserInfo } from '../machinery/http.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
-import { openLmdbStore, type Store } from '../store/index.ts';
-import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
+import { openLmdbStore } from '../store/index.ts';
+import { type Assembly, need } from './assembly.ts';
+import { type ClusterConfig, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
 import { writeFileAtomicSync } from './files.ts';
 import { kubeconfigText } from './kubeconfig.ts';
-import { createLogger, type Logger } from './log.ts';
-import { type RunningNode, startNode } from './node.ts';
+import { createLogger } from './log.ts';
+import { startNode } from './node.ts';
 import { type Part, startParts } from './parts.ts';
-import { ensurePki, type Pki } from './pki.ts';
+import { ensurePki } from './pki.ts';
 
 export interface RunningCluster {
   /** Stops the server; pods run on. */
   stop(): Promise<void>;
-}
-
-/** What the parts hand on to one another as they start. */
-export interface Assembly {
-  readonly config: ClusterConfig;
-  readonly paths: ClusterPaths;
-  readonly log: Logger;
-  readonly startedAt: number;
-  readonly nodes: RunningNode[];
-  store?: Store;
-  pki?: Pki;
-  transport?: Transport;
-  images?: ImageStore;
-}
-
-/** The value of a part that has started before; its absence is a mistake in the order of the table. */
-export function need<K extends 'store' | 'pki' | 'transport' | 'images'>(
-  assembly: Assembly,
-  key: K,
-): NonNullable<Assembly[K]> {
-  const value = assembly[key];
-  if (value === undefined) throw new Error(`${key} is not there yet`);
-  return value;
 }
 
 const inProcess = (username: string): UserInfo => ({ username, groups: ['system:masters', 'system:authenticated'] });

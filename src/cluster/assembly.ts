@@ -1,0 +1,30 @@
+// What the parts of a cluster hand on to one another as they start.
+import type { ImageStore } from '../cri/index.ts';
+import type { Transport } from '../machinery/http.ts';
+import type { Store } from '../store/index.ts';
+import type { ClusterConfig, ClusterPaths } from './config.ts';
+import type { Logger } from './log.ts';
+import type { RunningNode } from './node.ts';
+import type { Pki } from './pki.ts';
+
+export interface Assembly {
+  readonly config: ClusterConfig;
+  readonly paths: ClusterPaths;
+  readonly log: Logger;
+  readonly startedAt: number;
+  readonly nodes: RunningNode[];
+  store?: Store;
+  pki?: Pki;
+  transport?: Transport;
+  images?: ImageStore;
+}
+
+/** The value of a part that has started before; its absence is a mistake in the order of the table. */
+export function need<K extends 'store' | 'pki' | 'transport' | 'images'>(
+  assembly: Assembly,
+  key: K,
+): NonNullable<Assembly[K]> {
+  const value = assembly[key];
+  if (value === undefined) throw new Error(`${key} is not there yet`);
+  return value;
+}
