@@ -1,6 +1,6 @@
 // Gives up what a manager applied the last time and leaves out now: fields that nobody else owns go.
 import type { JsonObject } from '../../machinery/object.ts';
-import type { Managed, ManagedMap } from './entries.ts';
+import { identity, type Managed, type ManagedMap } from './entries.ts';
 import { extract, withNamedFields } from './extract.ts';
 import { difference, EMPTY, type FieldSet, intersection, isEmpty, union } from './field-set.ts';
 import { removeFields } from './merge.ts';
@@ -17,6 +17,9 @@ interface Ownership {
 export function prune(frame: Frame, merged: JsonObject, ownership: Ownership): JsonObject {
   const { managed, last } = ownership;
   if (last === undefined || isEmpty(last.set)) return merged;
+  const now = ownership.managed.get(identity(last));
+  // Everything is applied again: what was taken away would all be brought back.
+  if (now?.apiVersion === last.apiVersion && isEmpty(difference(last.set, now.set))) return merged;
   const schema = schemaAt(frame, last.apiVersion);
   if (schema === undefined) return merged;
   const plan = planOf(schema);

@@ -92,7 +92,7 @@ async function runInPty(program: string, args: string[], streams: ExecStreams): 
   });
 }
 
-async function forwardHere(port: number, stream: Duplex): Promise<void> {
+export async function forwardHere(port: number, stream: Duplex): Promise<void> {
   const target = connect({ host: '127.0.0.1', port });
   await new Promise<void>((resolve, reject) => {
     target.once('connect', resolve);
