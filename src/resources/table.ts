@@ -19,6 +19,7 @@ import { NETWORKING_ROWS } from './networking/index.ts';
 import { NODE_ROWS } from './node/index.ts';
 import { POLICY_ROWS } from './policy/index.ts';
 import { RBAC_ROWS } from './rbac/index.ts';
+import { RESOURCE_ROWS } from './resource/index.ts';
 import { SCHEDULING_ROWS } from './scheduling/index.ts';
 import { STORAGE_ROWS } from './storage/index.ts';
 import { STORAGEMIGRATION_ROWS } from './storagemigration/index.ts';
@@ -44,6 +45,7 @@ const GROUPS: readonly (readonly AnyResource[])[] = [
   NODE_ROWS,
   POLICY_ROWS,
   RBAC_ROWS,
+  RESOURCE_ROWS,
   SCHEDULING_ROWS,
   STORAGE_ROWS,
 ];

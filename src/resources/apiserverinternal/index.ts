@@ -1,7 +1,15 @@
 // The rows of internal.apiserver.k8s.io: which API server stores which version (alpha).
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../machinery/names.ts';
-import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
+import {
+  ageColumn,
+  column,
+  ErrorList,
+  metadataOnUpdate,
+  nameColumn,
+  statusKept,
+  statusSubresource,
+} from '../checks/index.ts';
 import { ALL_VERBS, type AnyResource, defineResource } from '../definition.ts';
 import type { ServerStorageVersion, StorageVersion } from '../generated/apiserverinternal-v1alpha1.ts';
 
@@ -73,4 +81,4 @@ const storageVersions = defineResource<StorageVersion>({
   ],
 });
 
-export const APISERVERINTERNAL_ROWS: readonly AnyResource[] = [storageVersions];
+export const APISERVERINTERNAL_ROWS: readonly AnyResource[] = metadataOnUpdate([storageVersions]);

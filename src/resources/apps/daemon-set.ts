@@ -11,6 +11,7 @@ import {
   nameColumn,
   statusKept,
   statusSubresource,
+  twice,
 } from '../checks/index.ts';
 import {
   checkLabelSelector,
@@ -117,7 +118,8 @@ function validate(set: DaemonSet, old?: DaemonSet): ErrorList {
 }
 
 function validateUpdate(set: DaemonSet, old: DaemonSet): ErrorList {
-  const found = validate(set, old);
+  // Kubernetes runs them as for a new object and again as for a changed one.
+  const found = new ErrorList().add(twice(validate(set, old).errors));
   found.unchanged(SPEC.child('selector'), set.spec?.selector, old.spec?.selector);
   return found;
 }

@@ -1,4 +1,5 @@
 // The rows of apps.
+import { metadataOnUpdate } from '../checks/index.ts';
 import type { AnyResource } from '../definition.ts';
 import { controllerRevisions } from './controller-revision.ts';
 import { daemonSets } from './daemon-set.ts';
@@ -14,10 +15,10 @@ export {
   templateColumns,
   templateWarnings,
 } from './template.ts';
-export const APPS_ROWS: readonly AnyResource[] = [
+export const APPS_ROWS: readonly AnyResource[] = metadataOnUpdate([
   controllerRevisions,
   daemonSets,
   deployments,
   replicaSets,
   statefulSets,
-];
+]);

@@ -1,6 +1,6 @@
 // ReplicaSet. https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource, twice } from '../checks/index.ts';
 import { defaultPodTemplateSpec } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { ReplicaSet } from '../generated/apps-v1.ts';
@@ -45,7 +45,8 @@ function validate(set: ReplicaSet, old?: ReplicaSet): ErrorList {
 }
 
 function validateUpdate(set: ReplicaSet, old: ReplicaSet): ErrorList {
-  const found = validate(set, old);
+  // Kubernetes runs them as for a new object and again as for a changed one.
+  const found = new ErrorList().add(twice(validate(set, old).errors));
   found.unchanged(SPEC.child('selector'), set.spec?.selector, old.spec?.selector);
   return found;
 }

@@ -1,5 +1,6 @@
 // The rows of autoscaling.
+import { metadataOnUpdate } from '../checks/index.ts';
 import type { AnyResource } from '../definition.ts';
 import { autoscalersV1, autoscalersV2 } from './horizontal-pod-autoscaler.ts';
 
-export const AUTOSCALING_ROWS: readonly AnyResource[] = [autoscalersV2, autoscalersV1];
+export const AUTOSCALING_ROWS: readonly AnyResource[] = metadataOnUpdate([autoscalersV2, autoscalersV1]);

@@ -1,5 +1,6 @@
 // The rows of discovery.k8s.io.
+import { metadataOnUpdate } from '../checks/index.ts';
 import type { AnyResource } from '../definition.ts';
 import { endpointSlices } from './endpoint-slice.ts';
 
-export const DISCOVERY_ROWS: readonly AnyResource[] = [endpointSlices];
+export const DISCOVERY_ROWS: readonly AnyResource[] = metadataOnUpdate([endpointSlices]);

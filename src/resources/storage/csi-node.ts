@@ -1,7 +1,7 @@
 // CSINode: which CSI drivers a node has. https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
-import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, twice } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CSINode, CSINodeDriver } from '../generated/storage-v1.ts';
@@ -47,7 +47,7 @@ function validate(node: CSINode): ErrorList {
 
 /** How many volumes fit may change (KEP-4876); all else of a registered driver may not. */
 function validateUpdate(node: CSINode, old: CSINode): ErrorList {
-  const found = validate(node);
+  const found = new ErrorList().add(twice(validate(node).errors));
   const fixed = ({ allocatable: _, ...rest }: CSINodeDriver): unknown => rest;
   for (const before of old.spec?.drivers ?? [])
     for (const driver of node.spec?.drivers ?? [])

@@ -1,4 +1,5 @@
 // The rows of storage.k8s.io.
+import { metadataOnUpdate } from '../checks/index.ts';
 import type { AnyResource } from '../definition.ts';
 import { csiDrivers } from './csi-driver.ts';
 import { csiNodes } from './csi-node.ts';
@@ -8,11 +9,11 @@ import { volumeAttachments } from './volume-attachment.ts';
 import { volumeAttributesClassRows } from './volume-attributes-class.ts';
 
 export { isDefaultStorageClass } from './storage-class.ts';
-export const STORAGE_ROWS: readonly AnyResource[] = [
+export const STORAGE_ROWS: readonly AnyResource[] = metadataOnUpdate([
   csiDrivers,
   csiNodes,
   csiStorageCapacities,
   storageClasses,
   volumeAttachments,
   ...volumeAttributesClassRows,
-];
+]);

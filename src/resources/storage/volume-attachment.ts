@@ -1,7 +1,16 @@
 // VolumeAttachment: a volume that is to be attached to a node. https://kubernetes-csi.github.io/docs/external-attacher.html
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
-import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
+import {
+  ageColumn,
+  column,
+  ErrorList,
+  IMMUTABLE,
+  nameColumn,
+  statusKept,
+  statusSubresource,
+  twice,
+} from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { PersistentVolumeSpec } from '../generated/core-v1.ts';
@@ -69,7 +78,7 @@ function validateCreate(attachment: VolumeAttachment): ErrorList {
 }
 
 function validateUpdate(attachment: VolumeAttachment, old: VolumeAttachment): ErrorList {
-  const found = validate(attachment);
+  const found = new ErrorList().add(twice(validate(attachment).errors));
   if (!semanticEqual(attachment.spec, old.spec)) found.invalid(FieldPath.of('spec'), attachment.spec, IMMUTABLE);
   return found;
 }

@@ -1,6 +1,13 @@
 // The rows of storagemigration.k8s.io: rewriting stored objects in the current version (KEP-4192).
 import { FieldPath } from '../../machinery/field-error.ts';
-import { checkConditions, ErrorList, nameAndAge, statusKept, statusSubresource } from '../checks/index.ts';
+import {
+  checkConditions,
+  ErrorList,
+  metadataOnUpdate,
+  nameAndAge,
+  statusKept,
+  statusSubresource,
+} from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type AnyResource, defineResource } from '../definition.ts';
 import type { StorageVersionMigration } from '../generated/storagemigration-v1beta1.ts';
@@ -42,4 +49,4 @@ const storageVersionMigrations = defineResource<StorageVersionMigration>({
   columns: nameAndAge<StorageVersionMigration>(),
 });
 
-export const STORAGEMIGRATION_ROWS: readonly AnyResource[] = [storageVersionMigrations];
+export const STORAGEMIGRATION_ROWS: readonly AnyResource[] = metadataOnUpdate([storageVersionMigrations]);
