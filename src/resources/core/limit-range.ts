@@ -26,6 +26,10 @@ function fill(target: ResourceList, source: ResourceList | undefined): void {
   for (const name of Object.keys(source ?? {})) if (!Object.hasOwn(target, name)) setOwn(target, name, source?.[name]);
 }
 
+function grew(list: ResourceList, before: ResourceList | undefined): boolean {
+  return Object.keys(list).length > Object.keys(before ?? {}).length;
+}
+
 function defaultItem(item: LimitRangeItem): void {
   for (const list of LISTS) roundUpToMilli(item[list]);
   if (item.type !== 'Container') return;
@@ -34,8 +38,8 @@ function defaultItem(item: LimitRangeItem): void {
   const requests: ResourceList = { ...item.defaultRequest };
   fill(requests, limits);
   fill(requests, item.min);
-  if (Object.keys(limits).length > 0) item.default = limits;
-  if (Object.keys(requests).length > 0) item.defaultRequest = requests;
+  if (grew(limits, item.default)) item.default = limits;
+  if (grew(requests, item.defaultRequest)) item.defaultRequest = requests;
 }
 
 const TYPES: readonly string[] = ['Pod', 'Container', 'PersistentVolumeClaim'];

@@ -33,8 +33,9 @@ export function defaultPodSpec(spec: PodSpec): void {
   spec.terminationGracePeriodSeconds ??= 30;
   spec.schedulerName ||= 'default-scheduler';
   // The old name of the field follows the new one.
-  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
-  else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
+  if (spec.serviceAccountName) {
+    if (spec.serviceAccount !== spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  } else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
   roundUpToMilli(spec.overhead);
   if (spec.resources) roundResources(spec.resources);
 }
@@ -102,9 +103,10 @@ export function defaultPod(spec: PodSpec): void {
 function defaultRequests(container: Container): void {
   const limits = container.resources?.limits;
   if (limits === undefined || container.resources === undefined) return;
-  const names = Object.keys(limits);
-  if (names.length === 0) return;
-  const requests = container.resources.requests ?? {};
-  for (const name of names) if (!Object.hasOwn(requests, name)) requests[name] = limits[name] ?? '0';
+  const given = container.resources.requests;
+  const missing = Object.keys(limits).filter((name) => given === undefined || !Object.hasOwn(given, name));
+  if (missing.length === 0) return;
+  const requests = { ...given };
+  for (const name of missing) requests[name] = limits[name] ?? '0';
   container.resources.requests = requests;
 }

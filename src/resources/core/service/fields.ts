@@ -56,14 +56,12 @@ function sameList(a: readonly string[] | undefined, b: readonly string[] | undef
 /** `clusterIP` is the first of `clusterIPs`: old clients write only the one. */
 export function syncClusterIPs(spec: ServiceSpec, old: ServiceSpec | undefined): void {
   const ip = spec.clusterIP ?? '';
-  if (old === undefined) {
-    if (ip !== '' && (spec.clusterIPs ?? []).length === 0) spec.clusterIPs = [ip];
+  if (ip !== '' && (spec.clusterIPs ?? []).length === 0) {
+    spec.clusterIPs = [ip];
     return;
   }
-  const before = old.clusterIP ?? '';
-  if (ip === before || !sameList(spec.clusterIPs, old.clusterIPs)) return;
+  if (old === undefined || ip === (old.clusterIP ?? '') || !sameList(spec.clusterIPs, old.clusterIPs)) return;
   if (ip === '') delete spec.clusterIPs;
-  else if ((spec.clusterIPs ?? []).length === 0) spec.clusterIPs = [ip];
   else spec.clusterIPs = [ip, ...(spec.clusterIPs ?? []).slice(1)];
 }
 
