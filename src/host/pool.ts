@@ -1,6 +1,11 @@
 // Keeps a few costly things made in advance, so that who needs one does not wait; makes more ahead while the demand is high.
 
+import type { Clock, Timer } from './clock.ts';
+
+const REFILL_DELAY_MS = 100;
+
 export interface PoolOptions<T> {
+  readonly clock: Clock;
   /** Makes up to `n` at once; throws when it could not make any. */
   readonly make: (n: number) => Promise<readonly T[]>;
   readonly drop: (items: readonly T[]) => Promise<void>;
@@ -15,6 +20,7 @@ export class Pool<T> {
   #target: number;
   #making: Promise<void> | undefined;
   #closed = false;
+  #later: Timer | undefined;
 
   constructor(options: PoolOptions<T>) {
     this.#options = options;
@@ -24,7 +30,7 @@ export class Pool<T> {
   async take(): Promise<T> {
     const item = this.#ready.shift();
     if (item !== undefined) {
-      this.fill();
+      this.#refill();
       return item;
     }
     // More are wanted than were made ahead: make more next time.
@@ -33,6 +39,16 @@ export class Pool<T> {
     this.fill();
     if (made === undefined) throw new Error('pool: nothing was made');
     return made;
+  }
+
+  /** While some are left, whoever took one has work to do that making more would slow down. */
+  #refill(): void {
+    if (this.#ready.length * 2 < this.#target) this.fill();
+    else
+      this.#later ??= this.#options.clock.setTimer(REFILL_DELAY_MS, () => {
+        this.#later = undefined;
+        this.fill();
+      });
   }
 
   /** Makes ahead what is missing, in the background. */
@@ -64,6 +80,7 @@ export class Pool<T> {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#later?.cancel();
     await this.#making;
     const items = this.#ready.splice(0);
     if (items.length > 0) await this.#options.drop(items);

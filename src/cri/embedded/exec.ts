@@ -1,11 +1,12 @@
 // Commands run inside containers: to their end with collected output, or with the caller's streams, with or without a terminal.
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import { startProgram } from '../../host/programs.ts';
-import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
+import type { ExecResult, ExecStreams, TerminalSize } from '../../machinery/streams.ts';
 import { type ExecSyncResult, RuntimeError } from '../port.ts';
 import type { Containers } from './containers.ts';
 import type { RuntimeContext } from './context.ts';
@@ -192,12 +193,42 @@ export class Execs {
     });
   }
 
+  /** crun hands a change of its own terminal's size on as a signal only; the inner terminal gets its size here. */
+  async #resize(session: Session, size: TerminalSize): Promise<void> {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const pid = Number(await readFile(session.pidFile, 'utf8').catch(() => '0'));
+      const terminal =
+        pid > 1
+          ? await open(`/proc/${pid}/fd/0`, constants.O_RDWR | constants.O_NOCTTY).catch(() => undefined)
+          : undefined;
+      if (terminal === undefined) {
+        await this.#context.clock.sleep(10);
+        continue;
+      }
+      try {
+        const args = ['rows', String(size.height), 'cols', String(size.width)];
+        const child = startProgram('stty', args, { stdio: [terminal.fd, 'ignore', 'ignore'] });
+        await new Promise<void>((resolve, reject) => child.once('error', reject).once('exit', () => resolve()));
+        return;
+      } finally {
+        await terminal.close();
+      }
+    }
+  }
+
   #terminal(session: Session, streams: ExecStreams): Promise<number> {
     return new Promise((resolve) => {
       const { stdin, stdout, signal } = streams;
       const pty = spawnPty(this.#context.oci.path, session.args, { encoding: null, cols: 80, rows: 24 });
+      let size = { width: 80, height: 24 };
+      let resizing: Promise<void> = Promise.resolve();
       const stopResize = streams.onResize(({ width, height }) => {
-        if (width > 0 && height > 0) pty.resize(width, height);
+        if (width <= 0 || height <= 0) return;
+        pty.resize(width, height);
+        size = { width, height };
+        resizing = resizing
+          .then(() => this.#resize(session, size))
+          .catch((e: unknown) => this.#context.log(`exec: ${String(e)}`));
       });
       const decoder = new StringDecoder('utf8');
       const onInput = (chunk: Buffer) => pty.write(decoder.write(chunk));

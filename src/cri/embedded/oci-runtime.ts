@@ -188,9 +188,14 @@ export class OciRuntime {
 
   async update(id: string, resources: OciResources): Promise<void> {
     const { devices: _devices, ...rest } = resources;
-    await runProgram(this.path, [...this.globalArgs, 'update', '--resources', '-', id], {
-      stdin: JSON.stringify(rest),
-    });
+    // Not through stdin: Node's is a socket, which crun cannot open by name.
+    const file = join(this.#options.root, id, 'minke-resources.json');
+    await writeFile(file, JSON.stringify(rest), { mode: 0o600 });
+    try {
+      await runProgram(this.path, [...this.globalArgs, 'update', '--resources', file, id]);
+    } finally {
+      await rm(file, { force: true });
+    }
   }
 
   /** The arguments that run a command inside a container. */

@@ -24,6 +24,8 @@ export async function forwardPort(netns: string | undefined, port: number, strea
   }
   child.stdout?.pipe(stream, { end: true });
   const end = () => child.kill('SIGKILL');
+  // The pod's side has said all: what the caller would still send reaches nobody.
+  child.stdout?.once('end', end);
   stream.once('close', end);
   stream.once('error', end);
   const code = await new Promise<number>((resolve, reject) => {

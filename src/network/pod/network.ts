@@ -1,5 +1,6 @@
 // The pod network of one node: a bridge, and for each pod a network namespace with one end of a veth pair and an address.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import type { Clock } from '../../host/clock.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
 import { AddressBook } from './addresses.ts';
@@ -10,6 +11,7 @@ const NETNS_DIRECTORY = '/run/netns';
 const UNREACHABLE_METRIC = '4278198272';
 
 export interface PodNetworkOptions {
+  readonly clock: Clock;
   /** At most 9 characters; every link, namespace and table begins with it. */
   readonly name: string;
   /** Tells the nodes of one cluster on one host apart. */
@@ -63,6 +65,7 @@ export class PodNetwork {
     this.#prefix = `${options.name}${index.toString(36)}`;
     this.#addresses = new AddressBook(options.podCidr);
     this.#pool = new Pool<PodSlot>({
+      clock: options.clock,
       make: (n) => this.#make(n),
       drop: (slots) => this.#remove(slots),
       min: 4,
