@@ -4,12 +4,12 @@ import { createServer, get, request as httpRequest, type IncomingMessage, type S
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forwardHere, kubectl, kubectlBinary, runHere, startKubectl } from '../../../test/streaming/this-machine.ts';
 import { systemClock, systemRandom } from '../../host/clock.ts';
 import { ApiError } from '../../machinery/errors.ts';
 import { RESOURCES } from '../../resources/index.ts';
 import { openMemoryStore } from '../../store/index.ts';
 import { type ApiServer, createApiServer } from '../index.ts';
-import { forwardHere, kubectl, kubectlBinary, runHere, startKubectl } from '../streaming/kubectl-fixture.ts';
 
 const TOKEN = 'secret-token';
 const admin = { username: 'admin', groups: ['system:masters'] };

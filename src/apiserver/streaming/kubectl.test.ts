@@ -7,7 +7,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeApi, kubectl, kubectlBinary, kubectlInPty, startFakeApi, startKubectl } from './kubectl-fixture.ts';
+import {
+  forwardHere,
+  kubectl,
+  kubectlBinary,
+  kubectlInPty,
+  runHere,
+  startKubectl,
+} from '../../../test/streaming/this-machine.ts';
+import { type FakeApi, startFakeApi } from './fake-api.ts';
 
 interface Client {
   readonly name: string;
@@ -37,7 +45,7 @@ const CLIENTS: readonly Client[] = [
 let api: FakeApi;
 let dir: string;
 beforeAll(async () => {
-  api = await startFakeApi(['sh', '-c', 'echo attached; cat']);
+  api = await startFakeApi({ run: runHere, forward: forwardHere, attached: ['sh', '-c', 'echo attached; cat'] });
   dir = mkdtempSync(join(tmpdir(), 'minke-streaming-'));
 });
 afterAll(async () => {

@@ -4,16 +4,17 @@ import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { forwardHere, runHere } from '../../../test/streaming/this-machine.ts';
 import type { ExecStreams } from '../../machinery/streams.ts';
+import { type FakeApi, startFakeApi } from './fake-api.ts';
 import { remoteCommand } from './index.ts';
-import { type FakeApi, startFakeApi } from './kubectl-fixture.ts';
 import { runRemoteCommand } from './remote-command.ts';
 import { FrameReader } from './spdy/frames.ts';
 import { buildBlock, HeaderReader, HeaderWriter, parseBlock } from './spdy/headers.ts';
 
 let api: FakeApi;
 beforeAll(async () => {
-  api = await startFakeApi();
+  api = await startFakeApi({ run: runHere, forward: forwardHere });
 });
 afterAll(async () => {
   await api.close();
@@ -31,12 +32,12 @@ function collect(socket: WebSocket): string[] {
   return messages;
 }
 
-const exec = (script: string, streams: string): string =>
+const execPath = (script: string, streams: string): string =>
   `/exec?command=sh&command=-c&command=${encodeURIComponent(script)}&${streams}`;
 
 describe('a WebSocket client', () => {
   test('of v4 gets outputs by channel and a Status at the end', async () => {
-    const socket = dial(exec('echo out; echo err >&2; exit 3', 'stdout=true&stderr=true'), ['v4.channel.k8s.io']);
+    const socket = dial(execPath('echo out; echo err >&2; exit 3', 'stdout=true&stderr=true'), ['v4.channel.k8s.io']);
     const messages = collect(socket);
     const [code] = (await once(socket, 'close')) as [number];
     expect(code).toBe(1000);
@@ -54,7 +55,7 @@ describe('a WebSocket client', () => {
   });
 
   test('of v5 can close its input', async () => {
-    const socket = dial(exec('cat; echo end', 'stdin=true&stdout=true'), ['v5.channel.k8s.io']);
+    const socket = dial(execPath('cat; echo end', 'stdin=true&stdout=true'), ['v5.channel.k8s.io']);
     const messages = collect(socket);
     await once(socket, 'open');
     socket.send(Buffer.from('\0hello\n'));
@@ -66,7 +67,9 @@ describe('a WebSocket client', () => {
   });
 
   test('of the base64 protocols sends and gets text', async () => {
-    const socket = dial(exec('read line; echo "got $line"', 'stdin=true&stdout=true'), ['v4.base64.channel.k8s.io']);
+    const socket = dial(execPath('read line; echo "got $line"', 'stdin=true&stdout=true'), [
+      'v4.base64.channel.k8s.io',
+    ]);
     const messages = collect(socket);
     await once(socket, 'open');
     socket.send(`0${Buffer.from('x\n').toString('base64')}`);
@@ -77,7 +80,7 @@ describe('a WebSocket client', () => {
   });
 
   test('that names no protocol gets the first one: errors as text', async () => {
-    const socket = dial(exec('exit 4', 'stdout=true'), []);
+    const socket = dial(execPath('exit 4', 'stdout=true'), []);
     const messages = collect(socket);
     await once(socket, 'close');
     expect(socket.protocol).toBe('');
@@ -85,7 +88,7 @@ describe('a WebSocket client', () => {
   });
 
   test('that knows only protocols which are not spoken here is refused', async () => {
-    const socket = dial(exec('true', 'stdout=true'), ['v9.channel.k8s.io']);
+    const socket = dial(execPath('true', 'stdout=true'), ['v9.channel.k8s.io']);
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toBe('Unexpected server response: 403');
   });
@@ -115,7 +118,7 @@ describe('the client of this project', () => {
       out += chunk.toString();
     });
     const query = `stdout=true&stdin=${given.stdin !== undefined}&tty=${given.tty === true}`;
-    const url = api.url.replace('http', 'ws') + PODS + exec(script, query);
+    const url = api.url.replace('http', 'ws') + PODS + execPath(script, query);
     const rest = { tty: false, onResize: () => () => undefined, signal: new AbortController().signal };
     const { exitCode } = await remoteCommand({ url }, { ...rest, stdout, ...given });
     return { exitCode, out };
@@ -155,7 +158,7 @@ describe('a large transfer', () => {
   test('to a client that does not read stops the command instead of filling memory', async () => {
     const url = new URL(api.url);
     const raw = connect(Number(url.port), url.hostname);
-    const path = PODS + exec('head -c 400000000 /dev/zero; echo done >&2', 'stdout=true&stderr=true');
+    const path = PODS + execPath('head -c 400000000 /dev/zero; echo done >&2', 'stdout=true&stderr=true');
     raw.write(
       `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
         'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n',
@@ -248,14 +251,14 @@ describe('SPDY', () => {
     const url = new URL(api.url);
     const raw = connect(Number(url.port), url.hostname);
     raw.write(
-      `POST ${PODS}${exec('true', 'stdout=true')} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n` +
+      `POST ${PODS}${execPath('true', 'stdout=true')} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n` +
         'X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n',
     );
     const [answer] = (await once(raw, 'data')) as [Buffer];
     expect(answer.toString()).toContain('X-Stream-Protocol-Version: v4.channel.k8s.io');
     raw.write(Buffer.alloc(64, 0xff));
     await once(raw, 'close');
-    const socket = dial(exec('echo alive', 'stdout=true'), ['v4.channel.k8s.io']);
+    const socket = dial(execPath('echo alive', 'stdout=true'), ['v4.channel.k8s.io']);
     const messages = collect(socket);
     await once(socket, 'close');
     expect(messages).toContain('\x01alive\n');
