@@ -1,6 +1,5 @@
 // What a cluster is made of: its name, ranges, ports and the places on the disk where it keeps things.
 import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 
 export const DEFAULT_DATA_DIR = '/var/lib/minke';
@@ -82,29 +81,20 @@ export interface ConfigInput {
 
 export function clusterConfig(input: ConfigInput): ClusterConfig {
   const name = clusterName(input.dataDir);
-  const base = nodeBaseName();
   const octet = rangeOctet(name);
   return {
     name,
     dataDir: resolve(input.dataDir),
     bindAddress: input.bindAddress ?? '127.0.0.1',
     port: input.port,
-    nodes: Array.from({ length: input.nodes }, (_, i) => (i === 0 ? base : `${base}-${i + 1}`)),
+    // Names that do not depend on the host: what a document or a test says about `node-1` holds everywhere.
+    nodes: Array.from({ length: input.nodes }, (_, i) => `node-${i + 1}`),
     runtime: input.runtime,
     clusterCidr: `10.${octet}.0.0/16`,
     serviceCidr: name === 'minke' ? '10.96.0.0/16' : `10.${octet - 100}.0.0/16`,
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
   };
-}
-
-/** The host's name as a node name: lower case, DNS characters only. */
-export function nodeBaseName(raw: string = hostname()): string {
-  const cleaned = raw
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  return cleaned === '' ? 'minke-node' : cleaned.slice(0, 63);
 }
 
 /** The `index`-th /24 of a /16: a node's own pod range. */
