@@ -7,7 +7,8 @@ import { RuntimeError } from '../port.ts';
 const HALF_CLOSE_SECONDS = 60;
 
 export async function forwardPort(netns: string | undefined, port: number, stream: PortStream): Promise<void> {
-  const socat = ['socat', '-t', String(HALF_CLOSE_SECONDS), 'STDIO', `TCP:localhost:${port}`];
+  // `shut-down`: Node's pipes are sockets, and only so does the end of the pod's side show while the caller's is still open.
+  const socat = ['socat', '-t', String(HALF_CLOSE_SECONDS), 'STDIO,shut-down', `TCP:localhost:${port}`];
   const [program = '', ...args] = netns === undefined ? socat : ['nsenter', `--net=${netns}`, '--', ...socat];
   const child = startProgram(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';

@@ -1,0 +1,77 @@
+// A process for the crash test: runs pods in a loop until it is killed in the middle of it.
+import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import { openTestbed } from './testbed.ts';
+
+const [directory = '', name = '', octet = '0', rounds = '0'] = process.argv.slice(2);
+
+const SECURITY: LinuxSecurity = {
+  privileged: false,
+  supplementalGroups: [],
+  readonlyRootfs: false,
+  noNewPrivs: false,
+  pidMode: 'container',
+  seccomp: { type: 'RuntimeDefault' },
+};
+
+function sandbox(uid: string): PodSandboxConfig {
+  return {
+    name: uid,
+    namespace: 'default',
+    uid,
+    attempt: 0,
+    hostname: 'h',
+    logDirectory: `${directory}/logs/${uid}`,
+    portMappings: [
+      { protocol: 'TCP', containerPort: 80, hostPort: 20_000 + Math.floor(Math.random() * 10_000), hostIp: '' },
+    ],
+    labels: {},
+    annotations: {},
+    cgroupParent: `/kubepods/besteffort/pod${uid}`,
+    sysctls: {},
+    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
+    security: SECURITY,
+    runtimeHandler: '',
+  };
+}
+
+function container(image: string): ContainerConfig {
+  return {
+    name: 'c',
+    attempt: 0,
+    image,
+    userImage: 'busybox',
+    command: ['sleep', '100000'],
+    args: [],
+    workingDir: '',
+    env: [],
+    mounts: [],
+    devices: [],
+    labels: {},
+    annotations: {},
+    logPath: 'c/0.log',
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+    resources: {},
+    security: SECURITY,
+  };
+}
+
+const bed = await openTestbed({ name, octet: Number(octet), directory });
+const { runtime } = await bed.open();
+process.stdout.write('open\n');
+const kept: string[] = [];
+for (let i = 0; i < Number(rounds); i += 1) {
+  const config = sandbox(`${process.pid}-${i}`);
+  const pod = await runtime.runPodSandbox(config);
+  const id = await runtime.createContainer(pod, container(bed.image), config);
+  await runtime.startContainer(id);
+  process.stdout.write(`running ${pod} ${id}\n`);
+  kept.push(pod);
+  if (i % 3 === 2) {
+    const victim = kept.shift() ?? '';
+    process.stdout.write(`removing ${victim}\n`);
+    await runtime.removePodSandbox(victim);
+  }
+}
+await new Promise(() => setInterval(() => undefined, 1000));

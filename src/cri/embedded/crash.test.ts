@@ -1,0 +1,88 @@
+// Killed at any moment: what ran runs on and is adopted, what was half made is gone, nothing starts twice, and destroy leaves nothing.
+import { createInterface } from 'node:readline';
+import { afterAll, expect, test } from 'vitest';
+import { startProgram } from '../../host/programs.ts';
+import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
+
+const skip = whyNoContainers();
+const OCTET = 232;
+const ROUNDS = Number(process.env.MINKE_CRASH_ROUNDS ?? 4);
+let bed: Testbed | undefined;
+
+interface Told {
+  readonly running: Map<string, string>;
+  readonly removing: Set<string>;
+}
+
+/** Runs the victim, kills it after a while, and answers what it had told by then. */
+async function runAndKill(made: Testbed, afterMs: number): Promise<Told> {
+  const child = startProgram(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      new URL('./crash-victim.ts', import.meta.url).pathname,
+      made.directory,
+      made.name,
+      String(OCTET),
+      '1000',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const told: Told = { running: new Map(), removing: new Set() };
+  if (child.stdout === null) throw new Error('no output');
+  const lines = createInterface(child.stdout);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  for await (const line of lines) {
+    const [what, pod = '', id = ''] = line.split(' ');
+    if (what === 'open') setTimeout(() => child.kill('SIGKILL'), afterMs);
+    if (what === 'running') told.running.set(pod, id);
+    if (what === 'removing') told.removing.add(pod);
+  }
+  await ended;
+  return told;
+}
+
+test.skipIf(skip !== undefined)(
+  `pods outlive a killed runtime and are adopted${skip === undefined ? '' : ` (${skip})`}`,
+  async () => {
+    bed = await openTestbed({ name: 'mkcrash', octet: OCTET });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const told = await runAndKill(bed, 150 + Math.random() * 700);
+      const opened = await bed.open();
+      const containers = new Map((await opened.runtime.listContainers()).map((c) => [c.id, c]));
+      for (const [pod, id] of told.running) {
+        if (told.removing.has(pod)) continue;
+        expect((await opened.runtime.podSandboxStatus(pod)).state).toBe('ready');
+        expect(containers.get(id)?.state).toBe('running');
+        const { stdout } = await opened.runtime.execSync(id, ['hostname'], 5000);
+        expect(Buffer.from(stdout).toString()).toBe('h\n');
+      }
+      await opened.close();
+    }
+    const last = await bed.open();
+    const [first] = (await last.runtime.listContainers()).filter((c) => c.state === 'running');
+    if (first !== undefined) {
+      await last.runtime.stopContainer(first.id, 100);
+      expect((await last.runtime.containerStatus(first.id)).state).toBe('exited');
+    }
+    await last.destroy();
+    expect(await leftovers(bed, OCTET)).toEqual([]);
+  },
+  120_000,
+);
+
+test.skipIf(skip !== undefined)(
+  'destroy after a kill leaves nothing',
+  async () => {
+    const made = bed ?? (await openTestbed({ name: 'mkcrash', octet: OCTET }));
+    await runAndKill(made, 300);
+    await (await made.open()).destroy();
+    expect(await leftovers(made, OCTET)).toEqual([]);
+  },
+  60_000,
+);
+
+afterAll(async () => {
+  await bed?.remove();
+});
