@@ -2,6 +2,7 @@
 import { clusterRoleAggregation } from './cluster-role-aggregation/controller.ts';
 import { deployment } from './deployment/controller.ts';
 import { disruption } from './disruption/controller.ts';
+import { endpointSlices, endpoints } from './endpoints/controller.ts';
 import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
@@ -31,4 +32,6 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   replicaSet,
   replicationController,
   deployment,
+  endpoints,
+  endpointSlices,
 ];

@@ -16,7 +16,8 @@ export const taintEviction: ControllerRow = {
     const pods = informers.informer(PODS);
     pods.addIndex('node', (pod) => (pod.spec?.nodeName === undefined ? [] : [pod.spec.nodeName]));
     const recorder = recorderFor(context, NAME);
-    const planned = new Set<string>();
+    /** Pods that are to go, with the time when that was first seen. */
+    const planned = new Map<string, number>();
     const queue = startKeyed(context, {
       name: NAME,
       waitFor: [nodes, pods],
@@ -28,14 +29,14 @@ export const taintEviction: ControllerRow = {
           return undefined;
         }
         const now = clock.now();
-        const time = evictionTime(pod, node, now);
+        const time = evictionTime(pod, node, planned.get(key) ?? now);
         if (time === undefined) {
           if (planned.delete(key))
             recorder.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
           return undefined;
         }
         if (time > now) {
-          planned.add(key);
+          if (!planned.has(key)) planned.set(key, now);
           return { requeueAfterMs: time - now };
         }
         planned.delete(key);
