@@ -39,7 +39,7 @@ interface Pull {
 }
 
 const REASONS: Partial<Record<string, string>> = {
-  'registry-unavailable': 'RegistryUnavailable',
+  // A registry out of reach is an ErrImagePull like any other, as containerd's errors are.
   'signature-validation-failed': 'SignatureValidationFailed',
   'invalid-image-name': 'InvalidImageName',
 };

@@ -4,7 +4,7 @@ import { PODS } from '../../client/index.ts';
 import type { Clock } from '../../host/clock.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import { deepEqual } from '../../machinery/json.ts';
-import type { Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+import type { Pod, PodCondition, PodStatus } from '../../resources/generated/core-v1.ts';
 import { OWN_CONDITIONS } from './conditions.ts';
 
 interface Entry {
@@ -26,6 +26,12 @@ function replaced(items: readonly unknown[]): unknown[] {
   return [{ $patch: 'replace' }, ...items];
 }
 
+/** The API writes some absent fields as null: that is no difference. */
+function sameCondition(a: PodCondition, b: PodCondition): boolean {
+  const said = (c: PodCondition) => Object.fromEntries(Object.entries(c).filter(([, v]) => v !== null));
+  return deepEqual(said(a), said(b));
+}
+
 /** A strategic merge patch from one status to the other; conditions of others are left alone. */
 export function statusPatch(from: PodStatus | undefined, to: PodStatus): Patch | undefined {
   const old = (from ?? {}) as Record<string, unknown>;
@@ -42,7 +48,7 @@ export function statusPatch(from: PodStatus | undefined, to: PodStatus): Patch |
   }
   const before = from?.conditions ?? [];
   const after = to.conditions ?? [];
-  const changed = after.filter((c) => !before.some((b) => deepEqual(b, c)));
+  const changed = after.filter((c) => !before.some((b) => sameCondition(b, c)));
   const dropped = before.filter((b) => OWN_CONDITIONS.has(b.type) && !after.some((c) => c.type === b.type));
   if (changed.length + dropped.length > 0) {
     const removals = dropped.map((b) => ({ $patch: 'delete', type: b.type }));

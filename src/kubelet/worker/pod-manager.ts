@@ -2,9 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Informer } from '../../client/index.ts';
-import { PODS } from '../../client/index.ts';
+import { NODES, PODS } from '../../client/index.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
+import type { Refusal } from '../container/sysctls.ts';
 import { refuse } from '../pod/admission.ts';
 import { isMirror, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
 import { refusedStatus } from '../status/compute.ts';
@@ -82,34 +83,57 @@ export class PodManager {
   }
 
   /** Starts to look after a pod, or refuses it. */
-  take(pod: Pod): PodWorker | undefined {
+  take(pod: Pod): void {
     const { uid } = namesOf(pod);
     const known = this.deps().cache.observed(uid).containers.length > 0;
     const fresh = !known && !isTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
-    if (fresh && this.refused(pod)) return undefined;
-    const worker = new PodWorker(this.deps(), pod);
-    this.workers.set(uid, worker);
-    worker.update(pod);
-    worker.poke();
-    return worker;
+    if (fresh && (this.turnedAway.has(uid) || this.judge(pod, this.options.node()) !== undefined)) {
+      this.reconsider(pod);
+      return;
+    }
+    this.accept(pod);
   }
 
-  private refused(pod: Pod): boolean {
-    const node = this.options.node();
-    if (node === undefined) return false;
-    if (this.turnedAway.has(namesOf(pod).uid)) return true;
+  private accept(pod: Pod): void {
+    const worker = new PodWorker(this.deps(), pod);
+    this.workers.set(namesOf(pod).uid, worker);
+    worker.update(pod);
+    worker.poke();
+  }
+
+  private judge(pod: Pod, node: Node | undefined): Refusal | undefined {
+    if (this.closed !== undefined) return { reason: 'NodeShutdown', message: this.closed };
+    if (node === undefined) return undefined;
     const others = this.pods().filter((p) => !isTerminal(p));
-    const refusal =
-      this.closed === undefined
-        ? refuse({ pod, others, node, allowedSysctls: this.options.allowedSysctls, pressure: this.options.pressure() })
-        : { reason: 'NodeShutdown', message: this.closed };
-    if (refusal === undefined) return false;
-    this.turnedAway.add(namesOf(pod).uid);
+    const { allowedSysctls } = this.options;
+    return refuse({ pod, others, node, allowedSysctls, pressure: this.options.pressure() });
+  }
+
+  /** The scheduler may have seen a newer Node than this kubelet: before a pod is refused the Node is read again. */
+  private reconsider(pod: Pod): void {
+    const { uid } = namesOf(pod);
+    if (this.turnedAway.has(uid)) return;
+    this.turnedAway.add(uid);
+    const { client, node, log } = this.deps();
+    client
+      .resource(NODES)
+      .get('', node().name)
+      .catch(() => this.options.node())
+      .then((current) => {
+        const refusal = this.judge(pod, current);
+        if (refusal === undefined) {
+          this.turnedAway.delete(uid);
+          this.accept(pod);
+        } else this.refuse(pod, refusal);
+      })
+      .catch((error: unknown) => log('error', 'pod could not be judged', { error: String(error) }));
+  }
+
+  private refuse(pod: Pod, refusal: Refusal): void {
     const { recorder, writer, clock } = this.deps();
     recorder.event(pod, 'Warning', refusal.reason, refusal.message);
     const verdict = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
     writer.set(namesOf(pod).uid, pod, refusedStatus(pod, verdict, clock.now()));
-    return true;
   }
 
   /** Pods that are looked after and not yet over. */
