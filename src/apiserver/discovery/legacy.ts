@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, apiVersionOf, type Subresource } from '../../resources/definition.ts';
-import type { Catalog, GroupVersions } from '../registry/catalog.ts';
+import type { Catalog, CatalogEntry, GroupVersions } from '../registry/catalog.ts';
 
 /** Which stored version backs a resource: clients that migrate stored objects compare it. */
 export function storageVersionHash(row: { group: string; version: string; kind: string }): string {
@@ -27,13 +27,19 @@ export function subresourceKind(
   return { group: sub.group ?? row.group, version: sub.version ?? row.version, kind: sub.kind };
 }
 
-function resourceOf(row: AnyResource): JsonObject {
+/** In order; those of custom resources in the order that the server for them has. */
+function verbsOf({ row, custom }: CatalogEntry): readonly string[] {
+  return custom ? row.verbs : [...row.verbs].sort();
+}
+
+function resourceOf(entry: CatalogEntry): JsonObject {
+  const { row } = entry;
   const out: JsonObject = {
     name: row.plural,
     singularName: row.singular,
     namespaced: row.namespaced,
     kind: row.kind,
-    verbs: [...row.verbs].sort(),
+    verbs: verbsOf(entry),
   };
   if (row.shortNames !== undefined && row.shortNames.length > 0) out.shortNames = row.shortNames;
   if (row.categories !== undefined && row.categories.length > 0) out.categories = row.categories;
@@ -55,11 +61,13 @@ function subresourceOf(row: AnyResource, name: string, sub: Subresource<KubeObje
 export function apiResourceList(catalog: Catalog, group: string, version: string): JsonObject {
   const resources: JsonObject[] = [];
   const entries = catalog.ofVersion(group, version).sort((a, b) => (a.row.plural < b.row.plural ? -1 : 1));
-  for (const { row, storage } of entries) {
-    const main = resourceOf(row);
-    if (row.virtual !== true) main.storageVersionHash = storageVersionHash(storage);
+  for (const entry of entries) {
+    const { row, storage, custom } = entry;
+    const main = resourceOf(entry);
+    if (row.virtual !== true && !custom) main.storageVersionHash = storageVersionHash(storage);
     resources.push(main);
-    const subs = Object.entries(row.subresources ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    const subs = Object.entries(row.subresources ?? {});
+    if (!custom) subs.sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, sub] of subs) resources.push(subresourceOf(row, name, sub));
   }
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf({ group, version }), resources };

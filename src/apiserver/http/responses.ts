@@ -1,5 +1,12 @@
 // Makes answers: JSON bodies, Status objects, plain text, warning headers.
-import { ApiError, internalError, type Status, type StatusDetails } from '../../machinery/errors.ts';
+import {
+  ApiError,
+  type GroupResource,
+  groupResourceText,
+  internalError,
+  type Status,
+  type StatusDetails,
+} from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 
 const encoder = new TextEncoder();
@@ -38,6 +45,15 @@ export function methodNotAllowed(): ApiError {
     reason: 'MethodNotAllowed',
     message: 'the server does not allow this method on the requested resource',
     details: {},
+  });
+}
+
+/** As methodNotAllowed, from those who know what the request was about. */
+export function methodNotSupported(about: GroupResource, verb: string): ApiError {
+  return new ApiError({
+    reason: 'MethodNotAllowed',
+    message: `${verb} is not supported on resources of kind ${JSON.stringify(groupResourceText(about))}`,
+    details: { ...(about.group === '' ? {} : { group: about.group }), kind: about.resource },
   });
 }
 

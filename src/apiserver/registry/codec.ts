@@ -45,6 +45,11 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
   };
   if (entry.custom) {
     const free = decodeFree(body, options);
+    if (free.object.apiVersion !== options.apiVersion) {
+      throw badRequest(
+        `the API version in the data (${String(free.object.apiVersion)}) does not match the expected API version (${options.apiVersion})`,
+      );
+    }
     return customDecoded(entry, free.object, free.strictErrors);
   }
   const decoded = decode(schemaOf(entry), body, options);

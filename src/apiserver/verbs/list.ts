@@ -154,6 +154,13 @@ function listMetadata(entry: CatalogEntry, page: ListPage): JsonObject {
   return metadata;
 }
 
+/** Only lists of custom resources themselves carry an empty `continue`. */
+function withoutContinue(metadata: JsonObject): JsonObject {
+  if (metadata.continue !== '') return metadata;
+  const { continue: _none, ...rest } = metadata;
+  return rest;
+}
+
 export function listKind(entry: CatalogEntry): string {
   return entry.row.listKind ?? `${entry.row.kind}List`;
 }
@@ -209,12 +216,12 @@ export function listAnswer(
     return {
       status: 200,
       headers,
-      body: encodeValue(tableOf(context, entry, { objects, output, list: metadata }), output),
+      body: encodeValue(tableOf(context, entry, { objects, output, list: withoutContinue(metadata) }), output),
     };
   }
   if (output.as === 'PartialObjectMetadataList') {
     const objects = page.items.map((value) => readObject(entry, value));
-    const list = partialMetadataList(objects, metadata, output.metaVersion ?? 'v1');
+    const list = partialMetadataList(objects, withoutContinue(metadata), output.metaVersion ?? 'v1');
     return { status: 200, headers, body: encodeValue(list, output) };
   }
   if (output.mediaType === PROTOBUF) {

@@ -14,6 +14,7 @@ function applyDefaults(draft: CustomResourceDefinition): void {
   spec.conversion ??= { strategy: 'None' };
   const service = spec.conversion.webhook?.clientConfig?.service;
   if (service !== undefined) service.port ??= WEBHOOK_PORT;
+  if ((draft.status?.storedVersions?.length ?? 0) === 0) noteStorageVersion(draft);
 }
 
 /** The storage version joins the versions in which objects may be stored. */

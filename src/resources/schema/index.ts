@@ -22,7 +22,7 @@ export { definitionPrefix, type FactField, type FactPackage, type FactStruct } f
 export { DecodeError } from './go-errors.ts';
 export type { CelRule, FieldNode, SchemaFormat, SchemaNode, SchemaType, ValueRules } from './node.ts';
 export { dropNulls, fillDefaults, pruneUnknown } from './prune.ts';
-export { type CompiledRule, compileRule, validateRules } from './rules.ts';
+export { type CompiledRule, compileRule, hasRules, validateRules } from './rules.ts';
 export { structuralSchema } from './structural.ts';
 export {
   compilePattern,

@@ -81,19 +81,19 @@ function rulesOf(node: SchemaNode, root: boolean): readonly CompiledRule[] {
   return made;
 }
 
-const hasRules = new WeakMap<SchemaNode, boolean>();
+const ruledNodes = new WeakMap<SchemaNode, boolean>();
 
 /** Whether there is a rule anywhere below: parts without rules are not walked. */
-function ruled(node: SchemaNode): boolean {
-  const known = hasRules.get(node);
+export function hasRules(node: SchemaNode): boolean {
+  const known = ruledNodes.get(node);
   if (known !== undefined) return known;
-  hasRules.set(node, false);
+  ruledNodes.set(node, false);
   const found =
     (node.rules?.cel?.length ?? 0) > 0 ||
-    (node.items !== undefined && ruled(node.items)) ||
-    (node.additionalProperties !== undefined && ruled(node.additionalProperties)) ||
-    [...(node.properties?.values() ?? [])].some((f) => ruled(f.schema));
-  hasRules.set(node, found);
+    (node.items !== undefined && hasRules(node.items)) ||
+    (node.additionalProperties !== undefined && hasRules(node.additionalProperties)) ||
+    [...(node.properties?.values() ?? [])].some((f) => hasRules(f.schema));
+  ruledNodes.set(node, found);
   return found;
 }
 
@@ -118,7 +118,7 @@ class RuleRun {
   ) {}
 
   check(node: SchemaNode, value: unknown, place: Place): void {
-    if (this.stopped || value === null || value === undefined || !ruled(node)) return;
+    if (this.stopped || value === null || value === undefined || !hasRules(node)) return;
     for (const rule of rulesOf(node, place.root)) if (!this.stopped) this.one(rule, node, { value, place });
     if (Array.isArray(value)) {
       const { items } = node;

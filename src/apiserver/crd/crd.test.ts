@@ -1,0 +1,205 @@
+// Tests of custom resources through the whole API server: served at once, converted, pruned, checked, and cleaned up.
+import { generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../../host/clock.ts';
+import { encodeJson } from '../../machinery/json.ts';
+import type { JsonObject } from '../../machinery/object.ts';
+import { RESOURCES } from '../../resources/index.ts';
+import { openMemoryStore } from '../../store/index.ts';
+import { type ApiServer, createApiServer } from '../index.ts';
+
+let server: ApiServer;
+const failures: unknown[] = [];
+
+beforeAll(async () => {
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  server = await createApiServer({
+    store: openMemoryStore(),
+    resources: RESOURCES,
+    clock: systemClock,
+    random: systemRandom,
+    serviceAccountKey: privateKey,
+    clusterCa: '',
+    onError: (error) => failures.push(error),
+  });
+});
+afterAll(async () => {
+  await server.close();
+});
+
+interface Answer {
+  readonly status: number;
+  readonly body: JsonObject & { metadata: JsonObject; status: JsonObject; spec: JsonObject; items: JsonObject[] };
+  readonly warning: unknown;
+}
+
+async function send(method: string, path: string, body?: unknown, type = 'application/json'): Promise<Answer> {
+  const [plain = '', query = ''] = path.split('?');
+  const response = await server.handle({
+    method,
+    path: plain,
+    query: new URLSearchParams(query),
+    headers: { 'content-type': type, accept: 'application/json', 'user-agent': 'test/1' },
+    user: { username: 'admin', groups: ['system:masters'] },
+    ...(body === undefined ? {} : { body: encodeJson(body) }),
+  });
+  const text = response.body instanceof Uint8Array ? Buffer.from(response.body).toString() : '';
+  return {
+    status: response.status,
+    body: text.startsWith('{') ? JSON.parse(text) : {},
+    warning: response.headers.warning,
+  };
+}
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+function definition(group: string, versions: unknown[]): JsonObject {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `widgets.${group}` },
+    spec: { group, scope: 'Namespaced', names: { plural: 'widgets', kind: 'Widget', shortNames: ['wd'] }, versions },
+  };
+}
+
+function version(name: string, spec: unknown, more: JsonObject = {}): JsonObject {
+  return {
+    name,
+    served: true,
+    storage: name === 'v1',
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: {
+          spec: { type: 'object', properties: spec },
+          status: { type: 'object', properties: { n: { type: 'integer' } } },
+        },
+      },
+    },
+    ...more,
+  };
+}
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('did not come to pass');
+}
+
+describe('custom resources', () => {
+  it('are served as soon as their definition is written, with defaults and without unknown fields', async () => {
+    const spec = { n: { type: 'integer', default: 1 }, s: { type: 'string', maxLength: 3 } };
+    expect((await send('POST', CRDS, definition('a.example.com', [version('v1', spec)]))).status).toBe(201);
+    const made = await send('POST', '/apis/a.example.com/v1/namespaces/default/widgets', {
+      apiVersion: 'a.example.com/v1',
+      kind: 'Widget',
+      metadata: { name: 'w', odd: 1 },
+      spec: { s: 'x', z: 1 },
+    });
+    expect(made.status).toBe(201);
+    expect(made.warning).toEqual(['299 - "unknown field \\"metadata.odd\\""', '299 - "unknown field \\"spec.z\\""']);
+    expect(made.body.spec).toEqual({ s: 'x', n: 1 });
+    await until(async () => {
+      const conditions = ((await send('GET', `${CRDS}/widgets.a.example.com`)).body.status.conditions ??
+        []) as JsonObject[];
+      return conditions.some((c) => c.type === 'Established' && c.status === 'True');
+    });
+    const bad = await send('POST', '/apis/a.example.com/v1/namespaces/default/widgets', {
+      metadata: { name: 'b' },
+      spec: { s: 'long' },
+    });
+    expect(bad.status).toBe(422);
+    expect(bad.body.message).toContain('spec.s: Too long: may not be more than 3 bytes');
+  });
+
+  it('of several versions differ in nothing but what each of them knows', async () => {
+    const versions = [
+      version('v1', { a: { type: 'string' }, shared: { type: 'string' } }),
+      version('v2', { shared: { type: 'string' } }),
+    ];
+    await send('POST', CRDS, definition('b.example.com', versions));
+    await send('POST', '/apis/b.example.com/v1/namespaces/default/widgets', {
+      metadata: { name: 'w' },
+      spec: { a: 'x', shared: 's' },
+    });
+    const other = await send('GET', '/apis/b.example.com/v2/namespaces/default/widgets/w');
+    expect(other.body).toMatchObject({ apiVersion: 'b.example.com/v2', spec: { shared: 's' } });
+    expect(other.body.spec).not.toHaveProperty('a');
+    const wrong = await send('POST', '/apis/b.example.com/v1/namespaces/default/widgets', {
+      apiVersion: 'b.example.com/v2',
+      kind: 'Widget',
+      metadata: { name: 'x' },
+    });
+    expect(wrong.status).toBe(400);
+  });
+
+  it('have status, scale and transition rules when their definition says so', async () => {
+    const spec = {
+      n: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self >= oldSelf', message: 'only up' }] },
+    };
+    const subresources = { status: {}, scale: { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' } };
+    await send('POST', CRDS, definition('c.example.com', [version('v1', spec, { subresources })]));
+    const path = '/apis/c.example.com/v1/namespaces/default/widgets';
+    const made = await send('POST', path, { metadata: { name: 'w' }, spec: { n: 2 }, status: { n: 9 } });
+    expect(made.body.status).toBeUndefined();
+    expect(
+      (await send('PATCH', `${path}/w`, { spec: { n: 1 } }, 'application/merge-patch+json')).body.message,
+    ).toContain('only up');
+    const scaled = await send('PATCH', `${path}/w/scale`, { spec: { replicas: 5 } }, 'application/merge-patch+json');
+    expect(scaled.body.spec).toEqual({ replicas: 5 });
+    const status = await send(
+      'PATCH',
+      `${path}/w/status`,
+      { status: { n: 4 }, spec: { n: 100 } },
+      'application/merge-patch+json',
+    );
+    expect(status.body).toMatchObject({ spec: { n: 5 }, status: { n: 4 } });
+    expect((await send('POST', `${path}/w/status`, {})).status).toBe(405);
+  });
+
+  it('go when their definition goes, which waits for those that finalizers hold', async () => {
+    await send('POST', CRDS, definition('d.example.com', [version('v1', {})]));
+    const path = '/apis/d.example.com/v1/namespaces/default/widgets';
+    await send('POST', path, { metadata: { name: 'free' } });
+    await send('POST', path, { metadata: { name: 'held', finalizers: ['example.com/f'] } });
+    const gone = await send('DELETE', `${CRDS}/widgets.d.example.com`);
+    expect(gone.body.metadata.finalizers).toEqual(['customresourcecleanup.apiextensions.k8s.io']);
+    await until(async () => ((await send('GET', path)).body.items ?? []).length === 1);
+    expect((await send('POST', path, { metadata: { name: 'new' } })).status).toBe(405);
+    await send('PATCH', `${path}/held`, { metadata: { finalizers: [] } }, 'application/merge-patch+json');
+    await until(async () => (await send('GET', `${CRDS}/widgets.d.example.com`)).status === 404);
+    expect((await send('GET', path)).status).toBe(404);
+    expect(failures).toEqual([]);
+  });
+
+  it('cannot take a name that another definition of the group has', async () => {
+    await send('POST', CRDS, definition('e.example.com', [version('v1', {})]));
+    const second = definition('e.example.com', [version('v1', {})]) as JsonObject & {
+      metadata: JsonObject;
+      spec: JsonObject;
+    };
+    second.metadata.name = 'gadgets.e.example.com';
+    second.spec.names = { plural: 'gadgets', kind: 'Widget' };
+    await until(
+      async () => ((await send('GET', `${CRDS}/widgets.e.example.com`)).body.status.conditions ?? null) !== null,
+    );
+    await send('POST', CRDS, second);
+    await until(async () => {
+      const conditions = ((await send('GET', `${CRDS}/gadgets.e.example.com`)).body.status.conditions ??
+        []) as JsonObject[];
+      return conditions.some(
+        (c) =>
+          c.type === 'NamesAccepted' &&
+          c.reason === 'ListKindConflict' &&
+          c.message === '"WidgetList" is already in use',
+      );
+    });
+    expect((await send('GET', '/apis/e.example.com/v1/gadgets')).status).toBe(404);
+  });
+});

@@ -1,0 +1,168 @@
+// The rows that a CustomResourceDefinition adds to the table: one for each served version.
+import { createHash } from 'node:crypto';
+import { canonicalJson, getDotted } from '../../machinery/json.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { type AnyResource, resourceKey, type Subresource, type Verb } from '../../resources/definition.ts';
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+} from '../../resources/generated/apiextensions-v1.ts';
+import { builtinSchema, type FieldNode, type SchemaNode, structuralSchema } from '../../resources/schema/index.ts';
+import type { CustomRow } from '../registry/catalog.ts';
+import { columnsOf } from './columns.ts';
+import { type CustomKind, customStatus, customStrategy, generationChanged } from './strategy.ts';
+import { hasDefaults, renamed, withDefaults } from './wire.ts';
+
+const VERBS: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+/** While the definition is being deleted, nothing new may be made. */
+const LAST_VERBS: readonly Verb[] = VERBS.filter((verb) => verb !== 'create');
+
+function storageVersion(crd: CustomResourceDefinition): CustomResourceDefinitionVersion | undefined {
+  return crd.spec.versions.find((v) => v.storage === true);
+}
+
+function schemaOf(version: CustomResourceDefinitionVersion): SchemaNode {
+  const props = version.schema?.openAPIV3Schema;
+  return props === undefined ? { type: 'object', preserveUnknown: true } : structuralSchema(props);
+}
+
+/** What field management and OpenAPI see: metadata as it is everywhere. */
+function publicSchema(schema: SchemaNode): SchemaNode {
+  const text: SchemaNode = { type: 'string' };
+  const field = (name: string, node: SchemaNode): FieldNode => ({
+    name,
+    schema: node,
+    required: false,
+    omitEmpty: true,
+    pointer: true,
+  });
+  const properties = new Map(schema.properties ?? []);
+  properties.set('apiVersion', field('apiVersion', text)).set('kind', field('kind', text));
+  properties.set('metadata', field('metadata', builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')));
+  return { ...schema, properties };
+}
+
+/** Kind and version come first, and every custom resource has metadata. */
+function rootSchema(schema: SchemaNode): SchemaNode {
+  return { ...schema, embeddedResource: true };
+}
+
+function subresourcesOf(
+  version: CustomResourceDefinitionVersion,
+  custom: CustomKind,
+): Record<string, Subresource<KubeObject>> {
+  const out: Record<string, Subresource<KubeObject>> = {};
+  const { subresources } = version;
+  if (subresources?.status !== undefined) out.status = customStatus(custom);
+  if (subresources?.scale !== undefined) {
+    const { specReplicasPath, statusReplicasPath, labelSelectorPath } = subresources.scale;
+    const path = (text: string): string => text.replace(/^\./, '');
+    out.scale = {
+      type: 'scale',
+      specReplicasPath: path(specReplicasPath),
+      statusReplicasPath: path(statusReplicasPath),
+      ...(labelSelectorPath === undefined || labelSelectorPath === '' ? {} : { selectorPath: path(labelSelectorPath) }),
+    };
+  }
+  return out;
+}
+
+function selectableFields(version: CustomResourceDefinitionVersion): NonNullable<AnyResource['selectableFields']> {
+  const paths = (version.selectableFields ?? []).map((f) => f.jsonPath.replace(/^\./, ''));
+  return {
+    labels: paths,
+    values(object) {
+      const out: Record<string, string> = {};
+      for (const path of paths) {
+        const value = getDotted(object, path);
+        out[path] = value === undefined || value === null ? '' : String(value);
+      }
+      return out;
+    },
+  };
+}
+
+function asJson(object: KubeObject): JsonObject {
+  return object as unknown as JsonObject;
+}
+
+function asObject(object: JsonObject): KubeObject {
+  return object as unknown as KubeObject;
+}
+
+/** How objects get from this version to the stored one and back. */
+function storedAs(
+  crd: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  schema: SchemaNode,
+): AnyResource['storedAs'] {
+  const storage = storageVersion(crd);
+  const { group } = crd.spec;
+  if (storage === undefined) return undefined;
+  const of = resourceKey({ group, version: storage.name, plural: crd.spec.names.plural });
+  if (storage.name === version.name) {
+    // Defaults that came with a newer schema are seen on objects that were written before it.
+    if (!hasDefaults(schema)) return undefined;
+    return {
+      of,
+      toStored: (object) => object,
+      fromStored: (object) => asObject(withDefaults(asJson(object), schema)),
+    };
+  }
+  const storageSchema = rootSchema(schemaOf(storage));
+  return {
+    of,
+    toStored: (object) => asObject(renamed(asJson(object), `${group}/${storage.name}`, storageSchema)),
+    fromStored: (object) => asObject(renamed(asJson(object), `${group}/${version.name}`, schema)),
+  };
+}
+
+function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): CustomRow {
+  const { group, scope } = crd.spec;
+  const names = crd.status?.acceptedNames ?? crd.spec.names;
+  const schema = rootSchema(schemaOf(version));
+  const custom: CustomKind = {
+    kind: names.kind,
+    apiVersion: `${group}/${version.name}`,
+    schema,
+    subresources: version.subresources,
+  };
+  const stored = storedAs(crd, version, schema);
+  const deprecation =
+    version.deprecated === true
+      ? (version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`)
+      : undefined;
+  const row: AnyResource = {
+    group,
+    version: version.name,
+    kind: names.kind,
+    listKind: names.listKind ?? `${names.kind}List`,
+    plural: names.plural,
+    singular: names.singular ?? names.kind.toLowerCase(),
+    ...(names.shortNames === undefined ? {} : { shortNames: names.shortNames }),
+    ...(names.categories === undefined ? {} : { categories: names.categories }),
+    namespaced: scope === 'Namespaced',
+    verbs: crd.metadata.deletionTimestamp === undefined ? VERBS : LAST_VERBS,
+    schema: `${group.split('.').reverse().join('.')}.${version.name}.${names.kind}`,
+    strategy: customStrategy(custom),
+    generation: { changed: generationChanged(custom) },
+    resetFields: version.subresources?.status === undefined ? [] : ['status'],
+    subresources: subresourcesOf(version, custom),
+    columns: columnsOf(version.additionalPrinterColumns),
+    selectableFields: selectableFields(version),
+    unconditionalUpdate: false,
+    ...(stored === undefined ? {} : { storedAs: stored }),
+    ...(deprecation === undefined ? {} : { deprecation }),
+  };
+  const schemaHash = createHash('sha256')
+    .update(canonicalJson(version.schema ?? {}))
+    .digest('hex')
+    .slice(0, 16);
+  return { row, schema: publicSchema(schema), schemaHash, served: version.served === true };
+}
+
+/** The rows of a definition, in its order of versions; none when it has no storage version. */
+export function rowsOf(crd: CustomResourceDefinition): CustomRow[] {
+  if (storageVersion(crd) === undefined) return [];
+  return crd.spec.versions.map((version) => rowOf(crd, version));
+}

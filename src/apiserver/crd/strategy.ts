@@ -1,0 +1,175 @@
+// The rules of a custom resource: what its definition says about its status, its scale, its values, and its CEL rules.
+// Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { deepEqual, getDotted } from '../../machinery/json.ts';
+import { isQualifiedName } from '../../machinery/names.ts';
+import type { KubeObject } from '../../machinery/object.ts';
+import type { ObjectSubresource, Strategy } from '../../resources/definition.ts';
+import type { CustomResourceSubresources } from '../../resources/generated/apiextensions-v1.ts';
+import {
+  hasRules,
+  type SchemaNode,
+  validateChangedValues,
+  validateListKeys,
+  validateRules,
+  validateValues,
+} from '../../resources/schema/index.ts';
+
+export interface CustomKind {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly schema: SchemaNode;
+  readonly subresources: CustomResourceSubresources | undefined;
+}
+
+type Fields = KubeObject & Record<string, unknown>;
+
+/** Errors after which CEL rules would only repeat what is wrong. */
+const BLOCKING: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const NOT_CHECKED =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+const MAX_INT32 = 2147483647;
+const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
+
+function replicasErrors(object: KubeObject, path: string): FieldError[] {
+  const value = getDotted(object, path) ?? 0;
+  const at = FieldPath.of(path);
+  if (typeof value !== 'number' || !Number.isInteger(value)) return [];
+  if (value < 0) return [fieldErrors.invalid(at, value, 'should be a non-negative integer')];
+  return value > MAX_INT32 ? [fieldErrors.invalid(at, value, `should be less than or equal to ${MAX_INT32}`)] : [];
+}
+
+function scaleErrors(custom: CustomKind, object: KubeObject, parts: readonly ('spec' | 'status')[]): FieldError[] {
+  const scale = custom.subresources?.scale;
+  if (scale === undefined) return [];
+  const errors: FieldError[] = [];
+  if (parts.includes('spec')) errors.push(...replicasErrors(object, scale.specReplicasPath));
+  if (parts.includes('status')) errors.push(...replicasErrors(object, scale.statusReplicasPath));
+  return errors;
+}
+
+function withRules(
+  schema: SchemaNode,
+  errors: FieldError[],
+  object: KubeObject,
+  old: KubeObject | undefined,
+): FieldError[] {
+  if (!hasRules(schema)) return errors;
+  if (errors.some((e) => BLOCKING.has(e.type))) {
+    return [...errors, fieldErrors.invalid(FieldPath.of('<nil>'), null, NOT_CHECKED)];
+  }
+  return [...errors, ...validateRules(schema, object, old)];
+}
+
+/** The body says what it is: it must be what the path says. */
+function kindErrors(custom: CustomKind, object: KubeObject): FieldError[] {
+  if (object.kind === custom.kind) return [];
+  return [fieldErrors.invalid(FieldPath.of('kind'), object.kind, `must be ${custom.kind}`)];
+}
+
+function validate(custom: CustomKind, object: KubeObject): FieldError[] {
+  const wrong = kindErrors(custom, object);
+  if (wrong.length > 0) return wrong;
+  const { schema } = custom;
+  const errors = [
+    ...validateValues(schema, object),
+    ...scaleErrors(custom, object, ['spec', 'status']),
+    ...validateListKeys(schema, object),
+  ];
+  return withRules(schema, errors, object, undefined);
+}
+
+function validateUpdate(custom: CustomKind, object: KubeObject, old: KubeObject): FieldError[] {
+  const { schema } = custom;
+  const errors = [...validateChangedValues(schema, object, old), ...scaleErrors(custom, object, ['spec', 'status'])];
+  if (validateListKeys(schema, old).length === 0) errors.push(...validateListKeys(schema, object));
+  return withRules(schema, errors, object, old);
+}
+
+/** Only the status is looked at, from its own root. */
+function validateStatus(custom: CustomKind, object: Fields, old: Fields): FieldError[] {
+  const status = custom.schema.properties?.get('status')?.schema;
+  const errors: FieldError[] = [];
+  if (status !== undefined && object.status !== undefined)
+    errors.push(...validateChangedValues(status, object.status, old.status ?? null));
+  errors.push(...scaleErrors(custom, object, ['status']));
+  return withRules(custom.schema, errors, object, old);
+}
+
+function finalizerWarnings(object: KubeObject, old: KubeObject | undefined): string[] {
+  const before = new Set(old?.metadata.finalizers ?? []);
+  const warnings: string[] = [];
+  for (const name of [...(object.metadata.finalizers ?? [])].sort()) {
+    if (before.has(name)) continue;
+    for (const message of isQualifiedName(name))
+      warnings.push(`metadata.finalizers: ${JSON.stringify(name)}: ${message}`);
+    if (name.includes('/') || STANDARD_FINALIZERS.has(name)) continue;
+    const path = name.includes('.') ? ' including a path (/)' : '';
+    warnings.push(
+      `metadata.finalizers: ${JSON.stringify(name)}: prefer a domain-qualified finalizer name${path} to avoid accidental conflicts with other finalizer writers`,
+    );
+  }
+  return warnings;
+}
+
+function keepStatus(draft: Fields, old: Fields): void {
+  if (old.status === undefined) delete draft.status;
+  else draft.status = old.status;
+}
+
+export function customStrategy(custom: CustomKind): Strategy<KubeObject> {
+  const hasStatus = custom.subresources?.status !== undefined;
+  return {
+    prepareForCreate(draft) {
+      if (hasStatus) delete (draft as Fields).status;
+    },
+    prepareForUpdate(draft, old) {
+      if (hasStatus) keepStatus(draft as Fields, old as Fields);
+    },
+    validate: (object) => validate(custom, object),
+    validateUpdate: (object, old) => validateUpdate(custom, object, old),
+    warnings: finalizerWarnings,
+  };
+}
+
+/** All but metadata counts, without the status where that has a door of its own. */
+export function generationChanged(custom: CustomKind): (object: KubeObject, old: KubeObject) => boolean {
+  const hasStatus = custom.subresources?.status !== undefined;
+  const counted = (object: KubeObject): Record<string, unknown> => {
+    const { metadata: _metadata, apiVersion: _version, kind: _kind, ...rest } = object as Fields;
+    if (hasStatus) delete rest.status;
+    return rest;
+  };
+  return (object, old) => !deepEqual(counted(object), counted(old));
+}
+
+export function customStatus(custom: CustomKind): ObjectSubresource<KubeObject> {
+  return {
+    type: 'object',
+    verbs: ['get', 'patch', 'update'],
+    resetFields: ['spec'],
+    strategy: {
+      prepareForUpdate(draft, old) {
+        const next = draft as Fields;
+        const { status, metadata } = next;
+        const { resourceVersion, managedFields } = metadata;
+        for (const key of Object.keys(next)) delete next[key];
+        Object.assign(next, old);
+        next.metadata = { ...old.metadata };
+        if (resourceVersion !== undefined) next.metadata.resourceVersion = resourceVersion;
+        if (managedFields === undefined) delete next.metadata.managedFields;
+        else next.metadata.managedFields = managedFields;
+        if (status === undefined) delete next.status;
+        else next.status = status;
+      },
+      validateUpdate: (object, old) => validateStatus(custom, object as Fields, old as Fields),
+      warnings: finalizerWarnings,
+    },
+  };
+}
