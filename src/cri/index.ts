@@ -27,3 +27,6 @@ export {
   type RuntimeVersion,
   type UserNamespace,
 } from './port.ts';
+export { SimulatedImages, type SimulatedImagesOptions } from './simulated/images.ts';
+export type { Behaviour, Rule } from './simulated/rules.ts';
+export { SimulatedRuntime, type SimulatedRuntimeOptions } from './simulated/runtime.ts';

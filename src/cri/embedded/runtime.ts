@@ -236,13 +236,25 @@ async function makePauseRoot(root: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-async function readyCgroups(log: (message: string) => void): Promise<{ layout: CgroupLayout; mounted: string[] }> {
-  const found = await detectCgroups();
-  if (found.mode === 'none')
-    throw new Error('no cgroup file system is mounted: mount -t cgroup2 cgroup2 /sys/fs/cgroup');
-  const mended = await mendHybrid(found);
-  if (mended.mounted.length > 0) log(`cgroups: mounted ${mended.mounted.join(', ')} beside the other v1 controllers`);
-  return mended;
+/** Finds the cgroup layout, mends it where it must be, and makes the first group of this runtime in it. */
+async function readyCgroups(
+  first: string,
+  log: (message: string) => void,
+): Promise<{ cgroups: Cgroups; mounted: string[] }> {
+  const all: string[] = [];
+  for (;;) {
+    const found = await detectCgroups();
+    if (found.mode === 'none')
+      throw new Error('no cgroup file system is mounted: mount -t cgroup2 cgroup2 /sys/fs/cgroup');
+    const { layout, mounted } = await mendHybrid(found);
+    if (mounted.length > 0) log(`cgroups: mounted ${mounted.join(', ')} beside the other v1 controllers`);
+    all.push(...mounted);
+    const cgroups = new Cgroups(layout);
+    await cgroups.create(first);
+    // Another cluster that goes away takes its mounts along unless a group is in them: look whether ours came too late.
+    const now = await detectCgroups();
+    if ([...layout.legacy.keys()].every((controller) => now.legacy.has(controller))) return { cgroups, mounted: all };
+  }
 }
 
 async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: RuntimeEvent) => void>) {
@@ -250,9 +262,10 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const index = options.nodeIndex ?? 0;
   const own = index === 0 ? name : `${name}-${index}`;
   const runDirectory = options.runDir ?? `/run/${own}`;
-  const { layout, mounted } = await readyCgroups(log);
-  const cgroups = new Cgroups(layout);
   const cgroupRoot = `/${own}`;
+  const conmonCgroup = `${cgroupRoot}/conmon`;
+  const { cgroups, mounted } = await readyCgroups(conmonCgroup, log);
+  const { layout } = cgroups;
   const exitDirectory = join(runDirectory, 'exits');
   const directories = ['exits', 'shm', 'sockets', 'exec'].map((d) => join(runDirectory, d));
   for (const d of [...directories, join(stateDir, 'c'), join(stateDir, 's')])
@@ -262,8 +275,6 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   if (host.lowestOomScoreAdj !== undefined) log('no CAP_SYS_RESOURCE: containers get no negative oom_score_adj');
   const oci = new OciRuntime({ root: join(runDirectory, 'crun'), filterCache: join(runDirectory, 'filters'), cgroups });
   await oci.prepare();
-  const conmonCgroup = `${cgroupRoot}/conmon`;
-  await cgroups.create(conmonCgroup);
   const pauseRoot = join(stateDir, 'pause');
   await makePauseRoot(pauseRoot);
   const network = new PodNetwork({

@@ -1,0 +1,140 @@
+// The simulated runtime under the suite that all runtimes share, and its rules on a clock that only the test moves.
+import { expect, test } from 'vitest';
+import { type Clock, systemClock, systemRandom } from '../../host/clock.ts';
+import { runtimeConformance } from '../conformance.ts';
+import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import { SimulatedImages } from './images.ts';
+import { ANNOTATIONS } from './rules.ts';
+import { SimulatedRuntime } from './runtime.ts';
+
+runtimeConformance({
+  name: 'simulated runtime',
+  processes: false,
+  forever: ['serve'],
+  exit: (code) => ['sh', '-c', `exit ${code}`],
+  missing: ['missing'],
+  open: async () => ({
+    runtime: new SimulatedRuntime({
+      clock: systemClock,
+      random: systemRandom,
+      rule: (config) => (config.command[0] === 'missing' ? { startError: 'no such program' } : {}),
+    }),
+    image: 'sha256:simulated',
+    close: async () => undefined,
+  }),
+});
+
+class HandClock implements Clock {
+  time = 1_000_000;
+  readonly timers: { at: number; callback: () => void }[] = [];
+  now(): number {
+    return this.time;
+  }
+  setTimer(ms: number, callback: () => void): { cancel(): void } {
+    const timer = { at: this.time + ms, callback };
+    this.timers.push(timer);
+    return { cancel: () => this.timers.splice(this.timers.indexOf(timer), 1) };
+  }
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.setTimer(ms, resolve));
+  }
+  move(ms: number): void {
+    this.time += ms;
+    for (const timer of this.timers.filter((t) => t.at <= this.time)) {
+      this.timers.splice(this.timers.indexOf(timer), 1);
+      timer.callback();
+    }
+  }
+}
+
+const SECURITY: LinuxSecurity = {
+  privileged: false,
+  supplementalGroups: [],
+  readonlyRootfs: false,
+  noNewPrivs: false,
+  pidMode: 'container',
+};
+
+function sandbox(annotations: Record<string, string>): PodSandboxConfig {
+  return {
+    name: 'p',
+    namespace: 'default',
+    uid: 'u',
+    attempt: 0,
+    hostname: 'p',
+    logDirectory: '/nowhere',
+    portMappings: [],
+    labels: {},
+    annotations,
+    cgroupParent: '/kubepods/podu',
+    sysctls: {},
+    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
+    security: SECURITY,
+    runtimeHandler: '',
+  };
+}
+
+function container(command: string[]): ContainerConfig {
+  return {
+    name: 'c',
+    attempt: 0,
+    image: 'x',
+    userImage: 'x',
+    command,
+    args: [],
+    workingDir: '',
+    env: [],
+    mounts: [],
+    devices: [],
+    labels: {},
+    annotations: {},
+    logPath: 'c/0.log',
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+    resources: {},
+    security: SECURITY,
+  };
+}
+
+test('a container ends when the clock says so, and not before', async () => {
+  const clock = new HandClock();
+  const runtime = new SimulatedRuntime({ clock, random: systemRandom });
+  const config = sandbox({ [`${ANNOTATIONS.runFor}.c`]: '3600', [ANNOTATIONS.exitCode]: '4' });
+  const pod = await runtime.runPodSandbox(config);
+  const id = await runtime.createContainer(pod, container([]));
+  await runtime.startContainer(id);
+  clock.move(3_599_000);
+  expect((await runtime.containerStatus(id)).state).toBe('running');
+  clock.move(1000);
+  expect(await runtime.containerStatus(id)).toMatchObject({
+    state: 'exited',
+    exitCode: 4,
+    reason: 'Error',
+    finishedAt: 4_600_000,
+  });
+});
+
+test('one that ignores the stop signal is killed when its time is over', async () => {
+  const clock = new HandClock();
+  const runtime = new SimulatedRuntime({ clock, random: systemRandom });
+  const pod = await runtime.runPodSandbox(sandbox({ [ANNOTATIONS.ignoreStop]: 'true' }));
+  const id = await runtime.createContainer(pod, container([]));
+  await runtime.startContainer(id);
+  const stopped = runtime.stopContainer(id, 30_000);
+  clock.move(29_000);
+  expect((await runtime.containerStatus(id)).state).toBe('running');
+  clock.move(1000);
+  await stopped;
+  expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', exitCode: 137 });
+});
+
+test('images come by name and are refused by name', async () => {
+  const images = new SimulatedImages({ clock: systemClock });
+  expect(await images.imageStatus('nginx')).toBeUndefined();
+  const id = await images.pullImage('nginx', undefined);
+  expect((await images.imageStatus('docker.io/library/nginx:latest'))?.id).toBe(id);
+  await expect(images.pullImage('Bad Name', undefined)).rejects.toMatchObject({ kind: 'invalid-image-name' });
+  await images.removeImage('nginx');
+  expect(await images.listImages()).toEqual([]);
+});
