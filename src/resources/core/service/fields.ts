@@ -18,6 +18,15 @@ export function needsNodePorts(spec: ServiceSpec | undefined): boolean {
   return spec?.type === 'NodePort' || (spec?.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 }
 
+/** Even of a type that nobody knows: validation is to name that problem alone. */
+function mayHaveClusterIP(spec: ServiceSpec): boolean {
+  return spec.type !== 'ExternalName';
+}
+
+function mayHaveNodePorts(spec: ServiceSpec): boolean {
+  return spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+}
+
 export function needsHealthCheckPort(spec: ServiceSpec | undefined): boolean {
   return spec?.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 }
@@ -67,7 +76,7 @@ export function syncClusterIPs(spec: ServiceSpec, old: ServiceSpec | undefined):
 
 /** What was given out once and is not mentioned now stays. */
 export function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
-  if (needsClusterIP(old) && needsClusterIP(spec)) {
+  if (mayHaveClusterIP(old) && mayHaveClusterIP(spec)) {
     if (!spec.clusterIP && old.clusterIP) spec.clusterIP = old.clusterIP;
     if ((spec.clusterIPs ?? []).length === 0 && spec.clusterIP === old.clusterIP && old.clusterIPs)
       spec.clusterIPs = [...old.clusterIPs];
@@ -75,7 +84,7 @@ export function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
       spec.ipFamilies = [...old.ipFamilies];
     if (spec.ipFamilyPolicy === undefined && old.ipFamilyPolicy !== undefined) spec.ipFamilyPolicy = old.ipFamilyPolicy;
   }
-  if (needsNodePorts(old) && needsNodePorts(spec)) keepNodePorts(spec.ports ?? [], old.ports ?? []);
+  if (mayHaveNodePorts(old) && mayHaveNodePorts(spec)) keepNodePorts(spec.ports ?? [], old.ports ?? []);
   if (needsHealthCheckPort(old) && needsHealthCheckPort(spec) && !spec.healthCheckNodePort && old.healthCheckNodePort)
     spec.healthCheckNodePort = old.healthCheckNodePort;
 }
@@ -99,7 +108,7 @@ function same<K extends keyof ServiceSpec>(spec: ServiceSpec, old: ServiceSpec, 
 
 /** A change of type leaves behind what the new type has no use for, unless the client changed that too (then it is an error). */
 export function dropUseless(spec: ServiceSpec, old: ServiceSpec): void {
-  if (needsClusterIP(old) && !needsClusterIP(spec)) {
+  if (mayHaveClusterIP(old) && !mayHaveClusterIP(spec)) {
     if (same(spec, old, 'clusterIPs') && same(spec, old, 'clusterIP')) {
       delete spec.clusterIP;
       delete spec.clusterIPs;
@@ -107,7 +116,7 @@ export function dropUseless(spec: ServiceSpec, old: ServiceSpec): void {
     if (same(spec, old, 'ipFamilies')) delete spec.ipFamilies;
     if (same(spec, old, 'ipFamilyPolicy')) delete spec.ipFamilyPolicy;
   }
-  if (needsNodePorts(old) && !needsNodePorts(spec)) {
+  if (mayHaveNodePorts(old) && !mayHaveNodePorts(spec)) {
     const before = new Set((old.ports ?? []).map((port) => port.nodePort ?? 0));
     if ((spec.ports ?? []).every((port) => before.has(port.nodePort ?? 0)))
       for (const port of spec.ports ?? []) delete port.nodePort;
