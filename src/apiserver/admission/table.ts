@@ -6,7 +6,13 @@ import type {
   MutatingWebhookConfiguration,
   ValidatingWebhookConfiguration,
 } from '../../resources/generated/admissionregistration-v1.ts';
-import type { Namespace, Service, ServiceAccount } from '../../resources/generated/core-v1.ts';
+import type {
+  LimitRange,
+  Namespace,
+  ResourceQuota,
+  Service,
+  ServiceAccount,
+} from '../../resources/generated/core-v1.ts';
 import type { IngressClass } from '../../resources/generated/networking-v1.ts';
 import type { RuntimeClass } from '../../resources/generated/node-v1.ts';
 import type { PriorityClass } from '../../resources/generated/scheduling-v1.ts';
@@ -14,9 +20,12 @@ import type { StorageClass } from '../../resources/generated/storage-v1.ts';
 import type { Store } from '../../store/index.ts';
 import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { AdmissionPlugin } from './plugin.ts';
+import { podSecurity } from './pod-security/index.ts';
 import { priorityAdmission } from './priority.ts';
+import { resourceQuota } from './quota/plugin.ts';
 import { runtimeClassAdmission } from './runtime-class.ts';
 import { serviceAccountAdmission } from './service-account.ts';
 import {
@@ -59,8 +68,10 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   const webhooks = webhookParts(parts);
   return [
     namespaceLifecycle(caches.of<Namespace & KubeObject>('/v1/namespaces')),
+    limitRanger(caches.of<LimitRange & KubeObject>('/v1/limitranges')),
     serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
     taintNodesByCondition,
+    podSecurity(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     priorityAdmission(caches.of<PriorityClass & KubeObject>('scheduling.k8s.io/v1/priorityclasses')),
     defaultTolerationSeconds,
     defaultStorageClass(caches.of<StorageClass & KubeObject>('storage.k8s.io/v1/storageclasses')),
@@ -69,5 +80,10 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     defaultIngressClass(caches.of<IngressClass & KubeObject>('networking.k8s.io/v1/ingressclasses')),
     mutatingWebhooks(webhooks),
     validatingWebhooks(webhooks),
+    resourceQuota({
+      quotas: caches.of<ResourceQuota & KubeObject>('/v1/resourcequotas'),
+      store: parts.store,
+      catalog: parts.catalog,
+    }),
   ];
 }

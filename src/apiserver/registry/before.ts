@@ -68,7 +68,7 @@ export function beforeCreate(context: RequestContext, target: Target, draft: Kub
   fillAlwaysSent(target, draft);
   if (row.generation !== 'none') draft.metadata.generation = 1;
   const errors = validateCreate(row, draft, details);
-  if (errors.length > 0) throw invalid(row.kind, row.group, draft.metadata.name ?? '', errors);
+  if (errors.length > 0) throw invalid(row.kind, target.entry.storage.group, draft.metadata.name ?? '', errors);
   const warnings = row.strategy.warnings?.(draft, undefined, details);
   if (warnings !== undefined) context.warnings.push(...warnings);
   row.strategy.canonicalize?.(draft);
@@ -125,7 +125,7 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   if (specChanged(target, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   keepSystemFields(draft, old);
   const errors = validateUpdate({ row, strategy, object: draft, old, context: details });
-  if (errors.length > 0) throw invalid(row.kind, row.group, draft.metadata.name ?? '', errors);
+  if (errors.length > 0) throw invalid(row.kind, target.entry.storage.group, draft.metadata.name ?? '', errors);
   const warnings = strategy.warnings?.(draft, old, details);
   if (warnings !== undefined) context.warnings.push(...warnings);
   strategy.canonicalize?.(draft);

@@ -10,6 +10,7 @@ import {
   decode,
   decodeFree,
   decodeValue,
+  findBuiltinSchema,
   type SchemaNode,
   strictWarnings,
 } from '../../resources/schema/index.ts';
@@ -86,12 +87,15 @@ function decodeProtobuf(entry: CatalogEntry, body: Uint8Array): Decoded {
   }
 }
 
+/** Old versions are known to Kubernetes' scheme long after they stopped being served. */
 function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boolean {
   const slash = apiVersion.indexOf('/');
   const group = slash < 0 ? '' : apiVersion.slice(0, slash);
   const version = apiVersion.slice(slash + 1);
-  if (catalog.findKind(group, version, kind) !== undefined) return true;
-  return kind.endsWith('List') && catalog.findKind(group, version, kind.slice(0, -4)) !== undefined;
+  const entry = catalog.findKind(group, version, kind.endsWith('List') ? kind.slice(0, -4) : kind);
+  if (entry !== undefined) return !entry.custom || catalog.findKind(group, version, kind) !== undefined;
+  const name = group === '' ? 'core' : (group.split('.')[0] ?? '');
+  return findBuiltinSchema(`io.k8s.api.${name}.${version}.${kind}`) !== undefined;
 }
 
 /** The result of a patch, as its type takes it; `refuse` words what it does not take. */

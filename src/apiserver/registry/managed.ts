@@ -63,6 +63,10 @@ export function frameOf(context: RequestContext, target: Target): Frame {
 
 /** Sets the draft's managedFields, as this write leaves them. */
 export function trackOwnership(context: RequestContext, target: Target, { old, next, manager }: Ownership): KubeObject {
+  if (target.entry.row.untracked === true) {
+    delete next.metadata.managedFields;
+    return next;
+  }
   const entries = updateManagedFields({
     ...frameOf(context, target),
     old: old as unknown as JsonObject | undefined,

@@ -12,11 +12,6 @@ import { servePortForward, serveRemoteCommand, type UpgradedConnection, upgradeK
 import { readOne } from './direct.ts';
 import { chooseContainer, nodeApiOf, type StoredPod } from './nodes.ts';
 
-/** Without an upgrade these paths have nothing to say. */
-export function upgradeRequired(): Promise<WireResponse> {
-  return Promise.reject(badRequest('Upgrade request required'));
-}
-
 export const UPGRADED_SUBRESOURCES: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
 
 interface Streams {
@@ -87,6 +82,7 @@ async function prepareForward(
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);
   await admitConnect(context, target, 'PodPortForwardOptions', {});
   const ports = portsOf(context.request.query);
+  checkUpgrade(context);
   const api = await nodeApiOf(connector, nodeOf(pod));
   const uid = pod.metadata.uid ?? '';
   const where = { namespace: target.namespace, pod: target.name, uid };
@@ -111,6 +107,7 @@ async function prepareCommand(
     container,
     command,
   });
+  checkUpgrade(context);
   const api = await nodeApiOf(connector, nodeOf(pod));
   const where = { namespace: target.namespace, pod: target.name, uid: pod.metadata.uid ?? '', container };
   return (connection) =>
@@ -119,12 +116,23 @@ async function prepareCommand(
     );
 }
 
+/** Without an upgrade these paths say what is wrong with the request, and else that they need one. */
+export function connectHandler(connector: NodeConnector | undefined) {
+  return async (context: RequestContext, target: Target): Promise<WireResponse> => {
+    await prepareUpgrade(context, target, connector);
+    throw badRequest('Upgrade request required');
+  };
+}
+
+function checkUpgrade(context: RequestContext): void {
+  if (upgradeKind(context.request) === undefined) throw badRequest('Upgrade request required');
+}
+
 export function prepareUpgrade(
   context: RequestContext,
   target: Target,
   connector: NodeConnector | undefined,
 ): Promise<Takeover> {
-  if (upgradeKind(context.request) === undefined) return Promise.reject(badRequest('Upgrade request required'));
   return target.subresource === 'portforward'
     ? prepareForward(context, target, connector)
     : prepareCommand(context, target, connector);

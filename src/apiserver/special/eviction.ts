@@ -142,7 +142,7 @@ export async function podEviction(context: RequestContext, target: Target): Prom
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);
   const deletion = optionsOf(eviction, options.dryRun);
   await askBudgets(context, pod, deletion.dryRun);
-  if (!ignoresBudgets(pod) && !deletion.dryRun) {
+  if (pod.metadata.deletionTimestamp === undefined && !deletion.dryRun) {
     await changeObject<StoredPod>(context.kernel, {
       entry: target.entry,
       namespace: target.namespace,

@@ -6,7 +6,7 @@ import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { TokenIssuer } from '../auth/tokens.ts';
 import { bindingCollection, podBinding } from './binding.ts';
 import { componentStatuses } from './component-status.ts';
-import { upgradeRequired } from './connect.ts';
+import { connectHandler } from './connect.ts';
 import { podEviction } from './eviction.ts';
 import { SpecialHandlers } from './handlers.ts';
 import { logHandler } from './log.ts';
@@ -42,9 +42,9 @@ export function specialHandlers(parts: SpecialParts): SpecialHandlers {
     .add('/v1/bindings', { methods: CREATE, handle: bindingCollection })
     .add('/v1/pods/eviction', { methods: CREATE, handle: podEviction })
     .add('/v1/pods/log', { methods: ['get'], handle: logHandler(nodeConnector) })
-    .add('/v1/pods/exec', { methods: CONNECT, handle: upgradeRequired })
-    .add('/v1/pods/attach', { methods: CONNECT, handle: upgradeRequired })
-    .add('/v1/pods/portforward', { methods: CONNECT, handle: upgradeRequired })
+    .add('/v1/pods/exec', { methods: CONNECT, handle: connectHandler(nodeConnector) })
+    .add('/v1/pods/attach', { methods: CONNECT, handle: connectHandler(nodeConnector) })
+    .add('/v1/pods/portforward', { methods: CONNECT, handle: connectHandler(nodeConnector) })
     .add('/v1/pods/proxy', { methods: PROXY, handle: podProxy })
     .add('/v1/services/proxy', { methods: PROXY, handle: serviceProxy })
     .add('/v1/nodes/proxy', { methods: PROXY, handle: nodeProxy(nodeConnector) })

@@ -37,7 +37,7 @@ const BOUND_KINDS: Readonly<Record<string, { readonly key: 'pod' | 'secret' | 'n
   Node: { key: 'node', resource: 'nodes' },
 };
 
-function validate(request: TokenRequest, name: string): void {
+function validate(request: TokenRequest): void {
   const seconds = request.spec?.expirationSeconds ?? DEFAULT_SECONDS;
   const path = FieldPath.of('spec', 'expirationSeconds');
   const errors: FieldError[] = [];
@@ -45,7 +45,7 @@ function validate(request: TokenRequest, name: string): void {
     errors.push(fieldErrors.invalid(path, seconds, 'may not specify a duration less than 10 minutes'));
   if (seconds > MAX_SECONDS)
     errors.push(fieldErrors.invalid(path, seconds, 'may not specify a duration larger than 2^32 seconds'));
-  if (errors.length > 0) throw invalid('TokenRequest', 'authentication.k8s.io', name, errors);
+  if (errors.length > 0) throw invalid('TokenRequest', 'authentication.k8s.io', '', errors);
 }
 
 type Bound = Partial<Record<'pod' | 'secret' | 'node', BoundObject>>;
@@ -98,8 +98,12 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
     const { object: request, options } = readPosted<TokenRequest>(context, TOKEN_REQUEST);
     const { kernel } = context;
     const account = await readOne(kernel, target.entry, target.namespace, target.name);
-    if ((request.metadata.name ?? target.name) !== target.name) {
-      throw badRequest('metadata.name must match the service account name');
+    const sent = request.metadata.name ?? '';
+    if (sent !== '' && sent !== target.name) {
+      const detail = 'must match the service account name if specified';
+      throw invalid('TokenRequest', 'authentication.k8s.io', target.name, [
+        fieldErrors.invalid(FieldPath.of('metadata', 'name'), sent, detail),
+      ]);
     }
     request.metadata.name = target.name;
     checkNamespace(target, request);
@@ -115,7 +119,7 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
       { ...target, entry: TOKEN_REQUEST, subresource: 'token' },
       { old: undefined, next: request, manager: options.fieldManager },
     );
-    validate(request, target.name);
+    validate(request);
     await kernel.admission.admit(
       admissionRequest(context, target, {
         operation: 'CREATE',

@@ -11,16 +11,21 @@ import { objectBytes, objectText } from '../registry/objects.ts';
 import { partialMetadata } from './partial.ts';
 import { tableOf } from './table.ts';
 
-/** Negotiates the form of an answer that is one object. */
+/** Negotiates the form of an answer that is one object. Kubernetes makes no tables of `approval`. */
 export function outputOfObject(
   context: RequestContext,
-  target: { entry: CatalogEntry; noTransforms?: boolean },
+  target: { entry: CatalogEntry; subresource?: string },
 ): OutputType {
   const { headers, query } = context.request;
   const pretty = query.size > 0 || headers['user-agent'] !== undefined ? isPretty(query, headers['user-agent']) : false;
   return negotiateOutput(
     headers.accept,
-    { transforms: target.noTransforms !== true, list: false, stream: false, protobuf: speaksProtobuf(target.entry) },
+    {
+      transforms: target.subresource !== 'approval',
+      list: false,
+      stream: false,
+      protobuf: speaksProtobuf(target.entry),
+    },
     pretty,
   );
 }

@@ -67,7 +67,14 @@ function parseBody(request: WireRequest): JsonObject | undefined {
       `couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  return isJsonObject(value) ? value : {};
+  const object = isJsonObject(value) ? value : {};
+  const kind = object.kind ?? 'DeleteOptions';
+  if (kind !== 'DeleteOptions') {
+    throw badRequest(
+      `${String(kind)} in version "v1" cannot be handled as a DeleteOptions: converting (v1.${String(kind)}) to (v1.DeleteOptions): unknown conversion`,
+    );
+  }
+  return object;
 }
 
 function fromBody(body: JsonObject): DeleteOptions {

@@ -1,10 +1,10 @@
 // DELETE of one object, and of a collection.
 
 import type { StatusDetails } from '../../machinery/errors.ts';
-import { isApiError } from '../../machinery/errors.ts';
+import { forbidden, isApiError } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { successStatus } from '../http/responses.ts';
-import type { RequestContext, Target } from '../registry/context.ts';
+import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { type Deletion, deleteObject } from '../registry/deletion.ts';
 import { readObject } from '../registry/objects.ts';
 import { parseListOptions } from '../registry/options.ts';
@@ -26,6 +26,11 @@ function deletedDetails(target: Target, deletion: Deletion): StatusDetails {
 export async function deleteVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, target);
   const options = parseDeleteOptions(context.request);
+  const { row } = target.entry;
+  const refused = row.refuseDelete?.(target.name);
+  if (refused !== undefined) throw forbidden(groupResource(target), target.name, refused);
+  const unsaid = options.propagationPolicy === undefined && options.orphanDependents === undefined;
+  if (row.deleteWarning !== undefined && unsaid) context.warnings.push(row.deleteWarning);
   const deletion = await deleteObject(context, target, options);
   const accepted = !deletion.gone && options.orphanDependents === false;
   const status = accepted ? 202 : 200;

@@ -83,7 +83,8 @@ export function tableOf(context: RequestContext, entry: CatalogEntry, request: T
     object: include === 'None' ? null : include === 'Object' ? object : partialMetadata(object, version),
   }));
   const single = request.objects.length === 1 ? request.objects[0] : undefined;
-  const metadata = request.list ?? { resourceVersion: single?.metadata.resourceVersion ?? '' };
+  const objectVersion = single?.metadata.resourceVersion;
+  const metadata = request.list ?? (objectVersion === undefined ? {} : { resourceVersion: objectVersion });
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${version}`,
