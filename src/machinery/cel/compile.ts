@@ -1,15 +1,18 @@
 // Checks an expression against the types of its variables, and makes of it a function that can be run again and again.
 // Messages are cel-go's, as Kubernetes shows them.
+
+import { field, hasField, item, itemsOf, optionalField, refuse } from './access.ts';
 import { FUNCTION_NAMESPACES, type Overload, overloadsOf } from './library.ts';
+import { accepts, literal } from './literals.ts';
+import { binaryType, OPERATORS, same } from './operators.ts';
+import { attempt, type Budget, BudgetExceeded, type Compiled, charge, runComprehension } from './run.ts';
 import { type ASTNode, CelSyntaxError, locate, operatorOffset, parseExpression } from './syntax.ts';
 import {
   assignable,
   type Bindings,
   BOOL,
-  BYTES,
   type CelType,
   DOUBLE,
-  DURATION,
   DYN,
   ERROR,
   INT,
@@ -17,45 +20,11 @@ import {
   join,
   listOf,
   mapOf,
-  NULL,
   optionalOf,
-  STRING,
   substitute,
-  TIMESTAMP,
   typeText,
-  UINT,
 } from './types.ts';
-import {
-  CelError,
-  checkedInt,
-  Duration,
-  equal,
-  fromJson,
-  type MapValue,
-  ObjectValue,
-  Optional,
-  order,
-  Timestamp,
-  TypeValue,
-  Uint,
-} from './values.ts';
-
-/** What a running expression may use up. */
-export interface Budget {
-  left: number;
-}
-
-export class BudgetExceeded extends Error {}
-
-interface Run {
-  readonly variables: ReadonlyMap<string, unknown>;
-  readonly budget: Budget;
-}
-
-interface Compiled {
-  readonly type: CelType;
-  readonly run: (run: Run) => unknown;
-}
+import { CelError, checkedInt, fromJson, type MapValue, Optional, TypeValue } from './values.ts';
 
 export interface CelProgram {
   readonly type: CelType;
@@ -78,14 +47,6 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   type: 'type',
 };
 const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
-
-function same(a: CelType, b: CelType): boolean {
-  return assignable(a, b, new Map()) || assignable(b, a, new Map());
-}
-
-function isNumber(type: CelType): boolean {
-  return type === INT || type === UINT || type === DOUBLE;
-}
 
 class Compiler {
   readonly errors: string[] = [];
@@ -463,295 +424,6 @@ class Compiler {
     };
   }
 }
-
-interface Each {
-  readonly value: unknown;
-  readonly state: Run;
-}
-
-function runComprehension(
-  name: string,
-  items: readonly Each[],
-  parts: { condition: Compiled | undefined; result: Compiled },
-): unknown {
-  const holds = (e: Each): boolean => {
-    const value = parts.condition?.run(e.state) ?? true;
-    if (typeof value !== 'boolean') throw new CelError('no such overload');
-    return value;
-  };
-  switch (name) {
-    case 'all':
-    case 'exists': {
-      const decides = name === 'exists';
-      let failure: CelError | undefined;
-      for (const e of items) {
-        const value = parts.condition === undefined ? true : attempt(parts.condition, e.state);
-        if (value === decides) return decides;
-        if (value instanceof CelError) failure ??= value;
-      }
-      if (failure !== undefined) throw failure;
-      return !decides;
-    }
-    case 'exists_one':
-      return items.filter(holds).length === 1;
-    case 'filter':
-      return items.filter(holds).map((e) => e.value);
-    default:
-      return items.filter(holds).map((e) => parts.result.run(e.state));
-  }
-}
-
-function attempt(compiled: Compiled, state: Run): unknown {
-  try {
-    return compiled.run(state);
-  } catch (error) {
-    if (error instanceof CelError) return error;
-    throw error;
-  }
-}
-
-/** Long texts and lists cost more than short ones. */
-function charge(budget: Budget, ...values: unknown[]): void {
-  for (const value of values) {
-    if (typeof value === 'string' || Array.isArray(value)) budget.left -= Math.floor(value.length / 10);
-  }
-  if (budget.left < 0) throw new BudgetExceeded('operation cancelled: actual cost limit exceeded');
-}
-
-function refuse(): never {
-  throw new CelError('no such overload');
-}
-
-function itemsOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  if (value instanceof Map) return [...value.keys()];
-  if (value instanceof ObjectValue) return Object.keys(value.json);
-  return refuse();
-}
-
-function field(value: unknown, name: string): unknown {
-  if (value instanceof ObjectValue) {
-    const known = value.type.fields.get(name);
-    if (known === undefined || !Object.hasOwn(value.json, known.json)) throw new CelError(`no such key: ${name}`);
-    return fromJson(value.json[known.json], known.type);
-  }
-  if (value instanceof Map) {
-    if (value.has(name)) return value.get(name);
-    throw new CelError(`no such key: ${name}`);
-  }
-  if (value instanceof Optional) return optionalField(value, name);
-  return refuse();
-}
-
-function hasField(value: unknown, name: string): boolean {
-  if (value instanceof ObjectValue) {
-    const known = value.type.fields.get(name);
-    return known !== undefined && Object.hasOwn(value.json, known.json);
-  }
-  if (value instanceof Optional) return value.present && hasField(value.value, name);
-  return value instanceof Map ? value.has(name) : refuse();
-}
-
-function optionalField(value: unknown, name: string): Optional {
-  const base = value instanceof Optional ? value.value : value;
-  if (base === undefined || !hasField(base, name)) return Optional.none;
-  return new Optional(field(base, name));
-}
-
-function item(value: unknown, key: unknown): unknown {
-  if (Array.isArray(value)) {
-    const i = typeof key === 'bigint' || typeof key === 'number' ? Number(key) : refuse();
-    if (!Number.isInteger(i) || i < 0 || i >= value.length) throw new CelError(`index out of bounds: ${String(key)}`);
-    return value[i];
-  }
-  if (value instanceof Map) {
-    const wanted = key instanceof Uint ? key.value : key;
-    if (value.has(wanted)) return value.get(wanted);
-    throw new CelError(`no such key: ${String(wanted)}`);
-  }
-  return value instanceof ObjectValue && typeof key === 'string' ? field(value, key) : refuse();
-}
-
-function binaryType(op: string, a: CelType, b: CelType): CelType | undefined {
-  switch (op) {
-    case '==':
-    case '!=':
-      return same(a, b) || a === NULL || b === NULL ? BOOL : undefined;
-    case 'in':
-      if (b.kind === 'list') return same(a, b.item) ? BOOL : undefined;
-      if (b.kind === 'map') return same(a, b.key) ? BOOL : undefined;
-      return isDyn(b) ? BOOL : undefined;
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      if (isNumber(a) && isNumber(b)) return BOOL;
-      return isOrdered(a) && isOrdered(b) && same(a, b) ? BOOL : undefined;
-    case '+':
-      return sumType(a, b);
-    case '-':
-      if (a === TIMESTAMP && b === TIMESTAMP) return DURATION;
-      if ((a === TIMESTAMP || a === DURATION) && b === DURATION) return a;
-      return arithmeticType(a, b);
-    case '%':
-      return a === DOUBLE || b === DOUBLE ? undefined : arithmeticType(a, b);
-    default:
-      return arithmeticType(a, b);
-  }
-}
-
-function isOrdered(type: CelType): boolean {
-  return (
-    isDyn(type) ||
-    isNumber(type) ||
-    type === STRING ||
-    type === BOOL ||
-    type === BYTES ||
-    type === TIMESTAMP ||
-    type === DURATION
-  );
-}
-
-function arithmeticType(a: CelType, b: CelType): CelType | undefined {
-  if (isDyn(a)) return isDyn(b) || isNumber(b) || b === DURATION ? b : undefined;
-  if (isDyn(b)) return isNumber(a) || a === DURATION || a === TIMESTAMP ? a : undefined;
-  return isNumber(a) && a === b ? a : undefined;
-}
-
-function sumType(a: CelType, b: CelType): CelType | undefined {
-  if (isDyn(a) && isDyn(b)) return DYN;
-  if (a === STRING || b === STRING) return same(a, b) ? STRING : undefined;
-  if (a === BYTES || b === BYTES) return same(a, b) ? BYTES : undefined;
-  if (a.kind === 'list' && b.kind === 'list') return same(a, b) ? a : undefined;
-  if (a.kind === 'list' || b.kind === 'list') return same(a, b) ? DYN : undefined;
-  if ((a === TIMESTAMP && b === DURATION) || (a === DURATION && b === TIMESTAMP)) return TIMESTAMP;
-  if (a === DURATION && b === DURATION) return DURATION;
-  return arithmeticType(a, b);
-}
-
-type Operator = (a: unknown, b: unknown) => unknown;
-
-function arithmetic(ints: (a: bigint, b: bigint) => bigint, doubles: (a: number, b: number) => number): Operator {
-  return (a, b) => {
-    if (typeof a === 'bigint' && typeof b === 'bigint') return checkedInt(ints(a, b));
-    if (typeof a === 'number' && typeof b === 'number') return doubles(a, b);
-    if (a instanceof Uint && b instanceof Uint) return new Uint(ints(a.value, b.value));
-    return refuse();
-  };
-}
-
-function compared(test: (sign: number) => boolean): Operator {
-  return (a, b) => test(order(a, b) ?? refuse());
-}
-
-function add(a: unknown, b: unknown): unknown {
-  if (typeof a === 'string' && typeof b === 'string') return a + b;
-  if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b];
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return new Uint8Array(Buffer.concat([a, b]));
-  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos + b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos + b.nanos);
-  if (a instanceof Duration && b instanceof Timestamp) return new Timestamp(a.nanos + b.nanos);
-  return arithmetic(
-    (x, y) => x + y,
-    (x, y) => x + y,
-  )(a, b);
-}
-
-function subtract(a: unknown, b: unknown): unknown {
-  if (a instanceof Timestamp && b instanceof Timestamp) return new Duration(a.nanos - b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos - b.nanos);
-  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos - b.nanos);
-  return arithmetic(
-    (x, y) => x - y,
-    (x, y) => x - y,
-  )(a, b);
-}
-
-function nonZero(value: bigint, problem: string): bigint {
-  if (value === 0n) throw new CelError(problem);
-  return value;
-}
-
-const OPERATORS: Readonly<Record<string, Operator>> &
-  Record<'==' | '!=' | 'in' | '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=', Operator> = {
-  '==': equal,
-  '!=': (a, b) => !equal(a, b),
-  in: (a, b) => {
-    if (Array.isArray(b)) return b.some((v) => equal(v, a));
-    if (b instanceof Map) return b.has(a);
-    return b instanceof ObjectValue && typeof a === 'string' ? hasField(b, a) : refuse();
-  },
-  '+': add,
-  '-': subtract,
-  '*': arithmetic(
-    (a, b) => a * b,
-    (a, b) => a * b,
-  ),
-  '/': arithmetic(
-    (a, b) => a / nonZero(b, 'division by zero'),
-    (a, b) => a / b,
-  ),
-  '%': arithmetic(
-    (a, b) => a % nonZero(b, 'modulus by zero'),
-    (a, b) => a % b,
-  ),
-  '<': compared((s) => s < 0),
-  '<=': compared((s) => s <= 0),
-  '>': compared((s) => s > 0),
-  '>=': compared((s) => s >= 0),
-};
-
-function literal(value: unknown): Compiled {
-  const run = (): unknown => value;
-  if (value === null) return { type: NULL, run };
-  switch (typeof value) {
-    case 'bigint':
-      return { type: INT, run };
-    case 'number':
-      return { type: DOUBLE, run };
-    case 'boolean':
-      return { type: BOOL, run };
-    case 'string':
-      return { type: STRING, run };
-    default:
-      break;
-  }
-  if (value instanceof Uint8Array) return { type: BYTES, run };
-  const unsigned = new Uint(BigInt(String((value as { value?: unknown }).value ?? value)));
-  return { type: UINT, run: () => unsigned };
-}
-
-/** Whether the values at run time are what an overload wants: `dyn` may hide anything. */
-function accepts(overload: Overload, values: readonly unknown[], member: boolean): boolean {
-  const wanted = member && overload.receiver !== undefined ? [overload.receiver, ...overload.args] : overload.args;
-  return wanted.length === values.length && wanted.every((type, i) => holds(values[i], type));
-}
-
-function holds(value: unknown, type: CelType): boolean {
-  switch (type.kind) {
-    case 'list':
-      return Array.isArray(value);
-    case 'map':
-      return value instanceof Map || value instanceof ObjectValue;
-    case 'optional':
-      return value instanceof Optional;
-    case 'simple':
-      return SIMPLE[type.name]?.(value) ?? true;
-    default:
-      return true;
-  }
-}
-
-const SIMPLE: Readonly<Record<string, (value: unknown) => boolean>> = {
-  int: (v) => typeof v === 'bigint',
-  double: (v) => typeof v === 'number',
-  string: (v) => typeof v === 'string',
-  bool: (v) => typeof v === 'boolean',
-  bytes: (v) => v instanceof Uint8Array,
-  uint: (v) => v instanceof Uint,
-  timestamp: (v) => v instanceof Timestamp,
-  duration: (v) => v instanceof Duration,
-};
 
 /** Compiles an expression over typed variables. Throws CelSyntaxError with all that is wrong with it. */
 export function compileCel(source: string, variables: Readonly<Record<string, CelType>>): CelProgram {

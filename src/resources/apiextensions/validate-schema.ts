@@ -1,17 +1,14 @@
 // Validation of the OpenAPI schema in a CustomResourceDefinition.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { deepClone, deepEqual } from '../../machinery/json.ts';
-import { isJsonObject } from '../../machinery/object.ts';
-import type { CustomResourceValidation, JSONSchemaProps, ValidationRule } from '../generated/apiextensions-v1.ts';
-import { fillDefaults, pruneUnknown, structuralSchema, validateValues } from '../schema/index.ts';
+import type { JSONSchemaProps, ValidationRule } from '../generated/apiextensions-v1.ts';
+import { findPath } from './field-path.ts';
 import { checkRules } from './validate-rules.ts';
-import { validateStructural } from './validate-structural.ts';
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 const META_FIELDS: ReadonlySet<string> = new Set(['metadata', 'kind', 'apiVersion']);
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
-const UNSUPPORTED = ['additionalItems', 'patternProperties', 'definitions', 'dependencies', '$ref'] as const;
+export const UNSUPPORTED = ['additionalItems', 'patternProperties', 'definitions', 'dependencies', '$ref'] as const;
 
 export interface SchemaContext {
   /** Where defaults may not stand, and why. */
@@ -300,128 +297,4 @@ export class SchemaCheck {
     if (findPath(place.schema, fieldPath) === undefined)
       this.add(fieldErrors.invalid(at, fieldPath, 'must be a valid path'));
   }
-}
-
-/** The schema at `.a.b['c.d']`; undefined when the path leads nowhere. */
-export function findPath(
-  schema: JSONSchemaProps,
-  path: string,
-): { schema: JSONSchemaProps; keys: string[] } | undefined {
-  const part = /\.([A-Za-z_][A-Za-z0-9_-]*)|\['((?:[^'\\]|\\.)*)'\]/y;
-  const keys: string[] = [];
-  let at: JSONSchemaProps | undefined = schema;
-  let position = 0;
-  while (position < path.length) {
-    part.lastIndex = position;
-    const match = part.exec(path);
-    if (match === null || at === undefined) return undefined;
-    const key = match[1] ?? (match[2] ?? '').replace(/\\(.)/g, '$1');
-    keys.push(key);
-    const properties: Record<string, JSONSchemaProps> = at.properties ?? {};
-    const more: JSONSchemaProps | undefined =
-      typeof at.additionalProperties === 'object' ? at.additionalProperties : undefined;
-    at = Object.hasOwn(properties, key) ? properties[key] : more;
-    position = part.lastIndex;
-  }
-  return at === undefined || keys.length === 0 ? undefined : { schema: at, keys };
-}
-
-/** Defaults must be what the schema itself allows, and hold nothing that it would take out. */
-function validateDefaults(schema: JSONSchemaProps, path: FieldPath): FieldError[] {
-  const errors: FieldError[] = [];
-  const value = schema.default;
-  if (value !== undefined && value !== null) {
-    const node = structuralSchema(schema);
-    const at = path.child('default');
-    const pruned = deepClone(value);
-    if (isJsonObject(pruned)) pruneUnknown(pruned, { ...node, embeddedResource: false });
-    if (!deepEqual(pruned, value)) errors.push(fieldErrors.invalid(at, value, 'must not have unknown fields'));
-    else {
-      fillDefaults(pruned, node);
-      errors.push(...validateValues(node, pruned, { path: at.toString() }));
-    }
-  }
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    errors.push(...validateDefaults(property, path.child('properties').key(name)));
-  }
-  const items = itemsOf(schema);
-  if (items !== undefined) errors.push(...validateDefaults(items, path.child('items')));
-  if (typeof schema.additionalProperties === 'object') {
-    errors.push(...validateDefaults(schema.additionalProperties, path.child('additionalProperties')));
-  }
-  return errors;
-}
-
-const ROOT_FIELDS: readonly string[] = [
-  'description',
-  'type',
-  'format',
-  'title',
-  'maximum',
-  'exclusiveMaximum',
-  'minimum',
-  'exclusiveMinimum',
-  'maxLength',
-  'minLength',
-  'pattern',
-  'maxItems',
-  'minItems',
-  'uniqueItems',
-  'multipleOf',
-  'required',
-  'items',
-  'properties',
-  'externalDocs',
-  'example',
-  'x-kubernetes-preserve-unknown-fields',
-  'x-kubernetes-validations',
-];
-const ROOT_NAMES =
-  'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations';
-
-function validateRoot(schema: JSONSchemaProps, path: FieldPath): FieldError[] {
-  const suffix = 'at the root of the schema if the status subresource is enabled';
-  if ((schema.type ?? '') !== '' && schema.type !== 'object') {
-    return [fieldErrors.invalid(path.child('type'), schema.type, `only "object" is allowed as the type ${suffix}`)];
-  }
-  if (Object.keys(schema).every((name) => ROOT_FIELDS.includes(name))) return [];
-  return [fieldErrors.invalid(path, schema, `only [${ROOT_NAMES}] fields are allowed ${suffix}`)];
-}
-
-/** The schema of one version, or of all of them. */
-export function validateSchema(
-  validation: CustomResourceValidation | undefined,
-  path: FieldPath,
-  hasStatus: boolean,
-): FieldError[] {
-  const schema = validation?.openAPIV3Schema;
-  if (schema === undefined) return [];
-  const at = path.child('openAPIV3Schema');
-  const errors: FieldError[] = hasStatus ? validateRoot(schema, at) : [];
-  if (schema.nullable === true)
-    errors.push(fieldErrors.forbidden(at.child('nullable'), 'nullable cannot be true at the root'));
-  const unsupported = hasUnsupported(schema);
-  const structural = unsupported ? [] : validateStructural(schema, at);
-  errors.push(...structural);
-  const defaults = unsupported || structural.length > 0 ? [] : validateDefaults(schema, at);
-  errors.push(...defaults);
-  const check = new SchemaCheck();
-  check.check(schema, at, { root: true, rules: !unsupported && structural.length === 0 && defaults.length === 0 });
-  return [...errors, ...check.errors, ...check.ruleErrors];
-}
-
-/** Schemas with these cannot be made structural at all: only that is reported. */
-function hasUnsupported(schema: JSONSchemaProps): boolean {
-  if (UNSUPPORTED.some((name) => schema[name] !== undefined) || Array.isArray(schema.items)) return true;
-  const inner = [
-    ...Object.values(schema.properties ?? {}),
-    ...(schema.allOf ?? []),
-    ...(schema.anyOf ?? []),
-    ...(schema.oneOf ?? []),
-  ];
-  const items = itemsOf(schema);
-  if (items !== undefined) inner.push(items);
-  if (schema.not !== undefined) inner.push(schema.not);
-  if (typeof schema.additionalProperties === 'object') inner.push(schema.additionalProperties);
-  return inner.some(hasUnsupported);
 }

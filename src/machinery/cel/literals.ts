@@ -1,0 +1,57 @@
+// Literals as compiled parts, and whether a value at run time is what a function wants.
+import type { Overload } from './library.ts';
+import type { Compiled } from './run.ts';
+import { BOOL, BYTES, type CelType, DOUBLE, INT, NULL, STRING, UINT } from './types.ts';
+import { Duration, ObjectValue, Optional, Timestamp, Uint } from './values.ts';
+
+export function literal(value: unknown): Compiled {
+  const run = (): unknown => value;
+  if (value === null) return { type: NULL, run };
+  switch (typeof value) {
+    case 'bigint':
+      return { type: INT, run };
+    case 'number':
+      return { type: DOUBLE, run };
+    case 'boolean':
+      return { type: BOOL, run };
+    case 'string':
+      return { type: STRING, run };
+    default:
+      break;
+  }
+  if (value instanceof Uint8Array) return { type: BYTES, run };
+  const unsigned = new Uint(BigInt(String((value as { value?: unknown }).value ?? value)));
+  return { type: UINT, run: () => unsigned };
+}
+
+/** Whether the values at run time are what an overload wants: `dyn` may hide anything. */
+export function accepts(overload: Overload, values: readonly unknown[], member: boolean): boolean {
+  const wanted = member && overload.receiver !== undefined ? [overload.receiver, ...overload.args] : overload.args;
+  return wanted.length === values.length && wanted.every((type, i) => holds(values[i], type));
+}
+
+function holds(value: unknown, type: CelType): boolean {
+  switch (type.kind) {
+    case 'list':
+      return Array.isArray(value);
+    case 'map':
+      return value instanceof Map || value instanceof ObjectValue;
+    case 'optional':
+      return value instanceof Optional;
+    case 'simple':
+      return SIMPLE[type.name]?.(value) ?? true;
+    default:
+      return true;
+  }
+}
+
+const SIMPLE: Readonly<Record<string, (value: unknown) => boolean>> = {
+  int: (v) => typeof v === 'bigint',
+  double: (v) => typeof v === 'number',
+  string: (v) => typeof v === 'string',
+  bool: (v) => typeof v === 'boolean',
+  bytes: (v) => v instanceof Uint8Array,
+  uint: (v) => v instanceof Uint,
+  timestamp: (v) => v instanceof Timestamp,
+  duration: (v) => v instanceof Duration,
+};

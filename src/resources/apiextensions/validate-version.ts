@@ -1,0 +1,80 @@
+// Validation of the schema of one version, or of all of them: its root, its structure, its defaults, its rules.
+import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type { CustomResourceValidation, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { validateDefaults } from './validate-defaults.ts';
+import { SchemaCheck, UNSUPPORTED } from './validate-schema.ts';
+import { validateStructural } from './validate-structural.ts';
+
+const ROOT_FIELDS: readonly string[] = [
+  'description',
+  'type',
+  'format',
+  'title',
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'multipleOf',
+  'required',
+  'items',
+  'properties',
+  'externalDocs',
+  'example',
+  'x-kubernetes-preserve-unknown-fields',
+  'x-kubernetes-validations',
+];
+const ROOT_NAMES =
+  'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations';
+
+function validateRoot(schema: JSONSchemaProps, path: FieldPath): FieldError[] {
+  const suffix = 'at the root of the schema if the status subresource is enabled';
+  if ((schema.type ?? '') !== '' && schema.type !== 'object') {
+    return [fieldErrors.invalid(path.child('type'), schema.type, `only "object" is allowed as the type ${suffix}`)];
+  }
+  if (Object.keys(schema).every((name) => ROOT_FIELDS.includes(name))) return [];
+  return [fieldErrors.invalid(path, schema, `only [${ROOT_NAMES}] fields are allowed ${suffix}`)];
+}
+
+/** The schema of one version, or of all of them. */
+export function validateSchema(
+  validation: CustomResourceValidation | undefined,
+  path: FieldPath,
+  hasStatus: boolean,
+): FieldError[] {
+  const schema = validation?.openAPIV3Schema;
+  if (schema === undefined) return [];
+  const at = path.child('openAPIV3Schema');
+  const errors: FieldError[] = hasStatus ? validateRoot(schema, at) : [];
+  if (schema.nullable === true)
+    errors.push(fieldErrors.forbidden(at.child('nullable'), 'nullable cannot be true at the root'));
+  const unsupported = hasUnsupported(schema);
+  const structural = unsupported ? [] : validateStructural(schema, at);
+  errors.push(...structural);
+  const defaults = unsupported || structural.length > 0 ? [] : validateDefaults(schema, at);
+  errors.push(...defaults);
+  const check = new SchemaCheck();
+  check.check(schema, at, { root: true, rules: !unsupported && structural.length === 0 && defaults.length === 0 });
+  return [...errors, ...check.errors, ...check.ruleErrors];
+}
+
+/** Schemas with these cannot be made structural at all: only that is reported. */
+function hasUnsupported(schema: JSONSchemaProps): boolean {
+  if (UNSUPPORTED.some((name) => schema[name] !== undefined) || Array.isArray(schema.items)) return true;
+  const inner = [
+    ...Object.values(schema.properties ?? {}),
+    ...(schema.allOf ?? []),
+    ...(schema.anyOf ?? []),
+    ...(schema.oneOf ?? []),
+  ];
+  const items = Array.isArray(schema.items) ? undefined : schema.items;
+  if (items !== undefined) inner.push(items);
+  if (schema.not !== undefined) inner.push(schema.not);
+  if (typeof schema.additionalProperties === 'object') inner.push(schema.additionalProperties);
+  return inner.some(hasUnsupported);
+}
