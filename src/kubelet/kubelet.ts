@@ -1,4 +1,5 @@
 // The kubelet as a whole: makes the parts and ties them together.
+import { setMaxListeners } from 'node:events';
 import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
 import { EventRecorder, PODS, RUNTIME_CLASSES, SERVICE_ACCOUNTS, SERVICES } from '../client/index.ts';
 import type { RuntimeVersion } from '../cri/port.ts';
@@ -273,6 +274,8 @@ class KubeletImpl implements Kubelet {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // All its loops wait on this one signal.
+    setMaxListeners(100, signal);
     const { runtime, informers, clock } = this.options;
     await this.prepareDirectories();
     const [facts, disk, version, resolv] = await Promise.all([

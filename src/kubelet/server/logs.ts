@@ -30,6 +30,8 @@ const SPACE = 0x20;
 const PARTIAL = 0x50;
 const STDERR_E = 0x65;
 const CHUNK = 256 * 1024;
+const ZERO_OFFSET = Buffer.from('+00:00');
+const Z_AND_SPACE = Buffer.from('Z ');
 /** A reader this far behind is waited for. */
 const MAX_BUFFERED = 1024 * 1024;
 
@@ -57,6 +59,14 @@ export class LogFilter {
     this.left -= length;
   }
 
+  /** Conmon writes `+00:00` where Kubernetes writes `Z`. */
+  private putTime(data: Buffer, from: number, to: number): void {
+    const utc = to - from > ZERO_OFFSET.length && data.compare(ZERO_OFFSET, 0, ZERO_OFFSET.length, to - 6, to) === 0;
+    this.put(data, from, utc ? to - 6 : to);
+    const tail = utc ? Z_AND_SPACE : Z_AND_SPACE.subarray(1);
+    this.put(tail, 0, tail.length);
+  }
+
   private tooOld(data: Buffer, from: number, to: number): boolean {
     if (this.since === undefined) return false;
     const time = parseTime(data.toString('latin1', from, to));
@@ -79,7 +89,7 @@ export class LogFilter {
     const wanted = this.query.stream;
     if (wanted !== undefined && (data[a + 4] === STDERR_E ? 'stderr' : 'stdout') !== wanted) return true;
     if (this.tooOld(data, from, a)) return true;
-    if (this.query.timestamps && this.lineBegins) this.put(data, from, a + 1);
+    if (this.query.timestamps && this.lineBegins) this.putTime(data, from, a);
     const partial = data[b + 1] === PARTIAL;
     this.put(data, Math.min(c + 1, to), partial ? to : to + 1);
     this.lineBegins = !partial;

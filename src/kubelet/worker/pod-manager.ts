@@ -7,7 +7,7 @@ import { isApiError } from '../../machinery/errors.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
 import type { Refusal } from '../container/sysctls.ts';
 import { refuse } from '../pod/admission.ts';
-import { isMirror, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
+import { isMirror, isStatic, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
 import { refusedStatus } from '../status/compute.ts';
 import type { WorkerDeps } from './deps.ts';
 import { type Ending, PodWorker } from './pod-worker.ts';
@@ -120,11 +120,14 @@ export class PodManager {
       .get('', node().name)
       .catch(() => this.options.node())
       .then((current) => {
-        const refusal = this.judge(pod, current);
+        const { namespace, name } = namesOf(pod);
+        const latest = isStatic(pod) ? pod : this.options.informer.get(`${namespace}/${name}`);
+        if (latest?.metadata.uid !== uid || this.workers.has(uid)) return;
+        const refusal = this.judge(latest, current);
         if (refusal === undefined) {
           this.turnedAway.delete(uid);
-          this.accept(pod);
-        } else this.refuse(pod, refusal);
+          this.accept(latest);
+        } else this.refuse(latest, refusal);
       })
       .catch((error: unknown) => log('error', 'pod could not be judged', { error: String(error) }));
   }
