@@ -5,6 +5,7 @@ import { disruption } from './disruption/controller.ts';
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
 import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
+import { job } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeLifecycle } from './node-lifecycle/controller.ts';
 import { podGarbageCollector } from './pod-gc/controller.ts';
@@ -34,4 +35,5 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   deployment,
   endpoints,
   endpointSlices,
+  job,
 ];
