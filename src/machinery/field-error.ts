@@ -17,9 +17,7 @@ export class FieldPath {
   }
 
   child(...names: string[]): FieldPath {
-    let path: FieldPath = this;
-    for (const name of names) path = new FieldPath(path, name, 'name');
-    return path;
+    return names.reduce((path: FieldPath, name) => new FieldPath(path, name, 'name'), this);
   }
 
   index(i: number): FieldPath {

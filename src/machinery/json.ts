@@ -22,8 +22,8 @@ export function deepClone<T>(value: T): T {
 function clone(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    const out = new Array<unknown>(value.length);
-    for (let i = 0; i < value.length; i++) out[i] = clone(value[i]);
+    const out: unknown[] = [];
+    for (const item of value) out.push(clone(item));
     return out;
   }
   const out: Record<string, unknown> = {};
