@@ -112,10 +112,6 @@ export const replicaSets = defineResource<ReplicaSet>({
     ],
   },
   generation: 'spec',
-  selectableFields: {
-    labels: ['status.replicas'],
-    values: (set) => ({ 'status.replicas': String(set.status?.replicas ?? 0) }),
-  },
   subresources: {
     status: statusSubresource<ReplicaSet>({ applyDefaults, validateUpdate: (set) => validateStatus(set).errors }),
     scale: {
