@@ -136,7 +136,7 @@ export class RequestHandler {
     if (open !== undefined) return open;
     const attributes = await this.admitted(request, info);
     const { user } = attributes;
-    const flow = await this.parts.flow?.admit(attributes, 1, request.signal);
+    const flow = await this.parts.flow?.admit(attributes, 1, () => request.signal);
     try {
       const response = await this.dispatch({ request, info, user, warnings });
       return flow === undefined ? response : { ...response, headers: { ...response.headers, ...flow.headers } };

@@ -1,7 +1,7 @@
-// Which pods are bound to which node, for the node authorizer; built when a node first asks.
+// Which pods are bound to which node, for the node authorizer; read when a node first asks.
 import type { KubeObject } from '../../machinery/object.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, StoredValue } from '../../store/index.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import { readObject } from '../registry/objects.ts';
 import type { NodePods } from './node-authorizer.ts';
@@ -9,6 +9,8 @@ import type { NodePods } from './node-authorizer.ts';
 export class NodePodIndex implements NodePods {
   private readonly byNode = new Map<string, Map<string, Pod>>();
   private readonly nodeOf = new Map<string, string>();
+  /** Pods that were not looked at yet: only clusters whose nodes have users of their own ever look. */
+  private readonly unread = new Map<string, StoredValue>();
   private stop: (() => void) | undefined;
 
   constructor(
@@ -20,14 +22,17 @@ export class NodePodIndex implements NodePods {
     const entry = this.catalog.find('', 'v1', 'pods');
     if (entry === undefined) return;
     const found = await this.store.list({ prefix: entry.prefix });
-    for (const value of found.items) this.set(value.key, readObject(entry, value));
+    for (const value of found.items) this.unread.set(value.key, value);
     this.stop = await this.store.watch({
       prefix: entry.prefix,
       afterRevision: found.revision,
       onEvents: (events) => {
         for (const event of events) {
-          if (event.type === 'delete') this.remove(event.current.key);
-          else this.set(event.current.key, readObject(entry, event.current));
+          if (event.type === 'put') this.unread.set(event.current.key, event.current);
+          else {
+            this.unread.delete(event.current.key);
+            this.remove(event.current.key);
+          }
         }
       },
     });
@@ -56,7 +61,15 @@ export class NodePodIndex implements NodePods {
     if (pods?.size === 0) this.byNode.delete(node);
   }
 
+  private readAll(): void {
+    const entry = this.catalog.find('', 'v1', 'pods');
+    if (entry === undefined) return;
+    for (const [key, value] of this.unread) this.set(key, readObject(entry, value));
+    this.unread.clear();
+  }
+
   podsOf(nodeName: string): Iterable<Pod> {
+    this.readAll();
     return this.byNode.get(nodeName)?.values() ?? [];
   }
 

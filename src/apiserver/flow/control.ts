@@ -59,7 +59,11 @@ export class FlowControl {
 
   constructor(private readonly options: FlowControlOptions) {}
 
-  async admit(attributes: FlowAttributes, seats = 1, signal?: AbortSignal): Promise<Admitted> {
+  async admit(
+    attributes: FlowAttributes,
+    seats = 1,
+    signal?: AbortSignal | (() => AbortSignal | undefined),
+  ): Promise<Admitted> {
     this.refresh();
     const schema = findSchema(this.ordered, attributes);
     const level = this.levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '') ?? this.levels.get('catch-all');
@@ -69,12 +73,16 @@ export class FlowControl {
       'x-kubernetes-pf-prioritylevel-uid': level.object.metadata.uid ?? '',
     };
     if (level.queues === undefined) return { release() {}, headers };
-    const timeout = this.options.timeoutSignal(this.options.queueWaitMs);
+    const patience = (): AbortSignal => {
+      const timeout = this.options.timeoutSignal(this.options.queueWaitMs);
+      const gone = typeof signal === 'function' ? signal() : signal;
+      return gone === undefined ? timeout : AbortSignal.any([gone, timeout]);
+    };
     try {
       const release = await level.queues.acquire(
         flowKey(schema, attributes),
         seats,
-        signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+        patience,
       );
       return { release, headers };
     } catch (error) {

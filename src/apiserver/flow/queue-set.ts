@@ -31,6 +31,7 @@ export class QueueSet {
   private readonly queues: Queue[];
   private inUse = 0;
   private virtual = 0;
+  private waitingCount = 0;
 
   constructor(private config: QueueSetConfig) {
     this.queues = Array.from({ length: config.queues }, () => ({ waiting: [], next: 0, inUse: 0 }));
@@ -47,11 +48,11 @@ export class QueueSet {
   }
 
   get queued(): number {
-    return this.queues.reduce((n, q) => n + q.waiting.length, 0);
+    return this.waitingCount;
   }
 
   /** Resolves with a function to call when done; rejects with a Refusal. */
-  acquire(flow: string, seats: number, signal?: AbortSignal): Promise<() => void> {
+  acquire(flow: string, seats: number, signal?: AbortSignal | (() => AbortSignal)): Promise<() => void> {
     const wanted = Math.max(1, Math.min(seats, this.config.concurrency));
     const queue = this.pick(flow);
     if (queue === undefined) {
@@ -63,7 +64,8 @@ export class QueueSet {
       return Promise.resolve(this.begin(queue, wanted));
     }
     if (queue.waiting.length >= this.config.queueLengthLimit) return Promise.reject(refused('queue-full'));
-    return this.wait(queue, wanted, signal);
+    // A signal is made for those that wait only: most requests never do.
+    return this.wait(queue, wanted, typeof signal === 'function' ? signal() : signal);
   }
 
   private wait(queue: Queue, seats: number, signal: AbortSignal | undefined): Promise<() => void> {
@@ -79,7 +81,10 @@ export class QueueSet {
       const giveUp = () => {
         entry.abandoned = true;
         const at = queue.waiting.indexOf(entry);
-        if (at >= 0) queue.waiting.splice(at, 1);
+        if (at >= 0) {
+          queue.waiting.splice(at, 1);
+          this.waitingCount--;
+        }
         reject(refused('cancelled'));
       };
       if (signal?.aborted === true) {
@@ -89,6 +94,7 @@ export class QueueSet {
       signal?.addEventListener('abort', giveUp, { once: true });
       if (queue.waiting.length === 0) queue.next = Math.max(queue.next, this.virtual);
       queue.waiting.push(entry);
+      this.waitingCount++;
       this.dispatch();
     });
   }
@@ -128,7 +134,7 @@ export class QueueSet {
   }
 
   private dispatch(): void {
-    for (;;) {
+    while (this.waitingCount > 0) {
       let chosen: Queue | undefined;
       for (const queue of this.queues) {
         if (queue.waiting.length > 0 && (chosen === undefined || queue.next < chosen.next)) chosen = queue;
@@ -136,6 +142,7 @@ export class QueueSet {
       const entry = chosen?.waiting[0];
       if (chosen === undefined || entry === undefined || this.inUse + entry.seats > this.config.concurrency) return;
       chosen.waiting.shift();
+      this.waitingCount--;
       if (!entry.abandoned) entry.start(this.begin(chosen, entry.seats));
     }
   }

@@ -25,7 +25,7 @@ export interface NegotiationScope {
   readonly list: boolean;
   readonly stream: boolean;
   /** Whether the answer has a protobuf form. */
-  readonly protobuf?: boolean;
+  readonly protobuf?: () => boolean;
   /** Go's name of a list answer, for the refusal of PartialObjectMetadata on a list. */
   readonly goListName?: string;
 }
@@ -76,7 +76,7 @@ function matchMediaType(type: string): MediaType | undefined {
 function acceptClause(clause: AcceptClause, scope: NegotiationScope, pretty: boolean): OutputType | undefined {
   const mediaType = matchMediaType(clause.type);
   if (mediaType === undefined) return undefined;
-  if (mediaType === PROTOBUF_TYPE && (scope.protobuf !== true || clause.params.has('as'))) return undefined;
+  if (mediaType === PROTOBUF_TYPE && (scope.protobuf?.() !== true || clause.params.has('as'))) return undefined;
   const stream = clause.params.get('stream');
   if (stream !== undefined && !(scope.stream && stream === 'watch')) return undefined;
   const as = clause.params.get('as');

@@ -38,14 +38,27 @@ export interface AdmissionInput {
 
 export function admissionRequest(context: RequestContext, target: Target, input: AdmissionInput): AdmissionRequest {
   return {
-    ...input,
+    operation: input.operation,
     entry: target.entry,
     subresource: target.subresource,
     namespace: target.namespace,
     name: target.name === '' ? (input.object?.metadata.name ?? '') : target.name,
+    object: input.object,
+    old: input.old,
     user: context.user,
+    dryRun: input.dryRun,
+    options: input.options,
     warn: (text) => void context.warnings.push(text),
   };
+}
+
+function admissionInput(
+  operation: Operation,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  plan: { readonly dryRun: boolean; readonly options: JsonObject },
+): AdmissionInput {
+  return { operation, object, old, dryRun: plan.dryRun, options: plan.options };
 }
 
 /** A full disk and the like: the client may try again. */
@@ -123,7 +136,7 @@ async function createOnce(
   const sent = draft.metadata.resourceVersion ?? '';
   if (sent !== '' && sent !== '0') throw plainError('resourceVersion should not be set on objects to be created');
   await context.kernel.admission.validate(
-    admissionRequest(context, target, { operation: 'CREATE', object: draft, old: undefined, ...plan }),
+    admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
   const name = draft.metadata.name ?? '';
   const key = storageKey(target.entry, target.namespace, name);
@@ -153,7 +166,7 @@ export async function createObject(
   const generated = (draft.metadata.name ?? '') === '' && (draft.metadata.generateName ?? '') !== '';
   fillSystemFields(context, target, draft);
   await context.kernel.admission.admit(
-    admissionRequest(context, target, { operation: 'CREATE', object: draft, old: undefined, ...plan }),
+    admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
   dedupeOwners(context, draft);
   const base = draft.metadata.generateName ?? '';
@@ -254,12 +267,12 @@ async function updateOnce(
   const draft = await plan.next(old);
   checkVersion(target, draft, old);
   await context.kernel.admission.admit(
-    admissionRequest(context, target, { operation: 'UPDATE', object: draft, old, ...plan }),
+    admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)),
   );
   dedupeOwners(context, draft);
   beforeUpdate(context, target, { draft, old, dryRun: plan.dryRun });
   await context.kernel.admission.validate(
-    admissionRequest(context, target, { operation: 'UPDATE', object: draft, old, ...plan }),
+    admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)),
   );
   draft.metadata.resourceVersion = old.metadata.resourceVersion;
   const key = current.key;

@@ -24,7 +24,7 @@ export function outputOfObject(
       transforms: target.subresource !== 'approval',
       list: false,
       stream: false,
-      protobuf: speaksProtobuf(target.entry),
+      protobuf: () => speaksProtobuf(target.entry),
     },
     pretty,
   );
