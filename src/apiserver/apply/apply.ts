@@ -46,7 +46,7 @@ export function applyPatch(request: ApplyRequest): Applied {
   const plan = planOf(request.schema);
   const problem = typingErrors(plan, request.applied);
   if (problem !== undefined) throw typingError(request, problem);
-  reconcileManaged(request, managed);
+  reconcileManaged(request, managed, live);
 
   const self: Managed = {
     manager: request.manager === '' ? 'unknown' : request.manager,

@@ -1,4 +1,5 @@
 // Managed fields after a create, an update or a patch that is not an apply.
+import { isApiError } from '../../machinery/errors.ts';
 import type { JsonObject, ManagedFieldsEntry } from '../../machinery/object.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import { capUpdaters, decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
@@ -29,7 +30,13 @@ export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[
   const managed = entriesBefore(request);
   // Nobody is followed whose entries were cleared, until the next apply.
   if (managed.size === 0 && request.old !== undefined) return undefined;
-  recordUpdate(request, managed, request.old ?? zeroObject(request.schema));
+  try {
+    recordUpdate(request, managed, request.old ?? zeroObject(request.schema));
+  } catch (error) {
+    // A write does not fail because its owners cannot be told: then the object has none.
+    if (isApiError(error)) return undefined;
+    throw error;
+  }
   return encodeEntries(managed);
 }
 
@@ -67,7 +74,7 @@ const CURRENT = 'the current operation';
 /** Gives the manager what the change added and modified, and takes it from all others. */
 export function recordUpdate(request: Omit<UpdateRequest, 'old'>, managed: ManagedMap, old: JsonObject): void {
   const change = new Change(request, withoutEntries(old), withoutEntries(request.next));
-  reconcileManaged(request, managed);
+  reconcileManaged(request, managed, withoutEntries(old));
   change.takeFromOthers(managed, CURRENT, change.conflicts(managed, CURRENT));
   const comparison = change.at(request.apiVersion);
   if (comparison !== undefined) {

@@ -1,6 +1,7 @@
 // Who owns what after an object changed from one state to another.
 import type { JsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
+import { plainError } from '../patch/index.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { ManagedMap } from './entries.ts';
 import { reconcile } from './extract.ts';
@@ -15,6 +16,7 @@ import {
   union,
 } from './field-set.ts';
 import { planOf } from './plan.ts';
+import { typingErrors } from './validate.ts';
 
 /** The other versions of a kind: entries of managedFields are kept in the version in which they were written. */
 export interface Versions {
@@ -36,8 +38,14 @@ export function schemaAt(frame: Frame, apiVersion: string): SchemaNode | undefin
   return apiVersion === frame.apiVersion ? frame.schema : frame.versions?.schemaOf(apiVersion);
 }
 
+/** The object in another version. Throws when it has fields that the other version does not know: conversion drops nothing. */
 export function convertTo(frame: Frame, object: JsonObject, from: string, to: string): JsonObject {
-  return from === to || frame.versions === undefined ? object : frame.versions.convert(object, to);
+  if (from === to || frame.versions === undefined) return object;
+  const converted = frame.versions.convert(object, to);
+  const schema = schemaAt(frame, to);
+  const problem = schema === undefined ? undefined : typingErrors(planOf(schema), converted, { duplicates: true });
+  if (problem !== undefined) throw plainError(`failed to convert object to ${to}: ${problem}`);
+  return converted;
 }
 
 const resets = new WeakMap<readonly string[], FieldSet>();
@@ -91,13 +99,14 @@ export function compareAt(frame: Frame, apiVersion: string, old: JsonObject, nex
 }
 
 /** Drops entries of versions that are gone, and follows lists and maps that became atomic. */
-export function reconcileManaged(frame: Frame, managed: ManagedMap): void {
+export function reconcileManaged(frame: Frame, managed: ManagedMap, live: JsonObject): void {
   for (const [id, entry] of managed) {
     const schema = schemaAt(frame, entry.apiVersion);
     if (schema === undefined) {
       managed.delete(id);
       continue;
     }
+    convertTo(frame, live, frame.apiVersion, entry.apiVersion);
     const set = reconcile(planOf(schema), entry.set);
     if (set !== entry.set) managed.set(id, { ...entry, set });
   }

@@ -10,9 +10,9 @@ interface Problem {
 }
 
 /** What is wrong with the object, as one text; undefined when nothing is. */
-export function typingErrors(plan: Plan, object: JsonObject): string | undefined {
+export function typingErrors(plan: Plan, object: JsonObject, allow = { duplicates: false }): string | undefined {
   const problems: Problem[] = [];
-  check(plan, object, { path: '', problems });
+  check(plan, object, { path: '', problems, duplicates: allow.duplicates });
   const texts = problems.map((p) => (p.path === '' ? p.message : `${p.path}: ${p.message}`));
   if (texts.length === 0) return undefined;
   return texts.length === 1 ? texts[0] : ['errors:', ...texts.map((text) => `  ${text}`)].join('\n');
@@ -21,10 +21,12 @@ export function typingErrors(plan: Plan, object: JsonObject): string | undefined
 interface At {
   readonly path: string;
   readonly problems: Problem[];
+  /** Whether items of a list may have the same key. */
+  readonly duplicates: boolean;
 }
 
 function below(at: At, step: string): At {
-  return { path: at.path + step, problems: at.problems };
+  return { ...at, path: at.path + step };
 }
 
 function check(plan: Plan, value: unknown, at: At): void {
@@ -65,7 +67,7 @@ function checkList(plan: Plan, value: unknown, at: At): void {
         at.problems.push({ path: at.path, message: `element ${i}: ${error.message}` });
         return;
       }
-      if (seen.has(key)) {
+      if (seen.has(key) && !at.duplicates) {
         at.problems.push({ path: at.path, message: `duplicate entries for key ${stepText(key)}` });
       }
       seen.add(key);

@@ -32,6 +32,8 @@ function versionsOf(catalog: Catalog, entry: CatalogEntry): Versions {
     convert(object, apiVersion): JsonObject {
       const other = peer(catalog, entry, apiVersion);
       if (other === undefined || other === entry) return object;
+      // Between versions of a custom kind nothing is pruned here: fields that the other does not know are to be noticed.
+      if (entry.custom) return { ...object, apiVersion };
       const stored = entry.row.storedAs?.toStored(object as unknown as KubeObject) ?? object;
       return (other.row.storedAs?.fromStored(stored as unknown as KubeObject) ?? stored) as unknown as JsonObject;
     },
