@@ -10,6 +10,7 @@ import type {
 import { builtinSchema, type FieldNode, type SchemaNode, structuralSchema } from '../../resources/schema/index.ts';
 import type { CustomRow } from '../registry/catalog.ts';
 import { columnsOf } from './columns.ts';
+import { rememberSchema } from './openapi.ts';
 import { type CustomKind, customStatus, customStrategy, generationChanged } from './strategy.ts';
 import { hasDefaults, renamed, withDefaults } from './wire.ts';
 
@@ -154,6 +155,7 @@ function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionV
     ...(stored === undefined ? {} : { storedAs: stored }),
     ...(deprecation === undefined ? {} : { deprecation }),
   };
+  rememberSchema(row, version.schema?.openAPIV3Schema);
   const schemaHash = createHash('sha256')
     .update(canonicalJson(version.schema ?? {}))
     .digest('hex')

@@ -3,16 +3,11 @@
 import { createHash } from 'node:crypto';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
+import { CUSTOM_REFERENCES, extendDocument } from '../crd/openapi.ts';
 import { jsonResponse, utf8 } from '../http/responses.ts';
 import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
 import { pathsOf } from './paths.ts';
-import { type Dialect, type Gvk, SchemaCollector } from './schemas.ts';
-
-/** Documents of custom kinds come from elsewhere. */
-export interface CustomDocuments {
-  /** Adds the schemas of custom rows of a group version to a document. */
-  extend(entries: readonly CatalogEntry[], document: JsonObject, dialect: Dialect): void;
-}
+import { type Gvk, SchemaCollector } from './schemas.ts';
 
 interface Built {
   readonly body: Uint8Array;
@@ -44,6 +39,13 @@ function kindsOf(entries: readonly CatalogEntry[]): Map<string, Gvk[]> {
   return kinds;
 }
 
+function addTypes(collector: SchemaCollector, entries: readonly CatalogEntry[]): void {
+  for (const { row, custom } of entries) {
+    if (custom) for (const id of CUSTOM_REFERENCES) collector.add(id);
+    else collector.add(row.schema);
+  }
+}
+
 export class OpenApi {
   private readonly known = new Map<string, Promise<Built>>();
   private generation = 0;
@@ -51,7 +53,6 @@ export class OpenApi {
   constructor(
     private readonly catalog: Catalog,
     private readonly version: string,
-    private readonly custom?: CustomDocuments,
   ) {}
 
   /** undefined when the path is none of OpenAPI's. */
@@ -109,7 +110,7 @@ export class OpenApi {
     return this.remembered(`v3 ${group}/${version}`, async () => {
       const entries = this.catalog.ofVersion(group, version);
       const collector = new SchemaCollector('v3', kindsOf(entries));
-      for (const { row, custom } of entries) if (!custom) collector.add(row.schema);
+      addTypes(collector, entries);
       const paths = pathsOf({ collector, dialect: 'v3', entries });
       const document: JsonObject = {
         openapi: '3.0.0',
@@ -117,7 +118,7 @@ export class OpenApi {
         paths,
         components: { schemas: await collector.schemas() },
       };
-      this.custom?.extend(
+      extendDocument(
         entries.filter((entry) => entry.custom),
         document,
         'v3',
@@ -154,7 +155,7 @@ export class OpenApi {
   private async secondDocument(): Promise<JsonObject> {
     const entries = this.catalog.all();
     const collector = new SchemaCollector('v2', kindsOf(entries));
-    for (const { row, custom } of entries) if (!custom) collector.add(row.schema);
+    addTypes(collector, entries);
     const paths = pathsOf({ collector, dialect: 'v2', entries });
     const document: JsonObject = {
       swagger: '2.0',
@@ -162,7 +163,7 @@ export class OpenApi {
       paths,
       definitions: await collector.schemas(),
     };
-    this.custom?.extend(
+    extendDocument(
       entries.filter((entry) => entry.custom),
       document,
       'v2',
