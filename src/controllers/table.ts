@@ -1,5 +1,7 @@
 // All controllers, in one visible table.
 import { clusterRoleAggregation } from './cluster-role-aggregation/controller.ts';
+import { cronJob } from './cron-job/controller.ts';
+import { daemonSet } from './daemon-set/controller.ts';
 import { deployment } from './deployment/controller.ts';
 import { disruption } from './disruption/controller.ts';
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
@@ -36,4 +38,6 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   endpoints,
   endpointSlices,
   job,
+  cronJob,
+  daemonSet,
 ];
