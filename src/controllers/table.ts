@@ -16,6 +16,7 @@ import { resourceQuota } from './resource-quota/controller.ts';
 import { rootCaPublisher } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import type { ControllerRow } from './shared/context.ts';
+import { statefulSet } from './stateful-set/controller.ts';
 import { taintEviction } from './taint-eviction/controller.ts';
 import { ttlAfterFinished } from './ttl-after-finished/controller.ts';
 
@@ -40,4 +41,5 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   job,
   cronJob,
   daemonSet,
+  statefulSet,
 ];
