@@ -431,6 +431,21 @@ function processes(bench: () => Bench): void {
     expect(Buffer.from(left.stdout).toString().trim()).toBe('0');
   });
 
+  test('exec runs as the container does: user, groups, directory, environment, privileges', async () => {
+    const b = bench();
+    const pod = await b.sandbox();
+    const id = await b.start(pod, ['sleep', '1000'], {
+      env: [{ key: 'GREETING', value: 'hi' }],
+      workingDir: '/tmp',
+      security: { ...SECURITY, runAsUser: 1000, runAsGroup: 3000, supplementalGroups: [4000], noNewPrivs: true },
+    });
+    const line = 'id -u; id -g; pwd; echo $GREETING; grep -E "CapEff|NoNewPrivs|Seccomp:" /proc/self/status';
+    const { stdout } = await b.runtime.execSync(id, ['sh', '-c', line], 10_000);
+    const [uid, gid, cwd, greeting, ...status] = Buffer.from(stdout).toString().split('\n');
+    expect([uid, gid, cwd, greeting]).toEqual(['1000', '3000', '/tmp', 'hi']);
+    expect(status.join(' ')).toMatch(/CapEff:\s+0+ NoNewPrivs:\s+1 Seccomp:\s+2/);
+  });
+
   test('exec carries input and output both ways', async () => {
     const b = bench();
     const pod = await b.sandbox();

@@ -1,6 +1,7 @@
 // Mounts of the host: reading the kernel's table, mounting and unmounting through the host's programs.
 import { readFile } from 'node:fs/promises';
 import { runProgram } from './programs.ts';
+import type { RunProgram } from './spawn-helper.ts';
 
 export interface MountEntry {
   readonly id: number;
@@ -51,10 +52,10 @@ export interface MountRequest {
   readonly options: readonly string[];
 }
 
-export async function mount(request: MountRequest): Promise<void> {
+export async function mount(request: MountRequest, run: RunProgram = runProgram): Promise<void> {
   const options = request.options.length === 0 ? [] : ['-o', request.options.join(',')];
   // -n and -c spare the mtab and the symlink look-ups.
-  await runProgram('mount', ['-n', '-c', '-t', request.type, ...options, request.source, request.target]);
+  await run('mount', ['-n', '-c', '-t', request.type, ...options, request.source, request.target]);
 }
 
 export async function bindMount(source: string, target: string, options: readonly string[] = []): Promise<void> {
@@ -64,13 +65,13 @@ export async function bindMount(source: string, target: string, options: readonl
 }
 
 /** Unmounts all of them at once; what is not mounted is no error, what is busy is detached. */
-export async function unmount(targets: readonly string[]): Promise<void> {
+export async function unmount(targets: readonly string[], run: RunProgram = runProgram): Promise<void> {
   if (targets.length === 0) return;
-  const result = await runProgram('umount', ['-n', '-c', ...targets], { allowFailure: true });
+  const result = await run('umount', ['-n', '-c', ...targets], { allowFailure: true });
   if (result.exitCode === 0) return;
   const mounted = new Set((await listMounts()).map((m) => m.mountPoint));
   const left = targets.filter((t) => mounted.has(t));
-  if (left.length > 0) await runProgram('umount', ['-n', '-c', '-l', ...left]);
+  if (left.length > 0) await run('umount', ['-n', '-c', '-l', ...left]);
 }
 
 /** Unmounts everything at or below a directory, the deepest first. */

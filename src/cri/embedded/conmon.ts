@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Cgroups } from '../../host/cgroups.ts';
 import { startProgram } from '../../host/programs.ts';
+import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 
 const CREATE_TIMEOUT_MS = 60_000;
@@ -12,6 +13,7 @@ const CREATE_TIMEOUT_MS = 60_000;
 export interface ConmonOptions {
   readonly runtime: OciRuntime;
   readonly cgroups: Cgroups;
+  readonly helper: SpawnHelper;
   /** conmon lives here, so that neither a pod's limits nor the end of Minke's own group reach it. */
   readonly cgroup: string;
   readonly exitDirectory: string;
@@ -90,14 +92,31 @@ export class Conmon {
     ];
   }
 
-  /** Makes the container, which then waits to be started. Answers its PID and conmon's. */
-  async create(request: ConmonRequest): Promise<{ pid: number; conmonPid: number | undefined }> {
+  /** Makes the container, which then waits to be started. Answers its PID. */
+  async create(request: ConmonRequest): Promise<number> {
     await mkdir(dirname(request.logPath), { recursive: true, mode: 0o755 });
+    const { helper } = this.#options;
+    const env = { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' };
+    // The helper process is in conmon's cgroup already, and so is all that it starts.
+    const line = helper.ready
+      ? await helper.runForLine('conmon', this.#args(request), {
+          cwd: request.bundle,
+          env,
+          timeoutMs: CREATE_TIMEOUT_MS,
+        })
+      : await this.#direct(request, env);
+    const answer = parseSync(line);
+    if (answer === undefined) throw new CreateError('conmon ended without an answer');
+    if (answer.pid <= 0) throw new CreateError((answer.message ?? 'unknown error').trim());
+    return answer.pid;
+  }
+
+  async #direct(request: ConmonRequest, env: Readonly<Record<string, string>>): Promise<string> {
     const child = startProgram('conmon', this.#args(request), {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
       detached: true,
       cwd: request.bundle,
-      env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+      env: { ...env, _OCI_STARTPIPE: '4' },
     });
     const [sync, start] = [child.stdio[3] as Readable, child.stdio[4] as Writable];
     start.on('error', () => undefined); // it died: the sync pipe tells why
@@ -108,10 +127,7 @@ export class Conmon {
       // It waits for a byte before it forks, so that it and all it starts are in the right group from the beginning.
       if (child.pid !== undefined) await this.#options.cgroups.addProcess(this.#options.cgroup, child.pid);
       start.end(Buffer.from([0]));
-      const answer = parseSync(await Promise.race([line, failed]));
-      if (answer === undefined) throw new CreateError('conmon ended without an answer');
-      if (answer.pid <= 0) throw new CreateError((answer.message ?? 'unknown error').trim());
-      return { pid: answer.pid, conmonPid: undefined };
+      return await Promise.race([line, failed]);
     } finally {
       sync.destroy();
       start.destroy();

@@ -97,7 +97,7 @@ export class Containers {
     const directory = context.containers.path(id);
     const facts = this.#sandboxes.facts(sandbox);
     const [rootfs, devices, localSeccomp, imageMounts] = await Promise.all([
-      mountRoot(directory, image.layers),
+      mountRoot(directory, image.layers, context.helper.run),
       this.#devices(config),
       this.#localSeccomp(config),
       this.#imageMounts(config),
@@ -215,7 +215,7 @@ export class Containers {
       throw new RuntimeError('run-container', `container is in ${containerdState(record.state)} state`);
     const context = this.#context;
     try {
-      const { pid } = await context.conmon.create({
+      const pid = await context.conmon.create({
         id,
         bundle: this.bundle(record),
         logPath: record.logPath,
@@ -362,7 +362,7 @@ export class Containers {
       if (!this.records.has(id)) return;
       const context = this.#context;
       await context.oci.delete(id, this.cgroup(record));
-      await unmount([join(this.bundle(record), 'rootfs')]);
+      await unmount([join(this.bundle(record), 'rootfs')], context.helper.run);
       await context.containers.remove(id);
       await rm(join(context.exitDirectory, id), { force: true });
       this.records.delete(id);

@@ -2,6 +2,7 @@
 import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Pool } from '../../host/pool.ts';
+import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { PodNetwork } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
 import type { Conmon } from './conmon.ts';
@@ -20,6 +21,7 @@ export interface RuntimeContext {
   readonly runDirectory: string;
   readonly exitDirectory: string;
   readonly pauseRoot: string;
+  readonly helper: SpawnHelper;
   readonly oci: OciRuntime;
   readonly conmon: Conmon;
   readonly network: PodNetwork;

@@ -1,6 +1,6 @@
 // Commands run inside containers: to their end with collected output, or with the caller's streams, with or without a terminal.
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
@@ -12,6 +12,7 @@ import type { Containers } from './containers.ts';
 import type { RuntimeContext } from './context.ts';
 import { execFailure } from './errors.ts';
 import { processTree, signalProcess } from './processes.ts';
+import type { ContainerRecord } from './records.ts';
 
 /** As containerd's. */
 const OUTPUT_CAP = 16 * 1024 * 1024;
@@ -21,6 +22,7 @@ const DRAIN_IDLE_MS = 100;
 interface Session {
   readonly log: string;
   readonly pidFile: string;
+  readonly processFile: string;
   readonly args: string[];
 }
 
@@ -39,15 +41,24 @@ export class Execs {
     const record = this.#containers.needRunning(id);
     if (command.length === 0) throw new RuntimeError('internal', 'no command given');
     serial += 1;
-    const directory = join(this.#context.runDirectory, 'exec');
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const base = join(directory, `${process.pid}.${serial}`);
-    const [log, pidFile] = [`${base}.log`, `${base}.pid`];
-    return { log, pidFile, args: this.#context.oci.execArgs(record.id, log, pidFile, tty, command) };
+    const base = join(this.#context.runDirectory, 'exec', `${process.pid}.${serial}`);
+    const files = { log: `${base}.log`, pidFile: `${base}.pid`, processFile: `${base}.json` };
+    // As the container's own process: without it crun takes root for the user.
+    const spec = { ...(await this.#process(record)), args: command, terminal: tty };
+    await writeFile(files.processFile, JSON.stringify(spec), { mode: 0o600 });
+    return { ...files, args: this.#context.oci.execArgs(record.id, files) };
+  }
+
+  /** The `process` of the container's bundle. */
+  async #process(record: ContainerRecord): Promise<object> {
+    const bundle: unknown = JSON.parse(await readFile(join(this.#containers.bundle(record), 'config.json'), 'utf8'));
+    if (typeof bundle === 'object' && bundle !== null && 'process' in bundle && typeof bundle.process === 'object')
+      return bundle.process ?? {};
+    throw new RuntimeError('internal', `container ${record.id} has no process in its bundle`);
   }
 
   async #end(session: Session): Promise<void> {
-    await Promise.all([rm(session.log, { force: true }), rm(session.pidFile, { force: true })]);
+    await Promise.all([session.log, session.pidFile, session.processFile].map((path) => rm(path, { force: true })));
   }
 
   /** Throws when the runtime, not the command, failed: its own words are in its log and nowhere else. */

@@ -5,7 +5,8 @@ import { access, mkdir, open, readFile, rm, unlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
 import { writeFileAtomic } from '../../host/files.ts';
-import { findProgram, ProgramError, runProgram, startProgram } from '../../host/programs.ts';
+import { findProgram, ProgramError, startProgram } from '../../host/programs.ts';
+import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciResources, OciSpec } from './spec/types.ts';
 
 const CREATE_TIMEOUT_MS = 60_000;
@@ -16,6 +17,7 @@ export interface OciRuntimeOptions {
   readonly root: string;
   readonly filterCache: string;
   readonly cgroups: Cgroups;
+  readonly helper: SpawnHelper;
 }
 
 export class OciRuntime {
@@ -46,7 +48,7 @@ export class OciRuntime {
   }
 
   async version(): Promise<string> {
-    const { stdout } = await runProgram(this.path, ['--version']);
+    const { stdout } = await this.#options.helper.run(this.path, ['--version']);
     return /version (\S+)/.exec(stdout.toString())?.[1] ?? 'unknown';
   }
 
@@ -113,8 +115,20 @@ export class OciRuntime {
 
   /** The container inherits the output of who makes it, so that must not be a pipe of ours. */
   async #quiet(args: readonly string[], log: string): Promise<void> {
-    const child = startProgram(this.path, [...this.globalArgs, ...args], { stdio: 'ignore', detached: true });
-    const code = await new Promise<number>((resolve, reject) => {
+    const { helper } = this.#options;
+    const all = [...this.globalArgs, ...args];
+    const code = helper.ready
+      ? await helper.runQuiet(this.path, all, { timeoutMs: CREATE_TIMEOUT_MS })
+      : await this.#direct(all);
+    if (code !== 0) {
+      const message = await this.logMessage(log);
+      throw new ProgramError(message ?? `${this.name}: exit code ${code}`, this.name, code, message ?? '', 'failed');
+    }
+  }
+
+  async #direct(args: readonly string[]): Promise<number> {
+    const child = startProgram(this.path, args, { stdio: 'ignore', detached: true });
+    return new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), CREATE_TIMEOUT_MS);
       child.once('error', reject);
       child.once('exit', (exitCode) => {
@@ -122,10 +136,6 @@ export class OciRuntime {
         resolve(exitCode ?? 137);
       });
     });
-    if (code !== 0) {
-      const message = await this.logMessage(log);
-      throw new ProgramError(message ?? `${this.name}: exit code ${code}`, this.name, code, message ?? '', 'failed');
-    }
   }
 
   /** The last error in a log that the runtime wrote as JSON lines. */
@@ -158,7 +168,7 @@ export class OciRuntime {
         }
       }
     }
-    await runProgram(this.path, [...this.globalArgs, 'start', id]);
+    await this.#options.helper.run(this.path, [...this.globalArgs, 'start', id]);
   }
 
   /** Whether a container was made and never let run. */
@@ -181,7 +191,7 @@ export class OciRuntime {
       // A killed process needs a moment to be gone from its cgroup, and nothing tells.
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 + attempt, 50)));
     }
-    await runProgram(this.path, [...this.globalArgs, 'delete', '--force', id], { allowFailure: true });
+    await this.#options.helper.run(this.path, [...this.globalArgs, 'delete', '--force', id], { allowFailure: true });
     if (!(await cgroups.remove(cgroup))) throw new Error(`container ${id}: processes in ${cgroup} do not end`);
     await rm(join(this.#options.root, id), { recursive: true, force: true });
   }
@@ -192,21 +202,16 @@ export class OciRuntime {
     const file = join(this.#options.root, id, 'minke-resources.json');
     await writeFile(file, JSON.stringify(rest), { mode: 0o600 });
     try {
-      await runProgram(this.path, [...this.globalArgs, 'update', '--resources', file, id]);
+      await this.#options.helper.run(this.path, [...this.globalArgs, 'update', '--resources', file, id]);
     } finally {
       await rm(file, { force: true });
     }
   }
 
-  /** The arguments that run a command inside a container. */
-  execArgs(id: string, log: string, pidFile: string, tty: boolean, command: readonly string[]): string[] {
-    const terminal = tty ? ['--tty'] : [];
-    return [
-      ...this.globalArgs,
-      ...['--log', log, '--log-format', 'json', 'exec', '--pid-file', pidFile],
-      ...terminal,
-      id,
-      ...command,
-    ];
+  /** The arguments that run a process, described in a file, inside a container. */
+  execArgs(id: string, files: { log: string; pidFile: string; processFile: string }): string[] {
+    const options = ['--log', files.log, '--log-format', 'json'];
+    const process = ['--pid-file', files.pidFile, '--process', files.processFile];
+    return [...this.globalArgs, ...options, 'exec', ...process, id];
   }
 }

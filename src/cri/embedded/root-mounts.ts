@@ -2,6 +2,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mount } from '../../host/mounts.ts';
+import type { RunProgram } from '../../host/spawn-helper.ts';
 import type { OciMount } from './spec/types.ts';
 
 /** The kernel takes one page of options. */
@@ -15,7 +16,7 @@ function lower(layers: readonly string[]): string {
     .join(':');
 }
 
-export async function mountRoot(directory: string, layers: readonly string[]): Promise<string> {
+export async function mountRoot(directory: string, layers: readonly string[], run: RunProgram): Promise<string> {
   const [root, upper, work] = [join(directory, 'rootfs'), join(directory, 'upper'), join(directory, 'work')];
   await Promise.all([root, upper, work].map((d) => mkdir(d, { recursive: true })));
   await chmod(upper, 0o755); // it is what the container sees as its `/`
@@ -24,7 +25,7 @@ export async function mountRoot(directory: string, layers: readonly string[]): P
     throw new Error(
       `the image has too many layers (${layers.length}) for one overlay mount in a directory named so long`,
     );
-  await mount({ type: 'overlay', source: 'overlay', target: root, options });
+  await mount({ type: 'overlay', source: 'overlay', target: root, options }, run);
   return root;
 }
 

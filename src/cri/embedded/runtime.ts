@@ -5,6 +5,7 @@ import { type CgroupLayout, Cgroups, detectCgroups, mendHybrid } from '../../hos
 import type { Clock, Timer } from '../../host/clock.ts';
 import { goArchitecture } from '../../host/machine.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
+import { SpawnHelper } from '../../host/spawn-helper.ts';
 import { watchDirectory } from '../../host/watch.ts';
 import type { ExecResult, ExecStreams, PortStream } from '../../machinery/streams.ts';
 import { PodNetwork } from '../../network/index.ts';
@@ -273,7 +274,15 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   await writeFile(join(runDirectory, 'mended'), mounted.join('\n'), { flag: 'a' });
   const host = await hostFacts(layout);
   if (host.lowestOomScoreAdj !== undefined) log('no CAP_SYS_RESOURCE: containers get no negative oom_score_adj');
-  const oci = new OciRuntime({ root: join(runDirectory, 'crun'), filterCache: join(runDirectory, 'filters'), cgroups });
+  // Whoever starts conmon is in its cgroup: neither a pod's limits nor the end of Minke's own group reach what it starts.
+  const helper = new SpawnHelper((pid) => cgroups.addProcess(conmonCgroup, pid));
+  const helping = helper.start();
+  const oci = new OciRuntime({
+    root: join(runDirectory, 'crun'),
+    filterCache: join(runDirectory, 'filters'),
+    cgroups,
+    helper,
+  });
   await oci.prepare();
   const pauseRoot = join(stateDir, 'pause');
   await makePauseRoot(pauseRoot);
@@ -281,6 +290,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     name,
     nodeIndex: index,
     clock,
+    run: helper.run,
     podCidr: options.podCidr,
     clusterCidr: options.clusterCidr,
     log,
@@ -297,16 +307,18 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     runDirectory,
     exitDirectory,
     pauseRoot,
+    helper,
     oci,
     conmon: new Conmon({
       runtime: oci,
       cgroups,
+      helper,
       cgroup: conmonCgroup,
       exitDirectory,
       socketDirectory: join(runDirectory, 'sockets'),
     }),
     network,
-    shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, log),
+    shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, helper.run, log),
     images: options.images,
     sandboxes: new RecordStore<SandboxRecord>(join(stateDir, 's')),
     containers: new RecordStore<ContainerRecord>(join(stateDir, 'c')),
@@ -320,6 +332,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
       }
     },
   };
+  await helping;
   return { context, conmonCgroup, mounted };
 }
 
@@ -392,6 +405,7 @@ export async function createEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pr
     stopWatch();
     await context.shm.close();
     await context.network.close();
+    context.helper.close();
   };
   const destroy = async () => {
     await close();

@@ -173,7 +173,7 @@ export class Sandboxes {
     await context.oci.delete(record.id, sandboxCgroup(context, record));
     await Promise.all([
       slot === undefined ? undefined : context.network.release(slot),
-      shm === undefined ? undefined : removeSharedMemory([shm]),
+      shm === undefined ? undefined : removeSharedMemory([shm], context.helper.run),
     ]);
     delete record.slot;
     delete record.shm;

@@ -1,15 +1,20 @@
 // The /dev/shm of pods: small tmpfs mounts made ahead, one for each pod.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../../host/clock.ts';
 import { unmount } from '../../host/mounts.ts';
 import { Pool } from '../../host/pool.ts';
-import { runProgram } from '../../host/programs.ts';
+import type { RunProgram } from '../../host/spawn-helper.ts';
 
 /** As containerd's. */
 const SIZE = '65536k';
 
-export function sharedMemoryPool(directory: string, clock: Clock, log: (message: string) => void): Pool<string> {
+export function sharedMemoryPool(
+  directory: string,
+  clock: Clock,
+  run: RunProgram,
+  log: (message: string) => void,
+): Pool<string> {
   let serial = 0;
   const make = async (n: number): Promise<string[]> => {
     const taken = new Set(await readdir(directory));
@@ -19,15 +24,15 @@ export function sharedMemoryPool(directory: string, clock: Clock, log: (message:
       if (!taken.has(String(serial))) paths.push(join(directory, String(serial)));
     }
     await Promise.all(paths.map((p) => mkdir(p)));
-    const table = `${directory}.fstab.${serial}`;
+    const table = `${directory}.fstab.${basename(paths[0] ?? '')}`;
     await writeFile(
       table,
       paths.map((p) => `shm ${p} tmpfs nosuid,noexec,nodev,mode=1777,size=${SIZE} 0 0\n`).join(''),
     );
     try {
-      await runProgram('mount', ['-n', '-a', '-T', table]);
+      await run('mount', ['-n', '-a', '-T', table]);
     } catch (error) {
-      await removeSharedMemory(paths);
+      await removeSharedMemory(paths, run);
       throw error;
     } finally {
       await rm(table, { force: true });
@@ -37,14 +42,14 @@ export function sharedMemoryPool(directory: string, clock: Clock, log: (message:
   return new Pool<string>({
     clock,
     make,
-    drop: removeSharedMemory,
-    min: 4,
+    drop: (paths) => removeSharedMemory(paths, run),
+    min: 6,
     max: 16,
     onError: (error) => log(`shared memory: ${String(error)}`),
   });
 }
 
-export async function removeSharedMemory(paths: readonly string[]): Promise<void> {
-  await unmount(paths);
+export async function removeSharedMemory(paths: readonly string[], run?: RunProgram): Promise<void> {
+  await unmount(paths, run);
   await Promise.all(paths.map((p) => rm(p, { recursive: true, force: true })));
 }

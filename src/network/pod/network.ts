@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../host/clock.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
+import type { RunProgram } from '../../host/spawn-helper.ts';
 import { AddressBook } from './addresses.ts';
 import { applyTable, type HostPort, type PublishedPod, removeTable } from './host-ports.ts';
 
@@ -23,6 +24,8 @@ export interface PodNetworkOptions {
   /** Whether pods reach the world outside with the host's address. */
   readonly masquerade?: boolean;
   readonly log: (message: string) => void;
+  /** How programs are run; runProgram unless given. */
+  readonly run?: RunProgram;
 }
 
 /** What a pod's network is made of; kept in the sandbox's record so that it survives this process. */
@@ -46,6 +49,7 @@ function macOf(ip: string): string {
 
 export class PodNetwork {
   readonly #options: PodNetworkOptions;
+  readonly #run: RunProgram;
   readonly #addresses: AddressBook;
   readonly #pool: Pool<PodSlot>;
   readonly #published = new Map<string, PublishedPod>();
@@ -59,6 +63,7 @@ export class PodNetwork {
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
+    this.#run = options.run ?? runProgram;
     const index = options.nodeIndex ?? 0;
     this.bridge = `${options.name}br${index === 0 ? '' : index}`;
     this.table = `${options.name}-pods${index === 0 ? '' : index}`;
@@ -68,7 +73,7 @@ export class PodNetwork {
       clock: options.clock,
       make: (n) => this.#make(n),
       drop: (slots) => this.#remove(slots),
-      min: 4,
+      min: 6,
       max: 16,
       onError: (error) => options.log(`pod network: ${String(error)}`),
     });
@@ -135,7 +140,7 @@ export class PodNetwork {
       ...names.filter((n) => spaces.includes(n)).map((n) => `netns del ${n}`),
     ];
     if (batch.length === 0) return;
-    const result = await runProgram('ip', ['-force', '-batch', '-'], {
+    const result = await this.#run('ip', ['-force', '-batch', '-'], {
       stdin: `${batch.join('\n')}\n`,
       allowFailure: true,
     });
@@ -161,7 +166,7 @@ export class PodNetwork {
       `link set ${s.link} type bridge_slave hairpin on`,
     ]);
     try {
-      await runProgram('ip', ['-batch', '-'], { stdin: `${batch.join('\n')}\n` });
+      await this.#run('ip', ['-batch', '-'], { stdin: `${batch.join('\n')}\n` });
       for (const s of slots) {
         const inside = [
           'link set lo up',
@@ -169,7 +174,7 @@ export class PodNetwork {
           'link set eth0 up',
           `route add default via ${this.gateway}`,
         ];
-        await runProgram('ip', ['-n', s.netns, '-batch', '-'], { stdin: `${inside.join('\n')}\n` });
+        await this.#run('ip', ['-n', s.netns, '-batch', '-'], { stdin: `${inside.join('\n')}\n` });
       }
     } catch (error) {
       await this.#remove(slots).catch(() => undefined);
