@@ -56,8 +56,9 @@ function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   else found.oneOf(SPEC.child('reinvocationPolicy'), reinvocation, ['IfNeeded', 'Never']);
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
-  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'));
-  checkVariables(found, spec.variables ?? []);
+  const scope = { params: spec.paramKind !== undefined, namespace: true };
+  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), scope);
+  checkVariables(found, spec.variables ?? [], scope);
   const { mutations = [] } = spec;
   if (mutations.length === 0) found.required(SPEC.child('mutations'), 'mutations must contain at least one item');
   mutations.forEach((mutation, i) => {

@@ -4,6 +4,7 @@ import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../mac
 import type { ErrorList } from '../checks/index.ts';
 import { checkLabelSelector } from '../common/index.ts';
 import type { MatchResources, ParamKind, ParamRef, Variable } from '../generated/admissionregistration-v1.ts';
+import { checkExpression, type Scope } from './expressions.ts';
 import { checkNamedRule, defaultRule } from './rules.ts';
 
 export const SPEC = FieldPath.of('spec');
@@ -104,7 +105,8 @@ export function checkMatchConstraints(found: ErrorList, match: MatchResources | 
   if ((match.resourceRules ?? []).length === 0) found.required(path.child('resourceRules'));
 }
 
-export function checkVariables(found: ErrorList, variables: readonly Variable[]): void {
+/** A variable knows those before it. */
+export function checkVariables(found: ErrorList, variables: readonly Variable[], scope: Scope): void {
   variables.forEach((variable, i) => {
     const path = SPEC.child('variables').index(i);
     const { name = '', expression = '' } = variable;
@@ -112,6 +114,10 @@ export function checkVariables(found: ErrorList, variables: readonly Variable[])
     else if (!IDENTIFIER.test(name) || RESERVED.has(name))
       found.invalid(path.child('name'), name, 'name is not a valid CEL identifier');
     if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
+    else {
+      const earlier = variables.slice(0, i).map((one) => one.name ?? '');
+      checkExpression(found, expression, path.child('expression'), { scope: { ...scope, variables: earlier } });
+    }
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   NamedRuleWithOperations,
   RuleWithOperations,
 } from '../generated/admissionregistration-v1.ts';
+import { checkExpression, type Scope } from './expressions.ts';
 
 const ANY = '*';
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
@@ -81,13 +82,19 @@ export function checkNamedRule(found: ErrorList, rule: NamedRuleWithOperations, 
   });
 }
 
-export function checkMatchConditions(found: ErrorList, conditions: readonly MatchCondition[], path: FieldPath): void {
+export function checkMatchConditions(
+  found: ErrorList,
+  conditions: readonly MatchCondition[],
+  path: FieldPath,
+  scope: Scope = {},
+): void {
   if (conditions.length > MAX_CONDITIONS) found.tooMany(path, conditions.length, MAX_CONDITIONS);
   const names = new Set<string>();
   conditions.forEach((condition, i) => {
     const at = path.index(i);
     const { name = '', expression = '' } = condition;
     if (expression.trim() === '') found.required(at.child('expression'));
+    else checkExpression(found, expression.trim(), at.child('expression'), { scope, types: ['bool'] });
     if (name === '') found.required(at.child('name'));
     else {
       found.text(at.child('name'), name, isQualifiedName);

@@ -17,6 +17,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
   Validation,
 } from '../generated/admissionregistration-v1.ts';
+import { checkExpression, type Scope } from './expressions.ts';
 import {
   checkFailurePolicy,
   checkMatchConstraints,
@@ -37,11 +38,14 @@ const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'
 const AT_LEAST_ONE = 'validations or auditAnnotations must contain at least one item';
 const MAX_ANNOTATIONS = 20;
 
-function checkValidation(found: ErrorList, validation: Validation, path: FieldPath): void {
+function checkValidation(found: ErrorList, validation: Validation, path: FieldPath, scope: Scope): void {
   const { expression = '', message = '', messageExpression = '', reason } = validation;
   if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
+  else checkExpression(found, expression, path.child('expression'), { scope, types: ['bool'] });
   if (messageExpression !== '' && messageExpression.trim() === '')
     found.invalid(path.child('messageExpression'), messageExpression, 'must be non-empty if specified');
+  else if (messageExpression !== '')
+    checkExpression(found, messageExpression, path.child('messageExpression'), { scope, types: ['string'] });
   const text = message.trim();
   if (message !== '' && text === '')
     found.invalid(path.child('message'), message, 'message must be non-empty if specified');
@@ -49,7 +53,11 @@ function checkValidation(found: ErrorList, validation: Validation, path: FieldPa
   if (reason !== undefined) found.oneOf(path.child('reason'), reason, REASONS);
 }
 
-function checkAnnotations(found: ErrorList, annotations: readonly AuditAnnotation[], policy: string): void {
+function checkAnnotations(
+  found: ErrorList,
+  annotations: readonly AuditAnnotation[],
+  { policy, scope }: { readonly policy: string; readonly scope: Scope },
+): void {
   const path = SPEC.child('auditAnnotations');
   if (annotations.length > MAX_ANNOTATIONS) found.tooMany(path, annotations.length, MAX_ANNOTATIONS);
   const keys = new Set<string>();
@@ -58,6 +66,8 @@ function checkAnnotations(found: ErrorList, annotations: readonly AuditAnnotatio
     const at = path.index(i);
     found.text(at.child('key'), policy === '' ? key : `${policy}/${key}`, isQualifiedName);
     if (valueExpression.trim() === '') found.required(at.child('valueExpression'), 'valueExpression is not specified');
+    else
+      checkExpression(found, valueExpression, at.child('valueExpression'), { scope, types: ['string', 'null_type'] });
     if (keys.has(key)) found.duplicate(at.child('key'), key);
     keys.add(key);
   });
@@ -70,16 +80,19 @@ function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
   checkFailurePolicy(found, spec.failurePolicy);
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
-  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'));
-  checkVariables(found, spec.variables ?? []);
+  const params = spec.paramKind !== undefined;
+  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), { params, namespace: true });
+  checkVariables(found, spec.variables ?? [], { params, namespace: true });
+  const variables = (spec.variables ?? []).map((variable) => variable.name ?? '');
+  const scope = { params, namespace: true, variables };
   if (validations.length + auditAnnotations.length === 0) {
     found.required(SPEC.child('validations'), AT_LEAST_ONE);
     found.required(SPEC.child('auditAnnotations'), AT_LEAST_ONE);
   }
   validations.forEach((validation, i) => {
-    checkValidation(found, validation, SPEC.child('validations').index(i));
+    checkValidation(found, validation, SPEC.child('validations').index(i), scope);
   });
-  checkAnnotations(found, auditAnnotations, policy.metadata.name ?? '');
+  checkAnnotations(found, auditAnnotations, { policy: policy.metadata.name ?? '', scope });
   return found.errors;
 }
 

@@ -4,7 +4,7 @@ import { isPathSegmentName } from '../../machinery/names.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type { MetricIdentifier, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
-import { checkObjectReference } from './rules.ts';
+import { checkObjectReference } from './object-reference.ts';
 
 const TYPES = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 /** Where the facts of each type of metric stand, in the order in which Kubernetes looks. */

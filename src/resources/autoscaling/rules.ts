@@ -1,28 +1,12 @@
 // Validation of a HorizontalPodAutoscaler in its v2 form; v1 objects are checked in it, too.
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
-import { isPathSegmentName } from '../../machinery/names.ts';
 import { ErrorList } from '../checks/index.ts';
-import type {
-  CrossVersionObjectReference,
-  HorizontalPodAutoscaler,
-  HPAScalingRules,
-} from '../generated/autoscaling-v2.ts';
+import type { HorizontalPodAutoscaler, HPAScalingRules } from '../generated/autoscaling-v2.ts';
 import { checkMetrics } from './metric-rules.ts';
+import { checkObjectReference } from './object-reference.ts';
 
 const MAX_WINDOW = 3600;
 const MAX_PERIOD = 1800;
-
-export function checkObjectReference(
-  found: ErrorList,
-  reference: CrossVersionObjectReference | undefined,
-  path: FieldPath,
-): void {
-  for (const field of ['kind', 'name'] as const) {
-    const value = reference?.[field] ?? '';
-    if (value === '') found.required(path.child(field));
-    else found.text(path.child(field), value, isPathSegmentName);
-  }
-}
 
 function checkScalingRules(found: ErrorList, rules: HPAScalingRules | undefined, path: FieldPath): void {
   if (rules === undefined) return;

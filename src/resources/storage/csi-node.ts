@@ -48,7 +48,7 @@ function validate(node: CSINode): ErrorList {
 /** How many volumes fit may change (KEP-4876); all else of a registered driver may not. */
 function validateUpdate(node: CSINode, old: CSINode): ErrorList {
   const found = new ErrorList().add(twice(validate(node).errors));
-  const fixed = ({ allocatable: _, ...rest }: CSINodeDriver): unknown => rest;
+  const fixed = (driver: CSINodeDriver): unknown => ({ ...driver, allocatable: undefined });
   for (const before of old.spec?.drivers ?? [])
     for (const driver of node.spec?.drivers ?? [])
       if (before.name === driver.name && !semanticEqual(fixed(driver), fixed(before)))
