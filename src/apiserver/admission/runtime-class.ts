@@ -27,7 +27,7 @@ function setOverhead(request: AdmissionRequest, spec: PodSpec, found: RuntimeCla
 function setScheduling(request: AdmissionRequest, spec: PodSpec, found: RuntimeClass): void {
   const { scheduling } = found;
   if (scheduling === undefined) return;
-  const selector = { ...(spec.nodeSelector ?? {}) };
+  const selector = { ...spec.nodeSelector };
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
     if (Object.hasOwn(selector, key) && selector[key] !== value) {
       throw refuse(request, 'pod rejected: conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector');

@@ -35,7 +35,7 @@ import {
   storageObjectInUseProtection,
   taintNodesByCondition,
 } from './small-plugins.ts';
-import { mutatingWebhooks, validatingWebhooks, type WebhookParts } from './webhooks/index.ts';
+import { mutatingWebhooks, type ServiceResolver, validatingWebhooks, type WebhookParts } from './webhooks/index.ts';
 
 export interface AdmissionParts {
   readonly caches: Caches;
@@ -44,21 +44,26 @@ export interface AdmissionParts {
   readonly catalog: Catalog;
 }
 
+/** Where the Services of webhooks are reached. */
+export function serviceResolver(caches: Caches): ServiceResolver {
+  const services = caches.of<Service & KubeObject>('/v1/services');
+  return (namespace, name, port) => {
+    const host = services.get(`${namespace}/${name}`)?.spec?.clusterIP ?? '';
+    if (host === '' || host === 'None') return Promise.reject(new Error(`service ${JSON.stringify(name)} not found`));
+    return Promise.resolve({ host, port });
+  };
+}
+
 function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
   const namespaces = caches.of('/v1/namespaces');
-  const services = caches.of<Service & KubeObject>('/v1/services');
   return {
     mutating: () => mutating.list(),
     validating: () => validating.list(),
     namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
-    resolveService: (namespace, name, port) => {
-      const host = services.get(`${namespace}/${name}`)?.spec?.clusterIP ?? '';
-      if (host === '' || host === 'None') return Promise.reject(new Error(`service ${JSON.stringify(name)} not found`));
-      return Promise.resolve({ host, port });
-    },
+    resolveService: serviceResolver(caches),
     random,
   };
 }

@@ -3,6 +3,7 @@
 import type { KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, resourceKey, type Subresource } from '../../resources/definition.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
+import type { Store } from '../../store/index.ts';
 
 export interface GroupVersions {
   readonly group: string;
@@ -23,6 +24,8 @@ export interface CatalogEntry {
   readonly schema?: SchemaNode;
   /** Changes whenever the schema of a custom row does. */
   readonly schemaHash?: string;
+  /** The store as the version of this row sees it, when a webhook converts. */
+  readonly view?: Store;
 }
 
 /** A row that a CustomResourceDefinition adds. */
@@ -32,6 +35,7 @@ export interface CustomRow {
   /** Changes whenever the schema does. */
   readonly schemaHash: string;
   readonly served: boolean;
+  readonly view?: Store;
 }
 
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */
@@ -128,8 +132,9 @@ export class Catalog {
       this.entries.delete(resourceKey(entry.row));
     }
     const peers = rows.map(({ row }) => row);
-    for (const { row, schema, schemaHash, served } of rows) {
-      if (served) this.add({ ...this.entryOf(row, true, peers), schema, schemaHash });
+    for (const { row, schema, schemaHash, served, view } of rows) {
+      if (!served) continue;
+      this.add({ ...this.entryOf(row, true, peers), schema, schemaHash, ...(view === undefined ? {} : { view }) });
     }
     this.generation++;
     for (const listener of this.listeners) listener();

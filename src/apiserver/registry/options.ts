@@ -33,7 +33,7 @@ export function parseBool(text: string | null): boolean {
 }
 
 export function checkDryRun(values: readonly string[]): FieldError[] {
-  if (values.length === 0 || values.every((v) => v === 'All')) return [];
+  if (values.every((v) => v === 'All')) return [];
   return [fieldErrors.notSupported(FieldPath.of('dryRun'), values, ['All'])];
 }
 

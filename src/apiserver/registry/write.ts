@@ -266,9 +266,7 @@ async function updateOnce(
   checkUid(target, plan.uid, old.metadata.uid ?? '');
   const draft = await plan.next(old);
   checkVersion(target, draft, old);
-  await context.kernel.admission.admit(
-    admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)),
-  );
+  await context.kernel.admission.admit(admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)));
   dedupeOwners(context, draft);
   beforeUpdate(context, target, { draft, old, dryRun: plan.dryRun });
   await context.kernel.admission.validate(

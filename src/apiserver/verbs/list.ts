@@ -39,7 +39,13 @@ export function outputOfList(context: RequestContext, entry: CatalogEntry, watch
   const { headers, query } = context.request;
   return negotiateOutput(
     headers.accept,
-    { transforms: true, list: !watch, stream: true, protobuf: () => speaksProtobuf(entry), goListName: goListName(entry) },
+    {
+      transforms: true,
+      list: !watch,
+      stream: true,
+      protobuf: () => speaksProtobuf(entry),
+      goListName: goListName(entry),
+    },
     query.size === 0 && headers['user-agent'] === undefined ? false : isPretty(query, headers['user-agent']),
   );
 }

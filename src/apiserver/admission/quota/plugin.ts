@@ -67,7 +67,7 @@ function checkExceeded(request: AdmissionRequest, quota: StoredQuota, delta: Usa
 /** The quota with the use added. A quota that was never counted shows all that it limits. */
 function charged(quota: StoredQuota, delta: Usage): StoredQuota {
   const draft = cloneObject(quota);
-  const hard = { ...(draft.spec?.hard ?? {}) };
+  const hard = { ...draft.spec?.hard };
   const used: Record<string, string> = {};
   for (const name of Object.keys(hard))
     used[name] = usedOf(quota, name)

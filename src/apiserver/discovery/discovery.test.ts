@@ -1,0 +1,67 @@
+// Discovery, OpenAPI, version, health and metrics: what clients read before they do anything.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '../test-fixture.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.api.close());
+
+test('the resources of a group version are told with their verbs and the hash of their stored version', async () => {
+  const { body } = await server.call('GET', '/apis/batch/v1');
+  const jobs = (body.resources as { name: string }[]).find((r) => r.name === 'jobs');
+  expect(jobs).toEqual({
+    name: 'jobs',
+    singularName: 'job',
+    namespaced: true,
+    kind: 'Job',
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+    categories: ['all'],
+    storageVersionHash: 'mudhfqk/qZY=',
+  });
+});
+
+test('aggregated discovery tells all in one answer, and nothing new when nothing changed', async () => {
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+  const first = await server.call('GET', '/apis', undefined, { accept });
+  expect(first.headers['content-type']).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
+  expect((first.body.items ?? []).length).toBeGreaterThan(10);
+  const etag = String(first.headers.etag);
+  const again = await server.call('GET', '/apis', undefined, { accept, headers: { 'if-none-match': etag } });
+  expect(again.status).toBe(304);
+});
+
+test('OpenAPI documents describe the types, with what clients need for patches', async () => {
+  const index = await server.call('GET', '/openapi/v3');
+  expect(Object.keys(index.body.paths as object)).toContain('apis/apps/v1');
+  const { body } = await server.call('GET', '/openapi/v3/api/v1');
+  const { schemas } = body.components as {
+    schemas: Record<string, { description?: string; properties: Record<string, object> }>;
+  };
+  expect(schemas['io.k8s.api.core.v1.PodSpec']?.properties.containers).toMatchObject({
+    type: 'array',
+    'x-kubernetes-patch-merge-key': 'name',
+    'x-kubernetes-patch-strategy': 'merge',
+    'x-kubernetes-list-type': 'map',
+  });
+  expect(schemas['io.k8s.api.core.v1.Pod']).toMatchObject({
+    'x-kubernetes-group-version-kind': [{ group: '', kind: 'Pod', version: 'v1' }],
+  });
+  expect(schemas['io.k8s.api.core.v1.Pod']?.description).toContain('collection of containers');
+});
+
+test('version and health answer', async () => {
+  expect((await server.call('GET', '/version')).body).toMatchObject({ major: '1', minor: '36' });
+  expect((await server.call('GET', '/readyz')).text).toBe('ok');
+  expect((await server.call('GET', '/livez?verbose')).text).toMatch(/\[\+\]ping ok\n.*livez check passed\n$/su);
+  expect((await server.call('GET', '/livez/nope')).status).toBe(404);
+});
+
+test('metrics count requests', async () => {
+  await server.call('GET', '/api/v1/nodes');
+  const { text } = await server.call('GET', '/metrics');
+  expect(text).toMatch(
+    /apiserver_request_total\{verb="LIST",group="",version="v1",resource="nodes",[^}]*code="200"\} 1/,
+  );
+});
