@@ -39,22 +39,19 @@ export interface ProbeView {
   started(id: string): boolean;
 }
 
-function time(ms: number): string | undefined {
-  return ms > 0 ? rfc3339(ms) : undefined;
-}
-
 function terminated(run: RunStatus, input: ContainerInput): ContainerState {
   const message = input.messages.get(run.id) ?? run.message;
-  const startedAt = time(run.startedAt);
-  const finishedAt = time(run.finishedAt);
+  // A run that never started is shown with the beginning of time, as genuine kubelets do.
+  const startedAt = rfc3339(Math.max(0, run.startedAt));
+  const finishedAt = rfc3339(Math.max(0, run.finishedAt));
   return {
     terminated: {
       exitCode: run.exitCode,
       ...(run.signal === undefined || run.signal === 0 ? {} : { signal: run.signal }),
       reason: run.reason === '' ? (run.exitCode === 0 ? 'Completed' : 'Error') : run.reason,
       ...(message === '' ? {} : { message }),
-      ...(startedAt === undefined ? {} : { startedAt }),
-      ...(finishedAt === undefined ? {} : { finishedAt }),
+      startedAt,
+      finishedAt,
       containerID: `${input.runtimeName}://${run.id}`,
     },
   };

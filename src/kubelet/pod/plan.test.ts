@@ -1,0 +1,129 @@
+// What is to be done next for a pod, case by case.
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../resources/generated/core-v1.ts';
+import { container, ended, observed, pod, run } from '../test-support/pods.ts';
+import type { Observed } from './observed.ts';
+import { type PlanInput, plan } from './plan.ts';
+
+function planned(p: Pod, o: Observed, more: Partial<PlanInput> = {}): string[] {
+  const result = plan({
+    pod: p,
+    observed: o,
+    now: 10_000,
+    backoffUntil: (_ref, at) => at,
+    backoffDelay: () => 10_000,
+    unhealthy: new Map(),
+    started: () => true,
+    retryAt: new Map(),
+    firstAttempt: new Map(),
+    ...more,
+  });
+  const lines = result.actions.map((a) => {
+    if (a.type === 'start') return `start ${a.ref.spec.name} ${a.attempt}`;
+    if (a.type === 'kill') return `kill ${a.ref.spec.name}: ${a.message}`;
+    if (a.type === 'createSandbox') return `sandbox ${a.attempt}`;
+    if (a.type === 'backoff') return `backoff ${a.ref.spec.name}`;
+    return a.type === 'remove' ? `remove ${a.id}` : `restart pod: ${a.why}`;
+  });
+  if (result.finished) lines.push('finished');
+  if (result.requeueAt !== undefined) lines.push(`again at ${result.requeueAt}`);
+  return lines;
+}
+
+const sidecar = container('sc', { restartPolicy: 'Always' });
+
+describe('a plan', () => {
+  it('begins with the sandbox', () => {
+    expect(planned(pod({}), observed([], 'none'))).toEqual(['sandbox 0']);
+  });
+
+  it('starts all app containers when there is nothing to initialise', () => {
+    const p = pod({ containers: [container('a'), container('b')] });
+    expect(planned(p, observed([]))).toEqual(['start a 0', 'start b 0']);
+  });
+
+  it('runs init containers one after the other', () => {
+    const p = pod({ initContainers: [container('i'), container('j')] });
+    expect(planned(p, observed([]))).toEqual(['start i 0']);
+    expect(planned(p, observed([run('i')]))).toEqual([]);
+    expect(planned(p, observed([ended('i', 0)]))).toEqual(['start j 0']);
+    expect(planned(p, observed([ended('i', 0), ended('j', 0)]))).toEqual(['start c 0']);
+  });
+
+  it('does not run init containers again once app containers have run', () => {
+    const p = pod({ initContainers: [container('i')] });
+    expect(planned(p, observed([ended('c', 1)]))).toEqual(['start c 1']);
+  });
+
+  it('goes past a sidecar when it has started, not before', () => {
+    const p = pod({ initContainers: [sidecar, container('i')] });
+    expect(planned(p, observed([]))).toEqual(['start sc 0']);
+    expect(planned(p, observed([run('sc')]), { started: () => false })).toEqual([]);
+    expect(planned(p, observed([run('sc')]))).toEqual(['start i 0']);
+  });
+
+  it('restarts a sidecar beside running app containers, even under restartPolicy Never', () => {
+    const p = pod({ restartPolicy: 'Never', initContainers: [sidecar] });
+    expect(planned(p, observed([ended('sc', 0), run('c')]))).toEqual(['start sc 1']);
+  });
+
+  it('is finished when the app containers are, though a sidecar runs on', () => {
+    const p = pod({ restartPolicy: 'Never', initContainers: [sidecar] });
+    expect(planned(p, observed([run('sc'), ended('c', 0)]))).toEqual(['finished']);
+  });
+
+  it('is finished when an init container failed and nothing restarts', () => {
+    const p = pod({ restartPolicy: 'Never', initContainers: [container('i')] });
+    expect(planned(p, observed([ended('i', 2)]))).toEqual(['finished']);
+  });
+
+  it('starts again by restart policy', () => {
+    expect(planned(pod({ restartPolicy: 'Always' }), observed([ended('c', 0)]))).toEqual(['start c 1']);
+    expect(planned(pod({ restartPolicy: 'OnFailure' }), observed([ended('c', 0)]))).toEqual(['finished']);
+    expect(planned(pod({ restartPolicy: 'OnFailure' }), observed([ended('c', 1)]))).toEqual(['start c 1']);
+    expect(planned(pod({ restartPolicy: 'Never' }), observed([ended('c', 1)]))).toEqual(['finished']);
+  });
+
+  it('follows restart rules before the policy', () => {
+    const exitCodes = { operator: 'In', values: [42] };
+    const ruled = container('c', { restartPolicy: 'Never', restartPolicyRules: [{ action: 'Restart', exitCodes }] });
+    const p = pod({ restartPolicy: 'Never', containers: [ruled] });
+    expect(planned(p, observed([ended('c', 42)]))).toEqual(['start c 1']);
+    expect(planned(p, observed([ended('c', 1)]))).toEqual(['finished']);
+  });
+
+  it('waits while a container backs off', () => {
+    const more = { backoffUntil: () => 12_000 };
+    expect(planned(pod({}), observed([ended('c', 1)]), more)).toEqual(['backoff c', 'again at 12000']);
+  });
+
+  it('waits with what could not be started', () => {
+    expect(planned(pod({}), observed([]), { retryAt: new Map([['c', 15_000]]) })).toEqual(['again at 15000']);
+  });
+
+  it('kills what a probe found ill, and what was changed', () => {
+    const unhealthy = new Map([['c-0', 'liveness' as const]]);
+    expect(planned(pod({}), observed([run('c')]), { unhealthy })).toEqual([
+      'kill c: Container c failed liveness probe, will be restarted',
+    ]);
+    const changed = pod({ containers: [container('c', { image: 'busybox:2' })] });
+    expect(planned(changed, observed([run('c')]))).toEqual([
+      'kill c: Container c definition changed, will be restarted',
+    ]);
+  });
+
+  it('makes a new sandbox when the old one is gone, after ending what ran in it', () => {
+    expect(planned(pod({}), observed([run('c')], 'notready'))).toEqual(['restart pod: sandbox-changed']);
+    expect(planned(pod({}), observed([ended('c', 137)], 'notready'))).toEqual(['sandbox 1']);
+  });
+
+  it('removes what was made but never started', () => {
+    expect(planned(pod({}), observed([run('c', { state: 'created' })]))).toEqual(['remove c-0']);
+  });
+
+  it('starts ephemeral containers once and never again', () => {
+    const p = pod({ ephemeralContainers: [container('debug')] });
+    expect(planned(p, observed([run('c')]))).toEqual(['start debug 0']);
+    expect(planned(p, observed([run('c'), ended('debug', 1)]))).toEqual([]);
+  });
+});
