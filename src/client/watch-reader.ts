@@ -79,6 +79,11 @@ export class ChunkReader implements ByteSink {
 export class LineCutter {
   private rest: Uint8Array[] = [];
 
+  /** True when no piece of a line waits for its end. */
+  get empty(): boolean {
+    return this.rest.length === 0;
+  }
+
   lines(chunk: Uint8Array): string[] {
     const last = chunk.lastIndexOf(NEWLINE);
     if (last < 0) {
@@ -92,6 +97,19 @@ export class LineCutter {
       .split('\n')
       .filter((line) => line.length > 0);
   }
+}
+
+/** Whoever watches the same thing in one process is handed the very same bytes: they are read once, and the objects are shared.
+ *  (Objects of watches must not be changed.) */
+const shared = new WeakMap<Uint8Array, readonly WatchEvent<KubeObject>[]>();
+
+function eventsOf<T extends KubeObject>(chunk: Uint8Array, cutter: LineCutter): readonly WatchEvent<T>[] {
+  const whole = cutter.empty && chunk[chunk.length - 1] === NEWLINE;
+  const known = whole ? shared.get(chunk) : undefined;
+  if (known !== undefined) return known as readonly WatchEvent<T>[];
+  const events = cutter.lines(chunk).map((line) => JSON.parse(line) as WatchEvent<T>);
+  if (whole) shared.set(chunk, events);
+  return events;
 }
 
 /** Events of a watch; ends when the server ends it or the signal comes. An ERROR event is thrown as its ApiError. */
@@ -109,8 +127,7 @@ export async function* readWatch<T extends KubeObject>(
     for (;;) {
       const chunk = await reader.next();
       if (chunk === undefined || signal.aborted) return;
-      for (const line of cutter.lines(chunk)) {
-        const event = JSON.parse(line) as WatchEvent<T>;
+      for (const event of eventsOf<T>(chunk, cutter)) {
         if (event.type === 'ERROR') {
           const status = event.object as unknown as Partial<Status>;
           throw ApiError.fromStatus(status, status.code ?? 500);

@@ -1,5 +1,6 @@
 // A control plane without nodes, for tests: the real API server in memory with controllers and scheduler, all in this process.
 import { generateKeyPairSync } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createApiServer } from '../../src/apiserver/index.ts';
 import { type Client, createClient, createInformerFactory, type InformerFactory } from '../../src/client/index.ts';
 import { startControllers } from '../../src/controllers/index.ts';
@@ -45,6 +46,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
   });
   const stop = new AbortController();
   const { signal } = stop;
+  setMaxListeners(0, signal);
   const informers = createInformerFactory(client, {
     clock: systemClock,
     onError: (error, what) => errors.push(`${what}: ${String(error)}`),
