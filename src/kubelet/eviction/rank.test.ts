@@ -1,0 +1,35 @@
+// Who goes first when a node runs out.
+import { describe, expect, it } from 'vitest';
+import type { PodSpec } from '../../resources/generated/core-v1.ts';
+import { container, pod } from '../test-support/pods.ts';
+import { evictionMessage, nameOf, type PodUse, ranked } from './rank.ts';
+
+function use(name: string, mib: number, spec: Partial<PodSpec> = {}): PodUse {
+  const p = pod(spec);
+  p.metadata.name = name;
+  const memoryBytes = mib * 1024 ** 2;
+  return { pod: p, memoryBytes, diskBytes: 0, processes: 1, containers: [{ name: 'c', memoryBytes, requestBytes: 0 }] };
+}
+
+const asks = (memory: string): Partial<PodSpec> => ({
+  containers: [container('c', { resources: { requests: { memory } } })],
+});
+
+describe('eviction', () => {
+  it('takes those over their request first, then low priority, then the most over', () => {
+    const uses = [
+      use('within', 500, asks('600Mi')),
+      use('little', 10),
+      use('much', 100),
+      use('dear', 900, { priority: 1000 }),
+      use('critical', 900, { priority: 2_000_001_000 }),
+    ];
+    expect(ranked(uses, 'memory').map(nameOf)).toEqual(['ns/much', 'ns/little', 'ns/dear', 'ns/within']);
+  });
+
+  it('tells what was short and who used it', () => {
+    expect(evictionMessage(use('x', 2), 'memory', { threshold: '100Mi', available: '50Mi' })).toBe(
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. Container c was using 2048Ki, request is 0, has larger consumption of memory. ',
+    );
+  });
+});

@@ -1,0 +1,129 @@
+// Probes: their clock, their thresholds, and their words.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HandClock } from '../../client/index.ts';
+import type { Probe } from '../../resources/generated/core-v1.ts';
+import { probeGrpc } from './grpc.ts';
+import { probeHttp } from './http.ts';
+import type { ProbeResult } from './result.ts';
+import { probeTcp } from './tcp.ts';
+import { type ProbeKind, ProbeWorker } from './worker.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.close();
+  server?.closeAllConnections();
+  server = undefined;
+});
+
+async function serve(status: number, headers: Record<string, string> = {}): Promise<number> {
+  server = createServer((request, response) => {
+    if (status === 0) return;
+    response.writeHead(request.url === '/moved' ? 200 : status, headers);
+    response.end(request.headers['user-agent']);
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const target = (port: number, path = '/') => ({ scheme: 'http' as const, host: '127.0.0.1', port, path, headers: [] });
+
+describe('an HTTP probe', () => {
+  it('is content with 2xx and 3xx', async () => {
+    expect(await probeHttp(target(await serve(204)), 1000)).toMatchObject({ outcome: 'success' });
+  });
+  it('follows a redirect to the same host', async () => {
+    const port = await serve(302, { location: '/moved' });
+    expect(await probeHttp(target(port), 1000)).toEqual({ outcome: 'success', output: 'kube-probe/1.36' });
+  });
+  it('warns of a redirect to another host', async () => {
+    const port = await serve(302, { location: 'http://192.0.2.1/' });
+    expect((await probeHttp(target(port), 1000)).outcome).toBe('warning');
+  });
+  it('tells status, refusal and silence as Kubernetes does', async () => {
+    const port = await serve(500);
+    expect((await probeHttp(target(port), 1000)).output).toBe('HTTP probe failed with statuscode: 500');
+    server?.close();
+    expect((await probeHttp(target(1, '/x?y=1'), 1000)).output).toBe(
+      'Get "http://127.0.0.1:1/x?y=1": dial tcp 127.0.0.1:1: connect: connection refused',
+    );
+    const silent = await serve(0);
+    expect((await probeHttp(target(silent), 50)).output).toBe(
+      `Get "http://127.0.0.1:${silent}/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+    );
+  });
+});
+
+describe('TCP and gRPC probes', () => {
+  it('tell whether a port takes connections', async () => {
+    expect((await probeTcp('127.0.0.1', await serve(200), 1000)).outcome).toBe('success');
+    expect((await probeTcp('127.0.0.1', 1, 1000)).output).toBe('dial tcp 127.0.0.1:1: connect: connection refused');
+  });
+  it('tell that no health service answers', async () => {
+    expect((await probeGrpc({ host: '127.0.0.1', port: 1, service: '' }, 300)).output).toBe(
+      'timeout: failed to connect service "127.0.0.1:1" within 300ms: context deadline exceeded',
+    );
+  });
+});
+
+function worker(kind: ProbeKind, probe: Probe, script: (at: number) => ProbeResult['outcome']) {
+  const clock = new HandClock(0);
+  const runs: number[] = [];
+  const results: string[] = [];
+  let told = 0;
+  const made = new ProbeWorker({
+    kind,
+    probe,
+    containerStartedAt: 0,
+    clock,
+    run: () => {
+      runs.push(clock.now());
+      return Promise.resolve({ outcome: script(clock.now()), output: '' });
+    },
+    tell: () => told++,
+    onResult: (ok) => results.push(`${clock.now()} ${ok}`),
+  });
+  return { clock, runs, results, told: () => told, stop: () => made.stop() };
+}
+
+describe('a probe worker', () => {
+  it('asks for readiness at once, often in the first second, then by the period', async () => {
+    const w = worker('readiness', { tcpSocket: { port: 1 }, periodSeconds: 5 }, (at) =>
+      at < 100 ? 'failure' : 'success',
+    );
+    await w.clock.advance(7_000);
+    expect(w.results).toEqual(['140 true']);
+    expect(w.runs).toEqual([0, 20, 60, 140, 5140]);
+    expect(w.told()).toBe(0);
+  });
+
+  it('waits the initial delay and counts from there', async () => {
+    const probe = { exec: { command: ['x'] }, initialDelaySeconds: 3, periodSeconds: 2, failureThreshold: 2 };
+    const w = worker('liveness', probe, () => 'failure');
+    await w.clock.advance(20_000);
+    expect(w.runs).toEqual([3_000, 5_000]);
+    expect(w.results).toEqual(['5000 false']);
+    expect(w.told()).toBe(2);
+  });
+
+  it('needs as many successes in a row as the threshold says', async () => {
+    const probe = { tcpSocket: { port: 1 }, initialDelaySeconds: 1, periodSeconds: 1, successThreshold: 2 };
+    const w = worker('readiness', probe, (at) => (at === 2_000 ? 'failure' : 'success'));
+    await w.clock.advance(4_500);
+    expect(w.results).toEqual(['4000 true']);
+  });
+
+  it('does not count a probe that could not be carried out', async () => {
+    const w = worker('liveness', { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 }, () => 'error');
+    await w.clock.advance(5_000);
+    expect(w.results).toEqual([]);
+    w.stop();
+  });
+
+  it('asks for the start no more once it has come', async () => {
+    const w = worker('startup', { tcpSocket: { port: 1 }, periodSeconds: 1 }, () => 'success');
+    await w.clock.advance(10_000);
+    expect(w.runs).toEqual([0]);
+  });
+});

@@ -1,0 +1,153 @@
+// Container logs: read, filtered, followed and rotated.
+import { appendFile, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { terminationMessage } from '../container/termination-message.ts';
+import { ANNOTATION } from '../pod/identity.ts';
+import { ended } from '../test-support/pods.ts';
+import { type LogQuery, logStream } from './logs.ts';
+
+let dir: string;
+let file: string;
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'logs-test-'));
+  file = path.join(dir, '0.log');
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const LINES = [
+  '2026-01-01T00:00:00.000000001+00:00 stdout F one',
+  '2026-01-01T00:00:01.000000001+00:00 stderr F two',
+  '2026-01-01T00:00:02.000000001+00:00 stdout P thr',
+  '2026-01-01T00:00:03.000000001+00:00 stdout F ee',
+];
+
+class Sink {
+  text = '';
+  ended = false;
+  readonly buffered = 0;
+  private close: () => void = () => undefined;
+  write(chunk: Uint8Array): boolean {
+    this.text += Buffer.from(chunk).toString('utf8');
+    return true;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  onDrain(): void {}
+  onClose(callback: () => void): void {
+    this.close = callback;
+  }
+  leave(): void {
+    this.close();
+  }
+}
+
+function open(query: Partial<LogQuery>, live: { ended: boolean; changed?: () => void } = { ended: true }): Sink {
+  const sink = new Sink();
+  const source = {
+    file,
+    ended: () => live.ended,
+    onChange: (callback: () => void) => {
+      live.changed = callback;
+      return () => undefined;
+    },
+  };
+  logStream(source, { follow: false, timestamps: false, ...query }, (error) => {
+    throw error;
+  }).start(sink);
+  return sink;
+}
+
+async function whole(query: Partial<LogQuery>): Promise<string> {
+  const sink = open(query);
+  await until(() => sink.ended);
+  return sink.text;
+}
+
+async function until(ok: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !ok(); i++) await new Promise((r) => setTimeout(r, 10));
+  expect(ok()).toBe(true);
+}
+
+describe('logs', () => {
+  beforeEach(() => writeFile(file, `${LINES.join('\n')}\n`));
+
+  it('join partial lines and leave the rest as it was written', async () => {
+    expect(await whole({})).toBe('one\ntwo\nthree\n');
+  });
+
+  it('can be the last lines, one stream, since a time, or the first bytes', async () => {
+    expect(await whole({ tailLines: 2 })).toBe('three\n');
+    expect(await whole({ tailLines: 0 })).toBe('');
+    expect(await whole({ stream: 'stderr' })).toBe('two\n');
+    expect(await whole({ since: Date.UTC(2026, 0, 1, 0, 0, 2) })).toBe('three\n');
+    expect(await whole({ limitBytes: 5 })).toBe('one\nt');
+  });
+
+  it('write the time once for a line that came in parts', async () => {
+    expect(await whole({ timestamps: true, tailLines: 2 })).toBe('2026-01-01T00:00:02.000000001Z three\n');
+  });
+
+  it('are followed until the container ends, across a rotation', async () => {
+    const live: { ended: boolean; changed?: () => void } = { ended: false };
+    const sink = open({ follow: true }, live);
+    await until(() => sink.text.endsWith('three\n'));
+    await appendFile(file, '2026-01-01T00:00:04Z stdout F four\n');
+    await until(() => sink.text.endsWith('four\n'));
+    await rename(file, `${file}.old`);
+    await writeFile(file, '2026-01-01T00:00:05Z stdout F five\n');
+    await until(() => sink.text.endsWith('five\n'));
+    live.ended = true;
+    live.changed?.();
+    await until(() => sink.ended);
+    expect(sink.text).toBe('one\ntwo\nthree\nfour\nfive\n');
+  });
+
+  it('come at over 100 MB a second', async () => {
+    const line = `2026-01-01T00:00:00.000000001+00:00 stdout F ${'x'.repeat(120)}\n`;
+    await writeFile(file, line.repeat(200_000));
+    const sink = open({});
+    let bytes = 0;
+    sink.write = (chunk) => {
+      bytes += chunk.length;
+      return true;
+    };
+    const began = performance.now();
+    await until(() => sink.ended);
+    expect(bytes).toBe(121 * 200_000);
+    const rate = bytes / 1e6 / ((performance.now() - began) / 1000);
+    // The machine of a test is busy with others: a tenth of the aim is what must hold even there.
+    expect(rate).toBeGreaterThan(10);
+  });
+});
+
+describe('last words', () => {
+  const status = (message: string, policy: string, exitCode: number) =>
+    ended('c', exitCode, {
+      logPath: file,
+      mounts: [{ containerPath: '/dev/termination-log', hostPath: message, readonly: false, propagation: 'private' }],
+      annotations: { [ANNOTATION.messagePath]: '/dev/termination-log', [ANNOTATION.messagePolicy]: policy },
+    });
+
+  it('come from the file, at most 4096 bytes', async () => {
+    const words = path.join(dir, 'words');
+    await writeFile(words, 'x'.repeat(5000));
+    expect(await terminationMessage(status(words, 'File', 1))).toHaveLength(4096);
+  });
+
+  it('are not looked for behind a link', async () => {
+    const words = path.join(dir, 'words');
+    await symlink('/etc/hostname', words);
+    expect(await terminationMessage(status(words, 'File', 1))).toBe('');
+  });
+
+  it('are the end of the log when that is wanted and the container failed', async () => {
+    await writeFile(file, `${LINES.join('\n')}\n`);
+    const words = path.join(dir, 'words');
+    await writeFile(words, '');
+    expect(await terminationMessage(status(words, 'FallbackToLogsOnError', 1))).toBe('one\ntwo\nthree\n');
+    expect(await terminationMessage(status(words, 'FallbackToLogsOnError', 0))).toBe('');
+  });
+});
