@@ -65,9 +65,27 @@ export function clusterName(dataDir: string): string {
   return `mk${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
 }
 
-/** A second octet of the pod and Service ranges that clusters on one host do not share. */
-function rangeOctet(name: string): number {
-  return name === 'minke' ? 244 : 128 + ((createHash('sha256').update(name).digest()[0] ?? 0) % 100);
+const FIRST_OCTET = 128;
+const OCTETS = 96;
+
+/** Second octets of the 10.x.0.0/16 ranges that routes of this host lead to. `table` is /proc/net/route. */
+export function usedOctets(table: string): Set<number> {
+  const used = new Set<number>();
+  for (const line of table.split('\n').slice(1)) {
+    const destination = Number.parseInt(line.split('\t')[1] ?? '', 16);
+    if ((destination & 0xff) === 10) used.add((destination >> 8) & 0xff);
+  }
+  return used;
+}
+
+/** An octet of its own for a cluster beside the default one: by its name, or the next that no route of the host uses. */
+export function octetFor(name: string, used: ReadonlySet<number>): number {
+  const begin = (createHash('sha256').update(name).digest()[0] ?? 0) % OCTETS;
+  for (let i = 0; i < OCTETS; i++) {
+    const octet = FIRST_OCTET + ((begin + i) % OCTETS);
+    if (!used.has(octet) && !used.has(octet - 100)) return octet;
+  }
+  return FIRST_OCTET + begin;
 }
 
 export interface ConfigInput {
@@ -77,11 +95,14 @@ export interface ConfigInput {
   readonly nodes: number;
   readonly runtime: string;
   readonly onlyMirrors?: boolean;
+  /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
+  readonly ranges?: Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'>;
+  /** The text of /proc/net/route. */
+  readonly routes: string;
 }
 
 export function clusterConfig(input: ConfigInput): ClusterConfig {
   const name = clusterName(input.dataDir);
-  const octet = rangeOctet(name);
   return {
     name,
     dataDir: resolve(input.dataDir),
@@ -90,11 +111,16 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     // Names that do not depend on the host: what a document or a test says about `node-1` holds everywhere.
     nodes: Array.from({ length: input.nodes }, (_, i) => `node-${i + 1}`),
     runtime: input.runtime,
-    clusterCidr: `10.${octet}.0.0/16`,
-    serviceCidr: name === 'minke' ? '10.96.0.0/16' : `10.${octet - 100}.0.0/16`,
+    ...(input.ranges ?? rangesFor(name, input.routes)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
   };
+}
+
+function rangesFor(name: string, routes: string): Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'> {
+  if (name === 'minke') return { clusterCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16' };
+  const octet = octetFor(name, usedOctets(routes));
+  return { clusterCidr: `10.${octet}.0.0/16`, serviceCidr: `10.${octet - 100}.0.0/16` };
 }
 
 /** The `index`-th /24 of a /16: a node's own pod range. */

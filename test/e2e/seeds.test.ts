@@ -6,6 +6,7 @@ import { spawn as spawnPty } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findKubectls, freePort, isRoot, type Ran, run, type TestCluster, testCluster } from './cluster.ts';
 import { fillRegistry, mirrorConfig } from './images.ts';
+import { leftovers } from './leftovers.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
 const kubectls = [...findKubectls().keys()];
@@ -290,20 +291,8 @@ describe.skipIf(reason !== undefined)(
       await good('wait', '--for=condition=Ready', 'pod/nginx-pod', '--timeout=60s');
       const config = JSON.parse(readFileSync(join(cluster.dir, 'cluster.json'), 'utf8')) as { name: string };
       expect(await cluster.minke('down')).toMatchObject({ code: 0 });
-      for (const [file, ...args] of [
-        ['ps', '-ef'],
-        ['ip', 'link'],
-        ['ip', 'route'],
-        ['nft', 'list', 'tables'],
-        ['cat', '/proc/mounts'],
-      ] as const) {
-        const { stdout } = await run(file, args);
-        expect(
-          stdout
-            .split('\n')
-            .filter((l) => (l.includes(config.name) || l.includes(cluster.dir)) && !l.includes('docker-registry')),
-        ).toEqual([]);
-      }
+      const left = await leftovers(config.name, cluster.dir);
+      expect(left.filter((line) => !line.includes('docker-registry'))).toEqual([]);
     });
   },
 );

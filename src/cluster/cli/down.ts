@@ -1,8 +1,9 @@
 // `minke down`: stops the server and removes all that the cluster made on the host.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { type ClusterConfig, type ClusterPaths, clusterConfig, DEFAULT_PORT } from '../config.ts';
+import { rmSync } from 'node:fs';
+import { clusterConfig, DEFAULT_PORT } from '../config.ts';
 import { destroyCluster } from '../destroy.ts';
 import { removeFromUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
+import { lastConfig } from '../last-config.ts';
 import { type CommandSpec, flag } from './command.ts';
 import { runningServer, stopServer } from './daemon.ts';
 import { DATA_DIR, pathsOf } from './options.ts';
@@ -15,7 +16,9 @@ export const down: CommandSpec = {
   async run(_args, options, io) {
     const paths = pathsOf(options);
     const progress = new Progress(io);
-    const config = lastConfig(paths);
+    const config =
+      lastConfig(paths) ??
+      clusterConfig({ dataDir: paths.root, port: DEFAULT_PORT, nodes: 1, runtime: 'embedded', routes: '' });
     const running = runningServer(paths);
     if (running !== undefined) {
       progress.step('stopping the server');
@@ -38,9 +41,3 @@ export const down: CommandSpec = {
     return 0;
   },
 };
-
-/** The configuration that the cluster last ran with, so that all its nodes are cleaned up; the default one when it never ran. */
-function lastConfig(paths: ClusterPaths): ClusterConfig {
-  if (existsSync(paths.config)) return JSON.parse(readFileSync(paths.config, 'utf8'));
-  return clusterConfig({ dataDir: paths.root, port: DEFAULT_PORT, nodes: 1, runtime: 'embedded' });
-}

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createClient, httpsTransport } from '../../client/index.ts';
 import { type ClusterConfig, clusterConfig, clusterPaths, DEFAULT_PORT } from '../config.ts';
 import { type KubeconfigInput, mergeIntoUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
+import { hostRoutes, lastConfig } from '../last-config.ts';
 import { applyFiles } from './apply-files.ts';
 import {
   type CommandIo,
@@ -72,8 +73,12 @@ function configOf(options: OptionValues): ClusterConfig {
   if (runtime !== 'embedded' && runtime !== 'simulated' && !runtime.startsWith('unix://')) {
     throw new UserError(`--runtime takes embedded, simulated or unix:///….sock, not ${JSON.stringify(runtime)}`);
   }
+  const dataDir = text(options, 'dataDir');
+  const before = lastConfig(clusterPaths(dataDir));
   return clusterConfig({
-    dataDir: text(options, 'dataDir'),
+    dataDir,
+    ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
+    routes: hostRoutes(),
     port: number(options, 'port'),
     bindAddress: text(options, 'bindAddress'),
     nodes,
