@@ -8,7 +8,7 @@ import type { AnyResource } from '../resources/definition.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../resources/generated/flowcontrol-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
-import { admissionPlugins } from './admission/table.ts';
+import { admissionPlugins, serviceResolver } from './admission/table.ts';
 import { chainAuthenticators, staticTokens } from './auth/authenticator.ts';
 import { chainAuthorizers } from './auth/authorizer.ts';
 import { nodeAuthorizer } from './auth/node-authorizer.ts';
@@ -186,6 +186,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     store,
     catalog,
     clock,
+    random,
+    resolveService: serviceResolver(caches),
     handle: handler.handle,
     onError: (error) => options.onError?.(error),
   });

@@ -19,7 +19,7 @@ import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses
 import { encodeYaml } from './http/yaml.ts';
 import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
-import type { Catalog } from './registry/catalog.ts';
+import type { Catalog, CatalogEntry } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { routeOf } from './router.ts';
@@ -97,6 +97,7 @@ function refuseUpgrade(socket: Duplex, response: WireResponse): void {
 
 export class RequestHandler {
   private readonly discovery: Discovery;
+  private readonly views = new WeakMap<Store, Kernel>();
 
   constructor(
     readonly kernel: Kernel,
@@ -145,14 +146,26 @@ export class RequestHandler {
     }
   }
 
+  /** Versions that a webhook converts have a store, and watches, of their own. */
+  private kernelFor(entry: CatalogEntry): Kernel {
+    const { view } = entry;
+    if (view === undefined) return this.kernel;
+    let kernel = this.views.get(view);
+    if (kernel === undefined) {
+      kernel = { ...this.kernel, store: view, watches: new WatchHub(view, this.kernel.clock) };
+      this.views.set(view, kernel);
+    }
+    return kernel;
+  }
+
   private dispatch({ request, info, user, warnings }: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
     if (!info.isResource) return this.nonResource(request, user);
-    const context: RequestContext = { kernel: this.kernel, request, info, user, warnings };
     const route = routeOf(this.kernel.catalog, info, this.parts.special);
     if (route === undefined) return this.nonResource(request, user);
     const { deprecation } = route.target.entry.row;
     if (deprecation !== undefined) warnings.push(deprecation);
-    return route.handler(context, route.target);
+    const kernel = this.kernelFor(route.target.entry);
+    return route.handler({ kernel, request, info, user, warnings }, route.target);
   }
 
   /** Takes a connection over for exec, attach and port-forward; what is refused is refused over HTTP. */

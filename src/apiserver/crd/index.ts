@@ -1,14 +1,17 @@
 // Custom resources: follows the CustomResourceDefinitions, serves what they define from the moment they are written, and cleans up after them.
-import type { Clock } from '../../host/clock.ts';
+import type { Clock, Random } from '../../host/clock.ts';
 import type { Transport, UserInfo } from '../../machinery/http.ts';
 import { encodeJson } from '../../machinery/json.ts';
 import type { CustomResourceDefinition } from '../../resources/generated/apiextensions-v1.ts';
 import type { Store } from '../../store/index.ts';
+import type { ServiceResolver } from '../admission/webhooks/index.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import { cloneObject, encodeAt, parseStored } from '../registry/objects.ts';
+import { webhookConverter } from './converter.ts';
 import { CLEANUP_FINALIZER } from './deletion.ts';
 import { isSettled, judgeNames } from './names.ts';
-import { rowsOf } from './rows.ts';
+import { rowsOf, type ViewMaker } from './rows.ts';
+import { VersionView } from './version-view.ts';
 
 export { isDefinition, markDefinition } from './deletion.ts';
 export { type ReadObject, readCustom } from './wire.ts';
@@ -23,6 +26,9 @@ export interface CustomResourcesOptions {
   readonly catalog: Catalog;
   readonly handle: Transport;
   readonly clock: Clock;
+  readonly random: Random;
+  /** Where the Services of conversion webhooks are reached. */
+  readonly resolveService: ServiceResolver;
   readonly onError: (error: unknown) => void;
 }
 
@@ -83,9 +89,14 @@ export class CustomResources {
     const { accepted, conditions } = judgeNames(crd, this.definitions.values(), this.options.clock.now());
     const established = conditions.some((c) => c.type === 'Established' && c.status === 'True');
     const status = { ...(crd.status ?? { storedVersions: [] }), acceptedNames: accepted };
-    const rows = established ? rowsOf({ ...crd, status } as CustomResourceDefinition) : [];
+    const rows = established ? rowsOf({ ...crd, status } as CustomResourceDefinition, this.viewOf) : [];
     this.options.catalog.replaceCustom(crd.spec.names.plural, crd.spec.group, rows);
   }
+
+  private readonly viewOf: ViewMaker = (webhook, version) => {
+    const { store, random, resolveService } = this.options;
+    return new VersionView(store, webhookConverter(webhook, { random, resolveService }), version);
+  };
 
   /** One piece of work at a time for each definition. */
   private settle(name: string): void {
@@ -162,7 +173,10 @@ export class CustomResources {
   private async deleteObjects(crd: CustomResourceDefinition): Promise<number> {
     const { group, names, versions, scope } = crd.spec;
     const prefix = `/registry/${group}/${names.plural}/`;
-    const served = versions.find((v) => v.served === true)?.name ?? versions[0]?.name ?? '';
+    // The stored version needs no conversion, hence no webhook that may be gone.
+    const served =
+      (versions.find((v) => v.served === true && v.storage === true) ?? versions.find((v) => v.served === true))
+        ?.name ?? '';
     const { store } = this.options;
     for (const value of (await store.list({ prefix })).items) {
       const [namespace = '', name = ''] =

@@ -6,8 +6,10 @@ import { type AnyResource, resourceKey, type Subresource, type Verb } from '../.
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
+  WebhookConversion,
 } from '../../resources/generated/apiextensions-v1.ts';
 import { builtinSchema, type FieldNode, type SchemaNode, structuralSchema } from '../../resources/schema/index.ts';
+import type { Store } from '../../store/index.ts';
 import type { CustomRow } from '../registry/catalog.ts';
 import { columnsOf } from './columns.ts';
 import { rememberSchema } from './openapi.ts';
@@ -100,21 +102,28 @@ function storedAs(
   const storage = storageVersion(crd);
   const { group } = crd.spec;
   if (storage === undefined) return undefined;
+  const webhook = crd.spec.conversion?.strategy === 'Webhook';
   const of = resourceKey({ group, version: storage.name, plural: crd.spec.names.plural });
-  if (storage.name === version.name) {
-    // Defaults that came with a newer schema are seen on objects that were written before it.
-    if (!hasDefaults(schema)) return undefined;
+  const own = `${group}/${version.name}`;
+  if (storage.name === version.name || webhook) {
+    // Defaults that came with a newer schema are seen on objects that were written before it; objects may be stored in an older version.
+    const others = (crd.status?.storedVersions ?? []).some((name) => name !== storage.name) && !webhook;
+    if (!hasDefaults(schema) && !others) return undefined;
+    const fromStored = (object: KubeObject): KubeObject => {
+      const named = object.apiVersion === own ? asJson(object) : renamed(asJson(object), own, schema);
+      return asObject(withDefaults(named, schema));
+    };
     return {
-      of,
+      of: resourceKey({ group, version: version.name, plural: crd.spec.names.plural }),
       toStored: (object) => object,
-      fromStored: (object) => asObject(withDefaults(asJson(object), schema)),
+      fromStored,
     };
   }
   const storageSchema = rootSchema(schemaOf(storage));
   return {
     of,
     toStored: (object) => asObject(renamed(asJson(object), `${group}/${storage.name}`, storageSchema)),
-    fromStored: (object) => asObject(renamed(asJson(object), `${group}/${version.name}`, schema)),
+    fromStored: (object) => asObject(renamed(asJson(object), own, schema)),
   };
 }
 
@@ -163,8 +172,21 @@ function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionV
   return { row, schema: publicSchema(schema), schemaHash, served: version.served === true };
 }
 
+/** Makes the store as a version sees it, where a webhook converts. */
+export type ViewMaker = (webhook: WebhookConversion, version: { shown: string; stored: string }) => Store;
+
 /** The rows of a definition, in its order of versions; none when it has no storage version. */
-export function rowsOf(crd: CustomResourceDefinition): CustomRow[] {
-  if (storageVersion(crd) === undefined) return [];
-  return crd.spec.versions.map((version) => rowOf(crd, version));
+export function rowsOf(crd: CustomResourceDefinition, viewOf: ViewMaker): CustomRow[] {
+  const storage = storageVersion(crd);
+  if (storage === undefined) return [];
+  const { group, conversion, versions } = crd.spec;
+  const webhook = conversion?.strategy === 'Webhook' ? conversion.webhook : undefined;
+  return versions.map((version) => {
+    const made = rowOf(crd, version);
+    if (webhook === undefined) return made;
+    return {
+      ...made,
+      view: viewOf(webhook, { shown: `${group}/${version.name}`, stored: `${group}/${storage.name}` }),
+    };
+  });
 }
