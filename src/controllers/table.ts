@@ -4,6 +4,7 @@ import { cronJob } from './cron-job/controller.ts';
 import { daemonSet } from './daemon-set/controller.ts';
 import { deployment } from './deployment/controller.ts';
 import { disruption } from './disruption/controller.ts';
+import { endpointSliceMirroring } from './endpoint-slice-mirroring/controller.ts';
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
 import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
@@ -17,6 +18,7 @@ import { rootCaPublisher } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import type { ControllerRow } from './shared/context.ts';
 import { statefulSet } from './stateful-set/controller.ts';
+import { claimProtection, volumeProtection } from './storage-protection/controller.ts';
 import { taintEviction } from './taint-eviction/controller.ts';
 import { ttlAfterFinished } from './ttl-after-finished/controller.ts';
 
@@ -42,4 +44,7 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   cronJob,
   daemonSet,
   statefulSet,
+  endpointSliceMirroring,
+  claimProtection,
+  volumeProtection,
 ];

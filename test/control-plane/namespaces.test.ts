@@ -1,6 +1,14 @@
 // Namespaces and owners on the real API server: what a namespace is given, how it ends, what is deleted with its owner.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONFIG_MAPS, EVENTS, NAMESPACES, SECRETS, SERVICE_ACCOUNTS } from '../../src/client/index.ts';
+import {
+  CONFIG_MAPS,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  EVENTS,
+  NAMESPACES,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../src/client/index.ts';
+import type { KubeObject } from '../../src/machinery/object.ts';
 import type { ConfigMap } from '../../src/resources/generated/core-v1.ts';
 import { eventually, maybe, type Plane, ROOT_CA, startPlane } from './plane.ts';
 
@@ -170,5 +178,48 @@ describe('what is owned', () => {
     });
     expect(events[0]?.reason).toBe('OwnerRefInvalidNamespace');
     expect(await there(elsewhere, 'owner')).toBeDefined();
+  });
+
+  it('may be of a custom kind, and own what is', async () => {
+    const group = 'gc.example.com';
+    await plane.client.resource(CUSTOM_RESOURCE_DEFINITIONS).create('', {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: `things.${group}` },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { plural: 'things', singular: 'thing', kind: 'Thing', listKind: 'ThingList' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      },
+    });
+    const ns = await newNamespace();
+    const things = plane.client.resource<KubeObject>({
+      group,
+      version: 'v1',
+      plural: 'things',
+      kind: 'Thing',
+      namespaced: true,
+    });
+    const thing = (name: string, ownerReferences: Owner[] = []): KubeObject => ({
+      apiVersion: `${group}/v1`,
+      kind: 'Thing',
+      metadata: { name, ...(ownerReferences.length === 0 ? {} : { ownerReferences }) },
+    });
+    const owner = await eventually(() => things.create(ns, thing('owner')));
+    const reference = { apiVersion: `${group}/v1`, kind: 'Thing', name: 'owner', uid: owner.metadata.uid ?? '' };
+    await configMap(ns, 'of-thing', { owners: [reference] });
+    const map = await configMap(ns, 'map');
+    await things.create(ns, thing('of-map', [ownedBy(map)]));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await things.delete(ns, 'owner');
+    await plane.client.resource(CONFIG_MAPS).delete(ns, 'map');
+    await eventually(async () => (await there(ns, 'of-thing')) === undefined);
+    await eventually(async () => (await maybe(things.get(ns, 'of-map'))) === undefined);
+    await things.create(ns, thing('last'));
+    await plane.client.resource(NAMESPACES).delete('', ns);
+    await eventually(async () => (await maybe(plane.client.resource(NAMESPACES).get('', ns))) === undefined);
+    await plane.client.resource(CUSTOM_RESOURCE_DEFINITIONS).delete('', `things.${group}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
   });
 });

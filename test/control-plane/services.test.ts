@@ -96,4 +96,32 @@ describe('a Service', () => {
     });
     expect((await slicesOf('many'))[0]?.metadata.labels?.['service.kubernetes.io/headless']).toBe('');
   });
+
+  it('without a selector mirrors the Endpoints that someone wrote', async () => {
+    await plane.client.resource(SERVICES).create('default', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'outside' },
+      spec: { ports: [{ port: 80 }] },
+    });
+    await plane.client.resource(ENDPOINTS).create('default', {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: 'outside' },
+      subsets: [{ addresses: [{ ip: '10.1.2.3' }], notReadyAddresses: [{ ip: '10.1.2.4' }], ports: [{ port: 8080 }] }],
+    });
+    const [slice] = await eventually(async () => {
+      const found = await slicesOf('outside');
+      return found.length === 1 && found;
+    });
+    expect(slice?.endpoints?.map((one) => [one.addresses[0], one.conditions?.ready])).toEqual([
+      ['10.1.2.3', true],
+      ['10.1.2.4', false],
+    ]);
+    expect(slice?.metadata.labels?.['endpointslice.kubernetes.io/managed-by']).toBe(
+      'endpointslicemirroring-controller.k8s.io',
+    );
+    await plane.client.resource(ENDPOINTS).delete('default', 'outside');
+    await eventually(async () => (await slicesOf('outside')).length === 0);
+  });
 });

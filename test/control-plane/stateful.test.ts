@@ -154,8 +154,6 @@ describe('a StatefulSet', () => {
       persistentVolumeClaim: { claimName: 'data-disk-0' },
     });
     await sets().delete('default', 'disk');
-    await eventually(async () =>
-      (await claims.list('default')).items.every((each) => each.metadata.deletionTimestamp !== undefined),
-    );
+    await eventually(async () => (await claims.list('default')).items.length === 0);
   });
 });

@@ -88,9 +88,12 @@ describe('a ReplicaSet', () => {
     });
     await plane.client.resource(REPLICA_SETS).patch('default', 'rs', 'merge', { spec: { replicas: 1 } });
     await eventually(async () => (await podsOf('rs')).length === 1);
-    const told = await eventsOf('rs');
-    expect(told.filter((one) => one.startsWith('SuccessfulCreate: Created pod: rs-'))).toHaveLength(4);
-    expect(told.filter((one) => one.startsWith('SuccessfulDelete: Deleted pod: rs-'))).toHaveLength(2);
+    await eventually(async () => {
+      const told = await eventsOf('rs');
+      const made = told.filter((one) => one.startsWith('SuccessfulCreate: Created pod: rs-'));
+      const removed = told.filter((one) => one.startsWith('SuccessfulDelete: Deleted pod: rs-'));
+      return made.length === 4 && removed.length === 2;
+    });
   });
 
   it('adopts orphans that match and lets go of pods that match no longer', async () => {
@@ -137,7 +140,11 @@ describe('a ReplicaSet', () => {
       status: 'True',
       reason: 'FailedCreate',
     });
-    expect((await eventsOf('bad'))[0]).toBe(
+    const [told] = await eventually(async () => {
+      const events = await eventsOf('bad');
+      return events.length > 0 && events;
+    });
+    expect(told).toBe(
       'FailedCreate: Error creating: pods "bad-" is forbidden: error looking up service account default/none: serviceaccount "none" not found',
     );
     await plane.client.resource(REPLICA_SETS).delete('default', 'bad');
@@ -184,7 +191,10 @@ describe('a Deployment', () => {
     const sets = await setsOf('web');
     expect(sets.map((one) => one.spec?.replicas).sort()).toEqual([0, 4]);
     expect((await podsOf('web')).every((pod) => pod.spec?.containers[0]?.image === 'web:2')).toBe(true);
-    const told = await eventsOf('web');
+    const told = await eventually(async () => {
+      const events = await eventsOf('web');
+      return events.length > 0 && events;
+    });
     expect(told[0]).toBe(`ScalingReplicaSet: Scaled up replica set ${set?.metadata.name} from 0 to 4`);
     // Back to the first template: the old set serves again, under a new revision.
     await deployments().patch('default', 'web', 'strategic', { spec: { template: template('web', 'web:1') } });
