@@ -15,6 +15,10 @@ export function jsonProblem(text: string): string {
   }
 }
 
+function isDigit(character: string | undefined): boolean {
+  return character !== undefined && character >= '0' && character <= '9';
+}
+
 const LITERALS = ['true', 'false', 'null'];
 
 /** Reads JSON by hand, only to find the first thing that is wrong. */
@@ -33,7 +37,8 @@ class Scanner {
       if (this.at < this.text.length) this.fail('after top-level value');
       return 'unexpected end of JSON input';
     } catch (error) {
-      return error instanceof JsonProblem ? error.message : String(error);
+      // Nested deeper than the stack: Go stops at 10,000 levels and says so.
+      return error instanceof JsonProblem ? error.message : 'exceeded max depth';
     }
   }
 
@@ -63,18 +68,30 @@ class Scanner {
   }
 
   private literal(literal: string): void {
-    for (const [i, expected] of [...literal].entries()) {
-      if (this.text[this.at] !== expected && i > 0) this.fail(`in literal ${literal} (expecting '${expected}')`);
+    for (let i = 0; i < literal.length; i++) {
+      if (this.text[this.at] !== literal[i]) this.fail(`in literal ${literal} (expecting '${literal[i] ?? ''}')`);
       this.at++;
     }
   }
 
   private number(): void {
-    const match = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/.exec(this.text.slice(this.at));
-    if (match === null) {
+    if (this.text[this.at] === '-') this.at++;
+    if (this.text[this.at] === '0') this.at++;
+    else this.digits('in numeric literal');
+    if (this.text[this.at] === '.') {
       this.at++;
-      this.fail('in numeric literal');
-    } else this.at += match[0].length;
+      this.digits('after decimal point in numeric literal');
+    }
+    if (!/[eE]/.test(this.text[this.at] ?? '')) return;
+    this.at++;
+    if (/[-+]/.test(this.text[this.at] ?? '')) this.at++;
+    this.digits('in exponent of numeric literal');
+  }
+
+  private digits(context: string): void {
+    const start = this.at;
+    while (isDigit(this.text[this.at])) this.at++;
+    if (this.at === start) this.fail(context);
   }
 
   private string(): void {
@@ -82,10 +99,21 @@ class Scanner {
     for (;;) {
       const character = this.text[this.at];
       if (character === undefined || character < ' ') this.fail('in string literal');
-      if (character === '"') break;
-      this.at += character === '\\' ? 2 : 1;
+      this.at++;
+      if (character === '"') return;
+      if (character === '\\') this.escape();
     }
+  }
+
+  private escape(): void {
+    const character = this.text[this.at];
+    if (character === undefined || !'"\\/bfnrtu'.includes(character)) this.fail('in string escape code');
     this.at++;
+    if (character !== 'u') return;
+    for (let i = 0; i < 4; i++) {
+      if (!/[0-9a-fA-F]/.test(this.text[this.at] ?? '')) this.fail('in \\u hexadecimal character escape');
+      this.at++;
+    }
   }
 
   private object(): void {

@@ -1,3 +1,4 @@
+// The parts of a Service that an API server hands out: what is settled, what is still needed.
 import { describe, expect, test } from 'vitest';
 import type { Service, ServiceSpec } from '../../generated/core-v1.ts';
 import { type IPFamily, serviceNeeds, settleFamilies } from './allocation.ts';
