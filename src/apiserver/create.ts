@@ -9,6 +9,7 @@ import type { FlowSchema, PriorityLevelConfiguration } from '../resources/genera
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
 import { admissionPlugins, serviceResolver } from './admission/table.ts';
+import type { Auditor } from './audit/index.ts';
 import { chainAuthenticators, staticTokens } from './auth/authenticator.ts';
 import { chainAuthorizers } from './auth/authorizer.ts';
 import { nodeAuthorizer } from './auth/node-authorizer.ts';
@@ -21,6 +22,7 @@ import { CustomResources } from './crd/index.ts';
 import { FlowControl } from './flow/index.ts';
 import { type HealthCheck, healthHandler } from './health.ts';
 import { jsonResponse } from './http/responses.ts';
+import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
 import { NonResourcePaths } from './non-resource.ts';
 import { OpenApi } from './openapi/index.ts';
@@ -49,12 +51,17 @@ export interface ApiServerOptions {
   /** Range of the Services' addresses. Default 10.96.0.0/16. */
   readonly serviceCidr?: string;
   readonly issuer?: string;
+  readonly audit?: Auditor;
+  /** Lets everybody read /livez, /readyz and /healthz, for load balancers and supervisors. */
+  readonly anonymousHealth?: boolean;
   readonly onError?: (error: unknown) => void;
 }
 
 export interface ApiServer {
   readonly handle: Transport;
   listen(options: { readonly host: string; readonly port: number; readonly tls?: TlsFiles }): Promise<Listening>;
+  /** Leads the Service `kubernetes` to this server, at an address that pods reach. */
+  advertise(where: Advertised): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,7 +71,11 @@ const QUEUE_WAIT_MS = 15_000;
 const DEFAULT_SERVICE_CIDR = '10.96.0.0/16';
 const DEFAULT_ISSUER = 'https://kubernetes.default.svc';
 
-function healthPaths(paths: NonResourcePaths, store: Store, ready: () => boolean): void {
+function healthPaths(
+  paths: NonResourcePaths,
+  { store, anonymousHealth }: ApiServerOptions,
+  ready: () => boolean,
+): void {
   const checks: HealthCheck[] = [
     { name: 'ping', check: () => true },
     { name: 'log', check: () => true },
@@ -77,6 +88,11 @@ function healthPaths(paths: NonResourcePaths, store: Store, ready: () => boolean
     const handler = healthHandler(root, checks);
     paths.add(root, handler);
     paths.addPrefix(`${root}/`, handler);
+    if (anonymousHealth === true) {
+      paths.addOpen((request) =>
+        request.path === root || request.path.startsWith(`${root}/`) ? handler(request) : undefined,
+      );
+    }
   }
 }
 
@@ -141,7 +157,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.add('/version', () => jsonResponse(200, version));
   paths.add('/version/', () => jsonResponse(200, version));
   paths.add('/metrics', () => metrics.response());
-  healthPaths(paths, store, () => isReady);
+  healthPaths(paths, options, () => isReady);
   issuerPaths(paths, issuer);
   const openApi = new OpenApi(catalog, String(version.gitVersion));
   paths.add('/openapi/v2', (request) => openApi.handle(request));
@@ -155,7 +171,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     clock,
     random,
-    plugins: admissionPlugins({ caches, random, store, catalog }),
+    plugins: admissionPlugins({ caches, random, store, catalog, authorizer }),
     allocators: new Map([['/v1/services', services]]),
   });
   const handler = new RequestHandler(kernel, {
@@ -167,6 +183,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
     nonResource: paths,
     flow,
+    audit: options.audit,
     serverAddress: () => address,
     nodeConnector: options.nodeConnector,
     observe: (outcome) => metrics.observe(outcome),
@@ -210,6 +227,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       servers.push(server);
       return server;
     },
+    advertise: (where) => advertise(handler.handle, where),
     async close() {
       stopCompaction();
       custom.close();

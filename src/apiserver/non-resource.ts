@@ -6,10 +6,12 @@ export type PathHandler = (
   user: UserInfo,
 ) => WireResponse | undefined | Promise<WireResponse | undefined>;
 
+type OpenHandler = (request: WireRequest) => WireResponse | undefined | Promise<WireResponse | undefined>;
+
 export class NonResourcePaths {
   private readonly exact = new Map<string, PathHandler>();
   private readonly prefixes: { prefix: string; handler: PathHandler }[] = [];
-  private readonly openPaths: ((request: WireRequest) => WireResponse | undefined)[] = [];
+  private readonly openPaths: OpenHandler[] = [];
 
   add(path: string, handler: PathHandler): this {
     this.exact.set(path, handler);
@@ -22,15 +24,15 @@ export class NonResourcePaths {
   }
 
   /** Answers that need no credential (health for those who watch over the server). */
-  addOpen(handler: (request: WireRequest) => WireResponse | undefined): this {
+  addOpen(handler: OpenHandler): this {
     this.openPaths.push(handler);
     return this;
   }
 
-  open(request: WireRequest): WireResponse | undefined {
-    if (request.user !== undefined || request.path.startsWith('/api')) return undefined;
+  async open(request: WireRequest): Promise<WireResponse | undefined> {
+    if (this.openPaths.length === 0 || request.user !== undefined || request.path.startsWith('/api')) return undefined;
     for (const handler of this.openPaths) {
-      const response = handler(request);
+      const response = await handler(request);
       if (response !== undefined) return response;
     }
     return undefined;

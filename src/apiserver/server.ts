@@ -7,6 +7,8 @@ import { ApiError, badRequest } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
+import type { Auditor } from './audit/index.ts';
+import { RequestTrail } from './audit-trail.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import { type Attributes, attributesOf, refusal } from './auth/authorizer.ts';
@@ -44,6 +46,7 @@ export interface ServerParts {
   readonly serverAddress: () => string;
   readonly nodeConnector?: NodeConnector | undefined;
   readonly flow?: FlowControl | undefined;
+  readonly audit?: Auditor | undefined;
   readonly begin?: () => void;
   readonly observe?: (outcome: RequestOutcome) => void;
 }
@@ -123,23 +126,38 @@ export class RequestHandler {
     return response;
   };
 
-  /** Who asks and whether they may; every way into the server passes here. */
-  private async admitted(request: WireRequest, info: RequestInfo): Promise<Attributes> {
-    const user = await this.userOf(request);
-    const attributes = attributesOf(info, user, request);
+  /** Who asks; every way into the server passes here. */
+  private async attributesOf(request: WireRequest, info: RequestInfo): Promise<Attributes> {
+    return attributesOf(info, await this.userOf(request), request);
+  }
+
+  private authorize(attributes: Attributes, trail: RequestTrail): void {
     const decision = this.parts.authorizer.authorize(attributes);
+    trail.authorized(decision);
     if (!decision.allowed) throw refusal(attributes, decision.reason);
-    return attributes;
   }
 
   private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
-    const open = this.parts.nonResource.open(request);
+    const open = await this.parts.nonResource.open(request);
     if (open !== undefined) return open;
-    const attributes = await this.admitted(request, info);
-    const { user } = attributes;
-    const flow = await this.parts.flow?.admit(attributes, 1, () => request.signal);
+    const attributes = await this.attributesOf(request, info);
+    const trail = RequestTrail.begin(this.parts.audit, request, attributes);
     try {
-      const response = await this.dispatch({ request, info, user, warnings });
+      this.authorize(attributes, trail);
+      const { annotate } = trail;
+      const what = { request, info, user: attributes.user, warnings, ...(annotate === undefined ? {} : { annotate }) };
+      return trail.answered(await this.inTurn(attributes, what));
+    } catch (error) {
+      trail.failed(error);
+      throw error;
+    }
+  }
+
+  /** Waits for a seat of the request's priority level. */
+  private async inTurn(attributes: Attributes, what: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
+    const flow = await this.parts.flow?.admit(attributes, 1, () => what.request.signal);
+    try {
+      const response = await this.dispatch(what);
       return flow === undefined ? response : { ...response, headers: { ...response.headers, ...flow.headers } };
     } finally {
       flow?.release();
@@ -158,14 +176,15 @@ export class RequestHandler {
     return kernel;
   }
 
-  private dispatch({ request, info, user, warnings }: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
+  private dispatch(what: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
+    const { request, info, user, warnings } = what;
     if (!info.isResource) return this.nonResource(request, user);
     const route = routeOf(this.kernel.catalog, info, this.parts.special);
     if (route === undefined) return this.nonResource(request, user);
     const { deprecation } = route.target.entry.row;
     if (deprecation !== undefined) warnings.push(deprecation);
     const kernel = this.kernelFor(route.target.entry);
-    return route.handler({ kernel, request, info, user, warnings }, route.target);
+    return route.handler({ ...what, kernel }, route.target);
   }
 
   /** Takes a connection over for exec, attach and port-forward; what is refused is refused over HTTP. */
@@ -173,7 +192,11 @@ export class RequestHandler {
     let serveConnection: Takeover;
     try {
       const info = parseRequestInfo(request);
-      const { user } = await this.admitted(request, info);
+      const attributes = await this.attributesOf(request, info);
+      const { user } = attributes;
+      const trail = RequestTrail.begin(this.parts.audit, request, attributes);
+      this.authorize(attributes, trail);
+      trail.answered({ status: 101, headers: {}, body: new Uint8Array(0) });
       const route = info.isResource ? routeOf(this.kernel.catalog, info, this.parts.special) : undefined;
       if (route === undefined || !UPGRADED_SUBRESOURCES.has(route.target.subresource)) {
         throw badRequest('this path cannot be upgraded');

@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   readonly dryRun: boolean;
   readonly options: JsonObject;
   readonly warn: (text: string) => void;
+  /** Adds an annotation to the request's audit event, when there is one. */
+  readonly annotate?: (key: string, value: string) => void;
 }
 
 export interface AdmissionPlugin {

@@ -18,10 +18,14 @@ import type { RuntimeClass } from '../../resources/generated/node-v1.ts';
 import type { PriorityClass } from '../../resources/generated/scheduling-v1.ts';
 import type { StorageClass } from '../../resources/generated/storage-v1.ts';
 import type { Store } from '../../store/index.ts';
+import type { Authorizer } from '../auth/authorizer.ts';
 import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { limitRanger } from './limit-ranger.ts';
+import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/index.ts';
 import { priorityAdmission } from './priority.ts';
@@ -42,6 +46,7 @@ export interface AdmissionParts {
   readonly random: Random;
   readonly store: Store;
   readonly catalog: Catalog;
+  readonly authorizer: Authorizer;
 }
 
 /** Where the Services of webhooks are reached. */
@@ -75,6 +80,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     namespaceLifecycle(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     limitRanger(caches.of<LimitRange & KubeObject>('/v1/limitranges')),
     serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
+    nodeRestriction(liveLookup(parts.store, parts.catalog)),
     taintNodesByCondition,
     podSecurity(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     priorityAdmission(caches.of<PriorityClass & KubeObject>('scheduling.k8s.io/v1/priorityclasses')),
@@ -83,6 +89,9 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     storageObjectInUseProtection,
     runtimeClassAdmission(caches.of<RuntimeClass & KubeObject>('node.k8s.io/v1/runtimeclasses')),
     defaultIngressClass(caches.of<IngressClass & KubeObject>('networking.k8s.io/v1/ingressclasses')),
+    certificateApproval(parts.authorizer),
+    certificateSigning(parts.authorizer),
+    certificateSubjectRestriction,
     mutatingWebhooks(webhooks),
     validatingWebhooks(webhooks),
     resourceQuota({

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
 import type { Clock, Random } from '../../host/clock.ts';
 import type { WireRequest } from '../../machinery/http.ts';
+import { setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { microTime } from '../../machinery/time.ts';
 import type { Attributes, Decision } from '../auth/authorizer.ts';
@@ -27,12 +28,14 @@ export interface AuditedAnswer {
 export interface AuditTrail {
   readonly id: string;
   authorized(decision: Decision): void;
+  /** What admission has to say about the request. */
+  annotate(key: string, value: string): void;
   /** A stream has begun. */
   started(status: number): void;
   completed(answer: AuditedAnswer): void;
 }
 
-const SILENT: Omit<AuditTrail, 'id'> = { authorized() {}, started() {}, completed() {} };
+const SILENT: Omit<AuditTrail, 'id'> = { authorized() {}, annotate() {}, started() {}, completed() {} };
 
 function parsed(bytes: Uint8Array | undefined, omitManagedFields: boolean): JsonObject | undefined {
   if (bytes === undefined || bytes.length === 0) return undefined;
@@ -87,6 +90,10 @@ class Trail implements AuditTrail {
       'authorization.k8s.io/decision': decision.allowed ? 'allow' : 'forbid',
       'authorization.k8s.io/reason': decision.reason,
     };
+  }
+
+  annotate(key: string, value: string): void {
+    setOwn(this.annotations, key, value);
   }
 
   started(status: number): void {

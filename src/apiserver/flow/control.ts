@@ -79,11 +79,7 @@ export class FlowControl {
       return gone === undefined ? timeout : AbortSignal.any([gone, timeout]);
     };
     try {
-      const release = await level.queues.acquire(
-        flowKey(schema, attributes),
-        seats,
-        patience,
-      );
+      const release = await level.queues.acquire(flowKey(schema, attributes), seats, patience);
       return { release, headers };
     } catch (error) {
       throw error instanceof RefusedError ? tooMany(error) : error;

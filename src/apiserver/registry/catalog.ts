@@ -39,7 +39,7 @@ export interface CustomRow {
 }
 
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */
-function storagePrefix(row: AnyResource, custom: boolean): string {
+function rowPrefix(row: AnyResource, custom: boolean): string {
   return custom ? `/registry/${row.group}/${row.plural}/` : `/registry/${row.plural}/`;
 }
 
@@ -73,7 +73,7 @@ export class Catalog {
     const of = row.storedAs?.of;
     const storage = of === undefined ? row : (peers.find((r) => resourceKey(r) === of) ?? this.entries.get(of)?.row);
     if (storage === undefined) throw new Error(`${resourceKey(row)} is stored as ${of}, which is not in the table`);
-    return { row, custom, storage, prefix: storagePrefix(storage, custom) };
+    return { row, custom, storage, prefix: rowPrefix(storage, custom) };
   }
 
   private insert(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): void {
@@ -153,4 +153,9 @@ export function subresourceOf(entry: CatalogEntry, name: string): Subresource<Ku
 
 export function storageKey(entry: CatalogEntry, namespace: string, name: string): string {
   return entry.row.namespaced ? `${entry.prefix}${namespace}/${name}` : entry.prefix + name;
+}
+
+/** The keys of a namespace, or all of a kind for ''. */
+export function storagePrefix(entry: CatalogEntry, namespace: string): string {
+  return entry.row.namespaced && namespace !== '' ? `${entry.prefix}${namespace}/` : entry.prefix;
 }

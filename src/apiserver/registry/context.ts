@@ -29,6 +29,8 @@ export interface RequestContext {
   readonly user: UserInfo;
   /** Sent as Warning headers with the answer. */
   readonly warnings: string[];
+  /** Adds to the request's entry in the audit log. */
+  readonly annotate?: (key: string, value: string) => void;
 }
 
 /** What a request is about, resolved in the catalog. */

@@ -49,6 +49,7 @@ export function admissionRequest(context: RequestContext, target: Target, input:
     dryRun: input.dryRun,
     options: input.options,
     warn: (text) => void context.warnings.push(text),
+    ...(context.annotate === undefined ? {} : { annotate: context.annotate }),
   };
 }
 

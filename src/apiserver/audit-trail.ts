@@ -1,0 +1,55 @@
+// Ties the audit trail of a request to its answer: at once, or when the stream has ended.
+import type { ApiError } from '../machinery/errors.ts';
+import type { ByteSink, StreamBody, WireRequest, WireResponse } from '../machinery/http.ts';
+import type { Auditor, AuditTrail } from './audit/index.ts';
+import type { Attributes, Decision } from './auth/authorizer.ts';
+import { toApiError } from './http/responses.ts';
+
+/** A stream whose end is written to the trail. */
+class AuditedStream implements StreamBody {
+  constructor(
+    private readonly body: StreamBody,
+    private readonly ended: () => void,
+  ) {}
+
+  start(sink: ByteSink): void {
+    sink.onClose(this.ended);
+    this.body.start(sink);
+  }
+}
+
+export class RequestTrail {
+  private constructor(private readonly trail: AuditTrail | undefined) {}
+
+  static begin(auditor: Auditor | undefined, request: WireRequest, attributes: Attributes): RequestTrail {
+    return new RequestTrail(auditor?.begin(request, attributes));
+  }
+
+  get annotate(): ((key: string, value: string) => void) | undefined {
+    const { trail } = this;
+    return trail === undefined ? undefined : (key, value) => trail.annotate(key, value);
+  }
+
+  authorized(decision: Decision): void {
+    this.trail?.authorized(decision);
+  }
+
+  answered(response: WireResponse): WireResponse {
+    const { trail } = this;
+    if (trail === undefined) return response;
+    const { status, body } = response;
+    const headers = { ...response.headers, 'audit-id': trail.id };
+    if (body instanceof Uint8Array) {
+      trail.completed({ status, body });
+      return { ...response, headers };
+    }
+    trail.started(status);
+    return { status, headers, body: new AuditedStream(body, () => trail.completed({ status })) };
+  }
+
+  failed(error: unknown): void {
+    if (this.trail === undefined) return;
+    const failure: ApiError = toApiError(error);
+    this.trail.completed({ status: failure.code, message: failure.message, reason: failure.reason });
+  }
+}
