@@ -170,7 +170,6 @@ class KubeletImpl implements Kubelet {
   private deps(): WorkerDeps {
     const { options } = this;
     const services = options.informers.informer(SERVICES);
-    const self = this;
     return {
       clock: options.clock,
       client: options.client,
@@ -192,9 +191,7 @@ class KubeletImpl implements Kubelet {
       mounts: options.mounts,
       claims: claimSource(options.client),
       requestToken: tokenRequester(options),
-      get runtimeName() {
-        return self.runtimeName;
-      },
+      runtimeName: () => this.runtimeName,
       rootDir: options.rootDir,
       logDir: options.logDir,
       secretDir: options.secretDir,

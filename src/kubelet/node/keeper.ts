@@ -30,7 +30,7 @@ export interface KeeperOptions {
 }
 
 function withoutBeats(status: NodeStatus): unknown {
-  const conditions = (status.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest);
+  const conditions = (status.conditions ?? []).map((c) => ({ ...c, lastHeartbeatTime: '' }));
   return { ...status, conditions };
 }
 

@@ -29,13 +29,13 @@ function merge(target: JsonObject, patch: JsonObject): JsonObject {
 export class FakeApi {
   readonly objects = new Map<string, KubeObject>();
   private readonly watchers = new Set<Watcher>();
-  private version = 0;
+  version = 0;
 
   private key(plural: string, namespace: string, name: string): string {
     return `${plural}/${namespace}/${name}`;
   }
 
-  private matches(object: KubeObject, selector: string | undefined): boolean {
+  matches(object: KubeObject, selector: string | undefined): boolean {
     for (const part of (selector ?? '').split(',').filter((p) => p !== '')) {
       const [path = '', value = ''] = part.split('=');
       const found = path.split('.').reduce<unknown>((o, p) => (isJsonObject(o) ? o[p] : undefined), object);
@@ -74,53 +74,11 @@ export class FakeApi {
     };
   }
 
-  private missing(plural: string, name: string): ApiError {
+  missing(plural: string, name: string): ApiError {
     return new ApiError({ reason: 'NotFound', message: `${plural} "${name}" not found` });
   }
 
-  private collection<T extends KubeObject>(ref: ResourceRef<T>): ResourceClient<T> {
-    const { plural } = ref;
-    const api = this;
-    const must = (namespace: string, name: string): T => {
-      const found = api.read<T>(plural, namespace, name);
-      if (found === undefined) throw api.missing(plural, name);
-      return found;
-    };
-    const refuse = (): Promise<never> => Promise.reject(new Error('not in the fake'));
-    return {
-      get: async (namespace, name) => must(namespace, name),
-      async list(_namespace, options): Promise<KubeList<T>> {
-        const items = api.all<T>(plural).filter((o) => api.matches(o, options?.fieldSelector));
-        return { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: String(api.version) }, items };
-      },
-      async create(namespace, object) {
-        if (api.read(plural, namespace, object.metadata.name ?? '') !== undefined) {
-          throw new ApiError({ reason: 'AlreadyExists', message: 'exists' });
-        }
-        return api.put(plural, {
-          ...object,
-          metadata: { uid: `uid-${object.metadata.name}`, ...object.metadata },
-        }) as T;
-      },
-      update: refuse,
-      updateStatus: refuse,
-      async patch(namespace, name, _type, body) {
-        const old = must(namespace, name);
-        return api.put(plural, merge(old as unknown as JsonObject, body as JsonObject) as unknown as KubeObject) as T;
-      },
-      async delete(namespace, name) {
-        api.put(plural, must(namespace, name), 'DELETED');
-      },
-      deleteCollection: refuse,
-      createSubresource: <R>() =>
-        Promise.resolve({
-          status: { token: 'abc', expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() },
-        } as R),
-      watch: (_namespace, options, signal) => api.watch<T>(plural, options, signal),
-    };
-  }
-
-  private async *watch<T extends KubeObject>(
+  async *watch<T extends KubeObject>(
     plural: string,
     options: ListOptions,
     signal: AbortSignal,
@@ -158,4 +116,48 @@ export class FakeApi {
       this.watchers.delete(watcher);
     }
   }
+
+  private collection<T extends KubeObject>(ref: ResourceRef<T>): ResourceClient<T> {
+    return collectionOf(this, ref.plural);
+  }
+}
+
+function collectionOf<T extends KubeObject>(api: FakeApi, plural: string): ResourceClient<T> {
+  const must = (namespace: string, name: string): T => {
+    const found = api.read<T>(plural, namespace, name);
+    if (found === undefined) throw api.missing(plural, name);
+    return found;
+  };
+  const refuse = (): Promise<never> => Promise.reject(new Error('not in the fake'));
+  return {
+    get: async (namespace, name) => must(namespace, name),
+    async list(_namespace, options): Promise<KubeList<T>> {
+      const items = api.all<T>(plural).filter((o) => api.matches(o, options?.fieldSelector));
+      return { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: String(api.version) }, items };
+    },
+    async create(namespace, object) {
+      if (api.read(plural, namespace, object.metadata.name ?? '') !== undefined) {
+        throw new ApiError({ reason: 'AlreadyExists', message: 'exists' });
+      }
+      return api.put(plural, {
+        ...object,
+        metadata: { uid: `uid-${object.metadata.name}`, ...object.metadata },
+      }) as T;
+    },
+    update: refuse,
+    updateStatus: refuse,
+    async patch(namespace, name, _type, body) {
+      const old = must(namespace, name);
+      return api.put(plural, merge(old as unknown as JsonObject, body as JsonObject) as unknown as KubeObject) as T;
+    },
+    async delete(namespace, name) {
+      api.put(plural, must(namespace, name), 'DELETED');
+    },
+    deleteCollection: refuse,
+    createSubresource: <R>() =>
+      Promise.resolve({
+        status: { token: 'abc', expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() },
+      } as R),
+    watch: (_namespace, options, signal) => api.watch<T>(plural, options, signal),
+  };
 }

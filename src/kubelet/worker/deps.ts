@@ -38,7 +38,7 @@ export interface WorkerDeps {
   readonly mounts: MountPort;
   readonly claims: ClaimSource;
   readonly requestToken: TokenRequester;
-  readonly runtimeName: string;
+  readonly runtimeName: () => string;
   readonly rootDir: string;
   readonly logDir: string;
   /** On a tmpfs. */

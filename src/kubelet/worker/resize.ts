@@ -115,9 +115,8 @@ export class Resizer {
     const sandbox = currentSandbox(observed);
     // The pod's own limits must never be below those of its containers, whichever way it goes.
     const wide = podResources(pod, context);
-    const { memoryLimitBytes: _, cpuQuota: __, ...open } = wide;
     if (sandbox !== undefined) {
-      await this.deps.runtime.updatePodSandboxResources(sandbox.id, { ...open, memoryLimitBytes: -1, cpuQuota: -1 });
+      await this.deps.runtime.updatePodSandboxResources(sandbox.id, { ...wide, memoryLimitBytes: -1, cpuQuota: -1 });
     }
     for (const change of changes) await this.apply(pod, change, context);
     if (sandbox !== undefined) await this.deps.runtime.updatePodSandboxResources(sandbox.id, wide);

@@ -1,0 +1,190 @@
+// Starts and stops the containers of one pod as the plan says, and remembers why one does not run.
+import { goDuration } from '../../machinery/time.ts';
+import type { Pod } from '../../resources/generated/core-v1.ts';
+import { messageOf, StartError } from '../container/errors.ts';
+import { ImageError } from '../images/manager.ts';
+import { type ContainerRef, hashOf, podText } from '../pod/identity.ts';
+import { currentSandbox, latest, type Observed } from '../pod/observed.ts';
+import { type Action, type Plan, plan } from '../pod/plan.ts';
+import { restartsAfter } from '../pod/restart.ts';
+import type { PodProbes } from '../probes/pod-probes.ts';
+import type { Waiting } from '../status/containers.ts';
+import type { VolumeMap } from '../volumes/pod-volumes.ts';
+import type { WorkerDeps } from './deps.ts';
+import type { Killer } from './killer.ts';
+import type { Resizer } from './resize.ts';
+import type { SandboxKeeper } from './sandbox-keeper.ts';
+import type { Starter } from './starter.ts';
+
+const CONFIG_RETRY_MS = 10_000;
+
+export interface ContainerKeeperInput {
+  readonly uid: string;
+  readonly pod: () => Pod;
+  readonly observed: () => Observed;
+  readonly volumes: () => VolumeMap;
+  readonly probes: PodProbes;
+  readonly killer: Killer;
+  readonly starter: Starter;
+  readonly resizer: Resizer;
+  readonly sandboxes: SandboxKeeper;
+  /** Aborted when the pod is to end. */
+  readonly signal: AbortSignal;
+  readonly say: (ref: ContainerRef | undefined, type: 'Normal' | 'Warning', reason: string, message: string) => void;
+  readonly onChange: () => void;
+}
+
+export class ContainerKeeper {
+  readonly waiting = new Map<string, Waiting>();
+  private readonly retryAt = new Map<string, number>();
+  private readonly firstAttempt = new Map<string, number>();
+  private readonly held: Set<string>;
+  /** Ends for which the back-off has been told. */
+  private readonly toldBackoff = new Set<string>();
+
+  constructor(
+    private readonly deps: WorkerDeps,
+    private readonly input: ContainerKeeperInput,
+    held: Set<string>,
+  ) {
+    this.held = held;
+  }
+
+  get wakeTimes(): readonly number[] {
+    return [...this.retryAt.values()];
+  }
+
+  /** An object that a container's configuration may want has come or changed. */
+  retryConfig(): void {
+    for (const [name, w] of this.waiting) if (w.reason === 'CreateContainerConfigError') this.retryAt.delete(name);
+  }
+
+  private backoffKey(ref: ContainerRef): string {
+    return `${this.input.uid}/${ref.spec.name}/${hashOf(ref)}`;
+  }
+
+  plan(): Plan {
+    const { backoff, clock } = this.deps;
+    return plan({
+      pod: this.input.pod(),
+      observed: this.input.observed(),
+      now: clock.now(),
+      backoffUntil: (ref, finishedAt) => backoff.until(this.backoffKey(ref), finishedAt),
+      backoffDelay: (ref) => backoff.delay(this.backoffKey(ref)),
+      unhealthy: this.input.probes.unhealthy,
+      started: (id) => this.input.probes.started(id),
+      retryAt: this.retryAt,
+      firstAttempt: this.firstAttempt,
+    });
+  }
+
+  /** True when something was done that makes a new plan worth while. */
+  async carryOut(next: Plan): Promise<boolean> {
+    let acted = false;
+    for (const action of next.actions) {
+      if (this.input.signal.aborted) return true;
+      if (await this.act(action)) acted = true;
+    }
+    return acted;
+  }
+
+  private async act(action: Action): Promise<boolean> {
+    switch (action.type) {
+      case 'createSandbox':
+        return this.input.sandboxes.create(this.input.pod(), action.attempt);
+      case 'restartPod':
+        await this.restartPod(action.why);
+        return true;
+      case 'start':
+        return this.start(action);
+      case 'kill':
+        await this.input.killer.kill({ ref: action.ref, status: action.status }, this.killOptions(action));
+        return true;
+      case 'remove':
+        await this.deps.runtime.removeContainer(action.id);
+        this.deps.cache.forget(this.input.uid, action.id);
+        return true;
+      case 'backoff':
+        this.tellBackoff(action);
+        return false;
+    }
+  }
+
+  private killOptions(action: Extract<Action, { type: 'kill' }>): { message: string; graceSeconds?: number } {
+    const kind = this.input.probes.unhealthy.get(action.status.id);
+    const probe = kind === 'startup' ? action.ref.spec.startupProbe : action.ref.spec.livenessProbe;
+    const own = kind === undefined ? undefined : probe?.terminationGracePeriodSeconds;
+    return { message: action.message, ...(own === undefined ? {} : { graceSeconds: own }) };
+  }
+
+  private tellBackoff(action: Extract<Action, { type: 'backoff' }>): void {
+    const { name } = action.ref.spec;
+    const about = podText(this.input.pod());
+    const run = latest(this.input.observed(), name);
+    const message = `back-off ${goDuration(action.delayMs)} restarting failed container=${name} pod=${about}`;
+    this.waiting.set(name, { reason: 'CrashLoopBackOff', message });
+    if (run === undefined || this.toldBackoff.has(run.id)) return;
+    this.toldBackoff.add(run.id);
+    const told = `Back-off restarting failed container ${name} in pod ${about}`;
+    this.input.say(action.ref, 'Warning', 'BackOff', told);
+  }
+
+  private async restartPod(why: 'sandbox-changed' | 'restart-all'): Promise<void> {
+    const { killer, observed, uid, starter } = this.input;
+    await killer.killAll({});
+    for (const s of observed().sandboxes) if (s.state === 'ready') await this.deps.runtime.stopPodSandbox(s.id);
+    await this.deps.cache.refresh(uid);
+    if (why === 'sandbox-changed') return;
+    for (const status of observed().containers) {
+      const next = Math.max(this.firstAttempt.get(status.name) ?? 0, status.attempt + 1);
+      this.firstAttempt.set(status.name, next);
+      await starter.remove(uid, status);
+    }
+  }
+
+  private async start(action: Extract<Action, { type: 'start' }>): Promise<boolean> {
+    const { ref, attempt, after } = action;
+    const pod = this.input.pod();
+    const observed = this.input.observed();
+    const sandbox = currentSandbox(observed);
+    if (sandbox === undefined) return true;
+    const { name } = ref.spec;
+    if (after !== undefined) this.deps.backoff.next(this.backoffKey(ref), after.finishedAt, this.deps.clock.now());
+    this.retryAt.delete(name);
+    try {
+      const sandboxConfig = await this.input.sandboxes.configOf(pod, sandbox);
+      const options = { pod, ref, attempt, sandbox, sandboxConfig, observed, signal: this.input.signal };
+      const hold = (id: string, on: boolean): void => this.hold(id, on);
+      const id = await this.input.starter.start({ ...options, volumes: this.input.volumes(), hold });
+      this.input.resizer.started(id, ref);
+      this.waiting.delete(name);
+    } catch (error) {
+      if (this.input.signal.aborted) return true;
+      this.failed(ref, error);
+    }
+    this.input.onChange();
+    return true;
+  }
+
+  private hold(id: string, on: boolean): void {
+    if (on) this.held.add(id);
+    else if (this.held.delete(id)) this.input.onChange();
+  }
+
+  private failed(ref: ContainerRef, error: unknown): void {
+    const { name } = ref.spec;
+    const known = error instanceof StartError ? error : new StartError('CreateContainerError', messageOf(error));
+    const isImage = known instanceof ImageError;
+    this.input.say(ref, 'Warning', 'Failed', `Error: ${isImage ? known.reason : known.message}`);
+    const waiting = { reason: known.reason, message: known.message };
+    const run = latest(this.input.observed(), name);
+    if (known.reason === 'RunContainerError' && run?.state === 'exited') {
+      // The runtime has made it an ended run: that speaks for itself, unless it is to be tried again.
+      if (restartsAfter(this.input.pod(), ref, run.exitCode)) this.waiting.set(name, waiting);
+      else this.waiting.delete(name);
+      return;
+    }
+    this.waiting.set(name, waiting);
+    this.retryAt.set(name, isImage ? known.retryAt : this.deps.clock.now() + CONFIG_RETRY_MS);
+  }
+}

@@ -1,0 +1,99 @@
+// Tells the API what has become of one pod, last words of its containers included.
+import type { ContainerStatus } from '../../cri/port.ts';
+import type { Pod, PodStatus } from '../../resources/generated/core-v1.ts';
+import { terminationMessage } from '../container/termination-message.ts';
+import type { Observed } from '../pod/observed.ts';
+import { computeStatus, type StatusInput } from '../status/compute.ts';
+import type { WorkerDeps } from './deps.ts';
+
+export type StatusParts = Pick<StatusInput, 'waiting' | 'probes' | 'terminal' | 'verdict' | 'resize' | 'inForce'>;
+
+export interface PublisherInput {
+  readonly uid: string;
+  readonly pod: () => Pod;
+  readonly observed: () => Observed;
+  /** What the worker knows beside the runtime's view. Called before each computation. */
+  readonly parts: () => StatusParts;
+  readonly onError: (error: unknown) => void;
+}
+
+export class StatusPublisher {
+  private readonly messages = new Map<string, string>();
+  private readonly startedAt: number;
+  /** The object in the API: the pod itself, or the mirror of a static one. */
+  target: Pod | undefined;
+  /** Set when there is nothing more to say. */
+  silent = false;
+
+  constructor(
+    private readonly deps: WorkerDeps,
+    private readonly input: PublisherInput,
+  ) {
+    this.startedAt = deps.clock.now();
+  }
+
+  get status(): PodStatus {
+    return this.target?.status ?? this.input.pod().status ?? {};
+  }
+
+  /** When the pod began here. */
+  get began(): number {
+    return this.startedAt;
+  }
+
+  seen(pod: Pod): void {
+    this.target = pod;
+    this.deps.writer.seen(pod, this.input.uid);
+  }
+
+  private unread(): ContainerStatus[] {
+    return this.input.observed().containers.filter((c) => c.state === 'exited' && !this.messages.has(c.id));
+  }
+
+  /** Reads what ended containers left as their last words; a message once read is kept. */
+  async readMessages(): Promise<void> {
+    for (const status of this.unread()) {
+      const text = this.known(status) ?? (await terminationMessage(status).catch(() => ''));
+      this.messages.set(status.id, text === '' ? status.message : text);
+    }
+  }
+
+  /** The API may know what was said before this process began. */
+  private known(status: ContainerStatus): string | undefined {
+    const old = this.target?.status;
+    for (const s of [...(old?.containerStatuses ?? []), ...(old?.initContainerStatuses ?? [])]) {
+      for (const state of [s.state, s.lastState]) {
+        const t = state?.terminated;
+        if (t?.containerID?.endsWith(`://${status.id}`)) return t.message ?? '';
+      }
+    }
+    return undefined;
+  }
+
+  publish(): void {
+    if (this.unread().length === 0) {
+      this.publishNow();
+      return;
+    }
+    this.readMessages()
+      .then(() => this.publishNow())
+      .catch((error: unknown) => this.input.onError(error));
+  }
+
+  publishNow(): void {
+    const before = this.target;
+    if (before === undefined || this.silent) return;
+    const status = computeStatus({
+      ...this.input.parts(),
+      pod: { ...this.input.pod(), status: before.status ?? {} },
+      observed: this.input.observed(),
+      now: this.deps.clock.now(),
+      hostIps: this.deps.node().ips,
+      runtimeName: this.deps.runtimeName(),
+      messages: this.messages,
+      startedAt: this.startedAt,
+    });
+    this.target = { ...before, status };
+    this.deps.writer.set(this.input.uid, before, status);
+  }
+}

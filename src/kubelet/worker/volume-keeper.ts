@@ -1,0 +1,93 @@
+// Keeps one pod's volumes set up and current, and tries again, more and more slowly, when one cannot be.
+import type { Pod } from '../../resources/generated/core-v1.ts';
+import { messageOf } from '../container/errors.ts';
+import type { FieldContext } from '../container/fields.ts';
+import { allContainers, specOf } from '../pod/identity.ts';
+import type { PayloadContext } from '../volumes/payload.ts';
+import { PodVolumes, type VolumeDeps, type VolumeMap } from '../volumes/pod-volumes.ts';
+import { PodTokens } from '../volumes/tokens.ts';
+import type { WorkerDeps } from './deps.ts';
+
+const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 122_000] as const;
+const LAST_RETRY_MS = 122_000;
+
+/** The user that all containers run as, if there is one: token files are theirs. */
+function commonUser(pod: Pod): number | undefined {
+  const shared = specOf(pod).securityContext?.runAsUser;
+  const users = new Set(allContainers(pod).map((c) => c.spec.securityContext?.runAsUser ?? shared));
+  const [user] = users;
+  return users.size === 1 ? user : undefined;
+}
+
+export class VolumeKeeper {
+  private readonly volumes: PodVolumes;
+  private readonly tokens: PodTokens;
+  private stale = true;
+  private ready = false;
+  private failures = 0;
+  private retryAt = 0;
+
+  constructor(
+    private readonly deps: WorkerDeps,
+    volumeDeps: VolumeDeps,
+    private readonly say: (message: string) => void,
+  ) {
+    this.volumes = new PodVolumes(volumeDeps);
+    this.tokens = new PodTokens(deps.requestToken, () => deps.clock.now());
+  }
+
+  get mounted(): VolumeMap {
+    return this.volumes.mounted;
+  }
+
+  get isStale(): boolean {
+    return this.stale;
+  }
+
+  /** Something that the content depends on has changed: no waiting for the next try. */
+  refresh(atOnce: boolean): void {
+    this.stale = true;
+    if (atOnce) this.retryAt = 0;
+  }
+
+  /** When it wants to be looked at again. */
+  get wakeAt(): number | undefined {
+    const renew = this.tokens.renewAt;
+    if (!this.stale) return renew;
+    return renew === undefined ? this.retryAt : Math.min(renew, this.retryAt);
+  }
+
+  private context(pod: Pod, fields: FieldContext): PayloadContext {
+    return {
+      pod,
+      fields,
+      objects: this.deps.objects,
+      token: (p, source) => this.tokens.token(p, source),
+      user: commonUser(pod),
+      fsGroup: specOf(pod).securityContext?.fsGroup,
+    };
+  }
+
+  /** False while containers have to wait for volumes. */
+  async prepare(pod: Pod, fields: FieldContext): Promise<boolean> {
+    const now = this.deps.clock.now();
+    const renew = this.tokens.renewAt;
+    const due = this.stale || (renew !== undefined && renew <= now);
+    if (!due || now < this.retryAt) return this.ready;
+    this.stale = false;
+    try {
+      await this.volumes.setUp(this.context(pod, fields));
+      this.ready = true;
+      this.failures = 0;
+    } catch (error) {
+      this.say(messageOf(error));
+      this.stale = true;
+      this.retryAt = now + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
+    }
+    return this.ready;
+  }
+
+  tearDown(): Promise<void> {
+    return this.volumes.tearDown();
+  }
+}
