@@ -35,6 +35,22 @@ function descriptionsOf(
   return JSON.stringify(out);
 }
 
+/** What the columns of tables say of themselves: the few descriptions that are asked for all the time. Own words stand where the models have none. */
+function columnTexts(descriptions: ReadonlyMap<string, string>): string {
+  const wanted = JSON.parse(readFileSync(join(FACTS, 'columns.json'), 'utf8')) as Record<string, string>;
+  const lines = Object.entries(wanted).map(([key, own]) => {
+    const [groupVersion = '', type = '', field = ''] = key.split(' ');
+    const types = JSON.parse(descriptions.get(groupVersion) ?? '{}') as Record<
+      string,
+      [string, Record<string, string>]
+    >;
+    const text = own === '' ? types[type]?.[1][field] : own;
+    if (text === undefined) throw new Error(`facts/columns.json: no description of ${key}`);
+    return `  ${JSON.stringify(key)}: ${JSON.stringify(text)},`;
+  });
+  return lines.join('\n');
+}
+
 function main(): void {
   const started = performance.now();
   const client = dirname(createRequire(import.meta.url).resolve('@kubernetes/client-node'));
@@ -43,18 +59,20 @@ function main(): void {
   mkdirSync(TARGET, { recursive: true });
   const factLines: string[] = [];
   const descriptionLines: string[] = [];
+  const descriptions = new Map<string, string>();
   for (const [key, { text, facts }] of packages) {
     const module = typesModule(facts, new Map([...packages].map(([k, p]) => [k, p.facts])), models);
     writeFileSync(join(TARGET, `${key.replace('/', '-')}.ts`), `${HEADER}\n${module.source}`);
     factLines.push(`  ${JSON.stringify(key)}: ${JSON.stringify(text)},`);
-    descriptionLines.push(
-      `  ${JSON.stringify(key)}: ${JSON.stringify(descriptionsOf(facts, models, module.fieldNames))},`,
-    );
+    const described = descriptionsOf(facts, models, module.fieldNames);
+    descriptions.set(key, described);
+    descriptionLines.push(`  ${JSON.stringify(key)}: ${JSON.stringify(described)},`);
   }
   const record = (name: string, lines: string[]): string =>
     `${HEADER}\nexport const ${name}: Readonly<Record<string, string>> = {\n${lines.join('\n')}\n};\n`;
   writeFileSync(join(TARGET, 'facts.ts'), record('FACTS', factLines));
   writeFileSync(join(TARGET, 'descriptions.ts'), record('DESCRIPTIONS', descriptionLines));
+  writeFileSync(join(TARGET, 'column-texts.ts'), record('COLUMN_TEXTS', [columnTexts(descriptions)]));
   console.log(`${packages.size} group versions in ${Math.round(performance.now() - started)} ms`);
 }
 

@@ -74,3 +74,12 @@ for (const folder of readdirSync(import.meta.dirname)) {
     });
   }
 }
+
+describe('columns', () => {
+  test.each(RESOURCES.map((row) => [`${row.kind} ${row.version}`, row] as const))(
+    'of %s say what they show',
+    (_, row) => {
+      expect(row.columns.filter((column) => column.description === '').map((column) => column.name)).toEqual([]);
+    },
+  );
+});

@@ -1,17 +1,6 @@
-// Finds what the API documentation says of a field.
-import { DESCRIPTIONS } from '../generated/descriptions.ts';
-
-type Documentation = Record<string, [type: string, fields: Record<string, string>]>;
-const parsed = new Map<string, Documentation>();
-
-function documentation(groupVersion: string): Documentation {
-  const known = parsed.get(groupVersion);
-  if (known !== undefined) return known;
-  const made = JSON.parse(DESCRIPTIONS[groupVersion] ?? '{}') as Documentation;
-  parsed.set(groupVersion, made);
-  return made;
-}
+// Finds what the API documentation says of a field that a column shows. The wanted fields stand in facts/columns.json.
+import { COLUMN_TEXTS } from '../generated/column-texts.ts';
 
 export function describeField(groupVersion: string, type: string, field: string): string {
-  return documentation(groupVersion)[type]?.[1][field] ?? '';
+  return COLUMN_TEXTS[`${groupVersion} ${type} ${field}`] ?? '';
 }
