@@ -30,7 +30,7 @@ export interface CelProgram {
   readonly type: CelType;
   /** Names of variables that the expression uses. */
   readonly uses: ReadonlySet<string>;
-  /** Throws CelError, or BudgetExceeded. Variables are JSON values. */
+  /** Throws CelError, or BudgetExceeded. Variables are JSON values, or maps that hold CEL values already. */
   evaluate(variables: Readonly<Record<string, unknown>>, budget: Budget): unknown;
 }
 
@@ -425,6 +425,11 @@ class Compiler {
   }
 }
 
+/** JSON has no such values: they are CEL's already. */
+function isNative(value: unknown): boolean {
+  return value instanceof Optional || value instanceof Map;
+}
+
 /** Compiles an expression over typed variables. Throws CelSyntaxError with all that is wrong with it. */
 export function compileCel(source: string, variables: Readonly<Record<string, CelType>>): CelProgram {
   const compiler = new Compiler(source);
@@ -438,7 +443,7 @@ export function compileCel(source: string, variables: Readonly<Record<string, Ce
       const bound = new Map<string, unknown>();
       for (const [name, type] of scope) {
         if (compiler.uses.has(name))
-          bound.set(name, values[name] instanceof Optional ? values[name] : fromJson(values[name], type));
+          bound.set(name, isNative(values[name]) ? values[name] : fromJson(values[name], type));
       }
       return compiled.run({ variables: bound, budget });
     },

@@ -15,7 +15,14 @@ export interface Overload {
 const overloads = new Map<string, Overload[]>();
 
 /** What looks like a receiver in `sets.contains(a, b)` and is none. */
-export const FUNCTION_NAMESPACES: ReadonlySet<string> = new Set(['optional', 'sets', 'math', 'strings', 'ip']);
+export const FUNCTION_NAMESPACES: ReadonlySet<string> = new Set([
+  'optional',
+  'sets',
+  'math',
+  'strings',
+  'ip',
+  'jsonpatch',
+]);
 
 /** `string.contains(string): bool`, `size(list<A>): int`. */
 export function define(signature: string, run: Implementation): void {

@@ -1,0 +1,301 @@
+// Admission policies: which requests they meet, what they refuse and in which words, and how they change objects.
+import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../../machinery/errors.ts';
+import type { JsonObject, KubeObject } from '../../../machinery/object.ts';
+import { RESOURCES } from '../../../resources/index.ts';
+import { Catalog } from '../../registry/catalog.ts';
+import type { AdmissionRequest } from '../plugin.ts';
+import { type MutatingParts, mutatingPolicies, type ValidatingParts, validatingPolicies } from './index.ts';
+import { withoutTypedLiterals } from './literals.ts';
+
+const catalog = new Catalog(RESOURCES);
+const deployments = catalog.find('apps', 'v1', 'deployments');
+if (deployments === undefined) throw new Error('there are no deployments');
+const entry = deployments;
+
+const RULES = [
+  { operations: ['CREATE', 'UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] },
+];
+const CONSTRAINTS = { resourceRules: RULES, namespaceSelector: {}, objectSelector: {}, matchPolicy: 'Equivalent' };
+
+function object(name: string, spec: JsonObject): KubeObject {
+  return { apiVersion: 'x/v1', kind: 'X', metadata: { name }, spec } as KubeObject;
+}
+
+const policy = (spec: JsonObject): KubeObject =>
+  object('p', { failurePolicy: 'Fail', matchConstraints: CONSTRAINTS, ...spec });
+const binding = (spec: JsonObject = {}): KubeObject =>
+  object('b', { policyName: 'p', validationActions: ['Deny'], ...spec });
+
+interface Asked {
+  readonly warnings: string[];
+  readonly annotations: Map<string, string>;
+  readonly request: AdmissionRequest;
+}
+
+function ask(spec: JsonObject, more: Partial<AdmissionRequest> = {}): Asked {
+  const warnings: string[] = [];
+  const annotations = new Map<string, string>();
+  const draft = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'd', namespace: 'n', labels: { l: '1' } },
+    spec,
+  };
+  const request: AdmissionRequest = {
+    operation: 'CREATE',
+    entry,
+    subresource: '',
+    namespace: 'n',
+    name: 'd',
+    object: draft as KubeObject,
+    old: undefined,
+    user: { username: 'ann', groups: ['dev'] },
+    dryRun: false,
+    options: {},
+    warn: (text) => void warnings.push(text),
+    annotate: (key, value) => void annotations.set(key, value),
+    ...more,
+  };
+  return { warnings, annotations, request };
+}
+
+const PARAMS = [
+  {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'limits', namespace: 'n', labels: { use: 'yes' } },
+    data: { max: '3' },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'strict', namespace: 'n', labels: { use: 'yes' } },
+    data: { max: '2' },
+  },
+] as unknown as KubeObject[];
+
+function parts(policies: KubeObject[], bindings: KubeObject[]): ValidatingParts & MutatingParts {
+  return {
+    policies: () => policies as never,
+    bindings: () => bindings as never,
+    params: {
+      kind: (_apiVersion, kind) => (kind === 'ConfigMap' ? { namespaced: true } : undefined),
+      get: (_param, namespace, name) =>
+        Promise.resolve(PARAMS.find((p) => p.metadata.namespace === namespace && p.metadata.name === name)),
+      list: (_param, namespace) => Promise.resolve(PARAMS.filter((p) => p.metadata.namespace === namespace)),
+    },
+    authorizer: {
+      authorize: (a) => ({
+        allowed: a.user.username === 'ann' && a.verb === 'get' && a.resource === 'pods',
+        reason: 'said so',
+      }),
+    },
+    namespaceOf: (name) =>
+      ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { env: 'prod' } } }) as KubeObject,
+    newUid: () => 'u',
+  };
+}
+
+async function refusal(spec: JsonObject, given: Asked, bound: JsonObject = {}): Promise<ApiError | undefined> {
+  const plugin = validatingPolicies(parts([policy(spec)], [binding(bound)]));
+  try {
+    await plugin.validate?.(given.request);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+}
+
+const check = (expression: string, more: JsonObject = {}): JsonObject => ({ validations: [{ expression, ...more }] });
+
+describe('a validating policy', () => {
+  test('lets pass what it holds for', async () => {
+    expect(await refusal(check('object.spec.replicas <= 5'), ask({ replicas: 3 }))).toBeUndefined();
+  });
+
+  test('refuses what it does not hold for, naming itself, the binding and the expression', async () => {
+    const error = await refusal(check('object.spec.replicas <= 5'), ask({ replicas: 7 }));
+    const text =
+      "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: failed expression: object.spec.replicas <= 5";
+    expect(error?.toStatus()).toMatchObject({
+      code: 422,
+      reason: 'Invalid',
+      message: `deployments.apps "d" is forbidden: ${text}`,
+      details: { name: 'd', group: 'apps', kind: 'deployments', causes: [{ message: text }] },
+    });
+  });
+
+  test('says what it was told to say, for the reason it was given', async () => {
+    const told = await refusal(check('false', { message: 'no', reason: 'Forbidden' }), ask({}));
+    expect([told?.code, told?.reason, told?.message.split(': ').at(-1)]).toEqual([403, 'Forbidden', 'no']);
+    const made = await refusal(check('false', { messageExpression: '"at most " + string(5)', message: 'no' }), ask({}));
+    expect(made?.message.endsWith('at most 5')).toBe(true);
+  });
+
+  test('only warns, or only notes, when its binding says so', async () => {
+    const given = ask({});
+    expect(
+      await refusal(check('false', { message: 'no' }), given, { validationActions: ['Warn', 'Audit'] }),
+    ).toBeUndefined();
+    expect(given.warnings).toEqual(["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': no"]);
+    expect(JSON.parse(given.annotations.get('validation.policy.admission.k8s.io/validation_failure') ?? '')).toEqual([
+      { message: 'no', policy: 'p', binding: 'b', expressionIndex: '0', validationActions: ['Warn', 'Audit'] },
+    ]);
+  });
+
+  test('that fails refuses, unless it is to be ignored then', async () => {
+    const spec = check('object.spec.nope.nothing == 1');
+    expect((await refusal(spec, ask({})))?.message).toContain(
+      "denied request: expression 'object.spec.nope.nothing == 1' resulted in error: no such key: nope",
+    );
+    expect(await refusal({ ...spec, failurePolicy: 'Ignore' }, ask({}))).toBeUndefined();
+  });
+
+  test('cannot run without end', async () => {
+    const list = `[${'1,'.repeat(200)}1]`;
+    const spec = check(`${list}.all(a, ${list}.all(b, ${list}.all(c, ${list}.all(d, true))))`);
+    const before = performance.now();
+    expect((await refusal(spec, ask({})))?.message).toContain('cost limit exceeded');
+    expect(performance.now() - before).toBeLessThan(1500);
+  });
+
+  test('sees variables, parameters, the namespace and the authorizer', async () => {
+    const paramKind = { apiVersion: 'v1', kind: 'ConfigMap' };
+    const paramRef = { name: 'limits', parameterNotFoundAction: 'Deny' };
+    const variables = [
+      { name: 'max', expression: 'int(params.data.max)' },
+      { name: 'double', expression: 'variables.max * 2' },
+    ];
+    const spec = { paramKind, variables, ...check('object.spec.replicas <= variables.double') };
+    expect(await refusal(spec, ask({ replicas: 6 }), { paramRef })).toBeUndefined();
+    expect((await refusal(spec, ask({ replicas: 7 }), { paramRef }))?.code).toBe(422);
+    expect(await refusal(check("namespaceObject.metadata.labels.env == 'prod'"), ask({}))).toBeUndefined();
+    const may = (verb: string): string =>
+      `authorizer.group('').resource('pods').namespace('n').check('${verb}').allowed()`;
+    expect(await refusal(check(`${may('get')} && !${may('delete')}`), ask({}))).toBeUndefined();
+    expect(await refusal(check("!authorizer.requestResource.check('get').allowed()"), ask({}))).toBeUndefined();
+    expect(
+      await refusal(check("request.operation == 'CREATE' && request.userInfo.username == 'ann'"), ask({})),
+    ).toBeUndefined();
+  });
+
+  test('holds for every set of parameters that a selector finds', async () => {
+    const spec = {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      ...check('object.spec.replicas <= int(params.data.max)'),
+    };
+    const paramRef = { selector: { matchLabels: { use: 'yes' } }, parameterNotFoundAction: 'Deny' };
+    expect(await refusal(spec, ask({ replicas: 2 }), { paramRef })).toBeUndefined();
+    expect((await refusal(spec, ask({ replicas: 3 }), { paramRef }))?.code).toBe(422);
+  });
+
+  test('whose parameters are not there refuses, unless its binding allows that', async () => {
+    const spec = { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, ...check('true') };
+    const reference = (action: string): JsonObject => ({ paramRef: { name: 'none', parameterNotFoundAction: action } });
+    expect((await refusal(spec, ask({}), reference('Deny')))?.message).toContain(
+      'failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction',
+    );
+    expect(await refusal(spec, ask({}), reference('Allow'))).toBeUndefined();
+  });
+
+  test('meets only what rules, selectors and conditions let through', async () => {
+    const no = check('false');
+    const labelled = { matchResources: { objectSelector: { matchLabels: { l: '2' } } } };
+    expect(await refusal(no, ask({}), labelled)).toBeUndefined();
+    const other = { ...CONSTRAINTS, namespaceSelector: { matchLabels: { env: 'test' } } };
+    expect(await refusal({ ...no, matchConstraints: other }, ask({}))).toBeUndefined();
+    expect(await refusal(no, ask({}, { operation: 'DELETE', object: undefined }))).toBeUndefined();
+    const conditions = (expression: string): JsonObject => ({ ...no, matchConditions: [{ name: 'c', expression }] });
+    expect(await refusal(conditions("request.userInfo.username != 'ann'"), ask({}))).toBeUndefined();
+    expect((await refusal(conditions("request.userInfo.username == 'ann'"), ask({})))?.code).toBe(422);
+  });
+
+  test('adds annotations to the audit event', async () => {
+    const given = ask({ replicas: 3 });
+    const auditAnnotations = [{ key: 'k', valueExpression: "'replicas: ' + string(object.spec.replicas)" }];
+    await refusal({ ...check('true'), auditAnnotations }, given);
+    expect(given.annotations.get('p/k')).toBe('replicas: 3');
+  });
+});
+
+describe('a mutating policy', () => {
+  const mutate = async (spec: JsonObject, given: Asked): Promise<JsonObject> => {
+    await mutatingPolicies(parts([policy(spec)], [binding()])).admit?.(given.request);
+    return given.request.object as unknown as JsonObject;
+  };
+  const applied = (expression: string): JsonObject => ({
+    mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }],
+  });
+  const patched = (expression: string): JsonObject => ({
+    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression } }],
+  });
+  const template = { template: { spec: { containers: [{ name: 'c', image: 'i' }] } } };
+
+  test('merges an apply configuration', async () => {
+    const object = await mutate(
+      applied(`Object{
+        metadata: Object.metadata{labels: Object.metadata.labels{team: "blue"}},
+        spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{
+          containers: [Object.spec.template.spec.containers{name: "side", image: "s:1"}]
+        }}}
+      }`),
+      ask(template),
+    );
+    expect(object).toMatchObject({
+      metadata: { labels: { l: '1', team: 'blue' } },
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              { name: 'c', image: 'i' },
+              { name: 'side', image: 's:1' },
+            ],
+          },
+        },
+      },
+    });
+  });
+
+  test('carries out a JSON patch', async () => {
+    const object = await mutate(
+      patched(
+        `[JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey("a/b"), value: string(object.spec.replicas)}]`,
+      ),
+      ask({ replicas: 2, ...template }),
+    );
+    expect(object).toMatchObject({ metadata: { labels: { l: '1', 'a/b': '2' } } });
+  });
+
+  test.each([
+    [applied('Object{spec: Object.spec{nope: 1}}'), '.spec.nope: field not declared in schema'],
+    [
+      applied('Object{spec: Object.spec{selector: {"matchLabels": {"a": "b"}}}}'),
+      'may not mutate atomic arrays, maps or structs: .spec.selector',
+    ],
+    [patched('[JSONPatch{op: "remove", path: "/nope"}]'), 'Unable to remove nonexistent key'],
+    [patched('object.spec.none'), "expression 'object.spec.none' resulted in error: no such key: none"],
+    [patched('[JSONPatch{op: "add", path: "/spec/replicas", value: "x"}]'), 'json: cannot unmarshal string'],
+  ])('that cannot be carried out refuses and changes nothing: %j', async (spec, why) => {
+    const given = ask({ replicas: 2, ...template });
+    const before = structuredClone(given.request.object);
+    await expect(mutate(spec, given)).rejects.toThrow(why);
+    expect(given.request.object).toEqual(before);
+    await mutate({ ...spec, failurePolicy: 'Ignore' }, given);
+    expect(given.request.object).toEqual(before);
+  });
+});
+
+describe('typed literals', () => {
+  test.each([
+    ['Object{a: 1, b: Object.b{c: [1, 2]}}', '{"a": 1, "b": {"c": [1, 2]}}'],
+    ['"Object{" + x', '"Object{" + x'],
+    ['MyObject{a: 1}', 'MyObject{a: 1}'],
+    ['a ? Object{b: c ? d : e} : Object{}', 'a ? {"b": c ? d : e} : {}'],
+    ['Object{__namespace__: 1, a__dash__b: 2}', '{"namespace": 1, "a-b": 2}'],
+    ['[JSONPatch{op: "add", value: {"k": x}}]', '[{"op": "add", "value": {"k": x}}]'],
+  ])('%s is %s', (source, plain) => {
+    expect(withoutTypedLiterals(source)).toBe(plain);
+  });
+});

@@ -1,0 +1,127 @@
+// What the expressions of one policy see: the request, the parameters, and the policy's own variables, worked out when asked for.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-expression
+import { type Budget, type CelProgram, compileCel, DYN } from '../../../machinery/cel/index.ts';
+import { define } from '../../../machinery/cel/registry.ts';
+import { CelError, Duration, Optional, Timestamp, Uint } from '../../../machinery/cel/values.ts';
+import { setOwn } from '../../../machinery/json.ts';
+import type { JsonObject } from '../../../machinery/object.ts';
+import { Quantity } from '../../../machinery/quantity.ts';
+import type { Variable } from '../../../resources/generated/admissionregistration-v1.ts';
+import { CEL_BUDGET } from '../dynamic/conditions.ts';
+import { withoutTypedLiterals } from './literals.ts';
+
+define('jsonpatch.escapeKey(string): string', (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'));
+
+const VARIABLES = {
+  object: DYN,
+  oldObject: DYN,
+  request: DYN,
+  params: DYN,
+  namespaceObject: DYN,
+  authorizer: DYN,
+  variables: DYN,
+};
+
+const MAX_PROGRAMS = 2000;
+const programs = new Map<string, CelProgram>();
+
+/** Compiled once per text. Throws CelSyntaxError. */
+function programOf(expression: string): CelProgram {
+  let program = programs.get(expression);
+  if (program === undefined) {
+    program = compileCel(withoutTypedLiterals(expression), VARIABLES);
+    if (programs.size > MAX_PROGRAMS) programs.clear();
+    programs.set(expression, program);
+  }
+  return program;
+}
+
+/** `variables`: each is evaluated once, when an expression first asks for it. */
+class LazyVariables extends Map<string, unknown> {
+  private readonly running = new Set<string>();
+
+  constructor(
+    private readonly declared: ReadonlyMap<string, string>,
+    private readonly evaluate: (expression: string) => unknown,
+  ) {
+    super();
+  }
+
+  override has(name: string): boolean {
+    return this.declared.has(name);
+  }
+
+  override get(name: string): unknown {
+    if (super.has(name)) return super.get(name);
+    const expression = this.declared.get(name);
+    if (expression === undefined || this.running.has(name)) throw new CelError(`undefined field '${name}'`);
+    this.running.add(name);
+    try {
+      const value = this.evaluate(expression);
+      this.set(name, value);
+      return value;
+    } catch (error) {
+      if (error instanceof CelError)
+        throw new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`);
+      throw error;
+    } finally {
+      this.running.delete(name);
+    }
+  }
+}
+
+export interface ScopeValues {
+  /** The AdmissionRequest document: holds object and oldObject. */
+  readonly document: JsonObject;
+  readonly params: JsonObject | null;
+  readonly namespaceObject: JsonObject | null;
+  readonly authorizer: unknown;
+}
+
+/** The scope of one policy, for one binding and one set of parameters; all its expressions share a budget. */
+export class Scope {
+  private readonly budget: Budget = { left: CEL_BUDGET };
+  private readonly values: Record<string, unknown>;
+
+  constructor(given: ScopeValues, variables: readonly Variable[]) {
+    const declared = new Map(variables.map((variable) => [variable.name, variable.expression]));
+    this.values = {
+      object: given.document.object,
+      oldObject: given.document.oldObject,
+      request: given.document,
+      params: given.params,
+      namespaceObject: given.namespaceObject,
+      authorizer: given.authorizer,
+      variables: new LazyVariables(declared, (expression) => this.evaluate(expression)),
+    };
+  }
+
+  /** Throws what compiling or running the expression throws. */
+  evaluate(expression: string): unknown {
+    return programOf(expression).evaluate(this.values, this.budget);
+  }
+}
+
+/** A failed expression, in Kubernetes' words. */
+export function expressionError(expression: string, error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return `expression '${expression.trim()}' resulted in error: ${text}`;
+}
+
+/** A CEL value as JSON. */
+export function toJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(toJson);
+  if (value instanceof Map) {
+    const object: JsonObject = {};
+    for (const [key, item] of value) {
+      if (item instanceof Optional && !item.present) continue;
+      setOwn(object, String(key), toJson(item));
+    }
+    return object;
+  }
+  if (value instanceof Optional) return toJson(value.value ?? null);
+  if (value instanceof Uint) return Number(value.value);
+  if (value instanceof Timestamp || value instanceof Duration || value instanceof Quantity) return value.toString();
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+}
