@@ -204,6 +204,7 @@ class KubeletImpl implements Kubelet {
       onGone: (uid) => {
         this.manager.forget(uid);
         this.userNamespaces.release(uid);
+        this.probeMetrics.forget(uid);
       },
     };
   }

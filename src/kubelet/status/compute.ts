@@ -84,6 +84,9 @@ function addresses(input: StatusInput): Pick<PodStatus, 'hostIP' | 'hostIPs' | '
   return out;
 }
 
+/** Ends that are not the pod's own doing. https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions */
+const DISRUPTIONS: ReadonlySet<string> = new Set(['Evicted', 'Terminated']);
+
 export function computeStatus(input: StatusInput): PodStatus {
   const { pod } = input;
   const hasInit = initContainers(pod).length > 0;
@@ -97,21 +100,26 @@ export function computeStatus(input: StatusInput): PodStatus {
   const ips = addresses(input);
   const old = pod.status?.conditions ?? [];
   const others = old.filter((c) => !OWN_CONDITIONS.has(c.type));
-  const made = conditionsOf({
-    pod,
-    phase,
-    init,
-    app,
-    sandboxReady: ips.podIP !== undefined,
-    others,
-    resize: input.resize,
-  });
+  const made = [
+    ...conditionsOf({
+      pod,
+      phase,
+      init,
+      app,
+      sandboxReady: ips.podIP !== undefined,
+      others,
+      resize: input.resize,
+    }),
+  ];
   const generation = pod.metadata.generation;
+  const disrupted = verdict !== undefined && DISRUPTIONS.has(verdict.reason);
+  const target = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' };
+  if (disrupted) made.push({ ...target, message: verdict.message });
   const conditions = stamped(made, old, { now: rfc3339(input.now), generation });
   return {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase,
-    conditions: [...conditions, ...others],
+    conditions: [...conditions, ...others.filter((o) => !conditions.some((c) => c.type === o.type))],
     ...(verdict === undefined ? {} : { reason: verdict.reason, message: verdict.message }),
     ...ips,
     startTime: pod.status?.startTime ?? rfc3339(input.startedAt),

@@ -67,12 +67,16 @@ export class Killer {
       podIp: podIp ?? '',
       exec: this.deps.runtime.execSync.bind(this.deps.runtime),
     };
-    const timeout = this.deps.clock.sleep(timeoutMs);
+    const over = new AbortController();
+    const timeout = this.deps.clock.sleep(timeoutMs, over.signal);
     try {
-      await Promise.race([runHook(handler, target, { clock: this.deps.clock, timeoutMs }), timeout]);
+      const { clock } = this.deps;
+      await Promise.race([runHook(handler, target, { clock, timeoutMs, signal: over.signal }), timeout]);
     } catch (error) {
       this.say(victim, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
       this.deps.log('info', 'preStop hook failed', { container: victim.status.name, error: String(error) });
+    } finally {
+      over.abort();
     }
   }
 
