@@ -3,7 +3,11 @@
 import type { Random } from '../../host/clock.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../../resources/generated/admissionregistration-v1.ts';
 import type {
@@ -28,6 +32,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { podSecurity } from './pod-security/index.ts';
+import { mutatingPolicies, type PolicyParts, paramSource, validatingPolicies } from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuota } from './quota/plugin.ts';
 import { runtimeClassAdmission } from './runtime-class.ts';
@@ -73,6 +78,38 @@ function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
   };
 }
 
+function policyParts({ caches, random, store, catalog, authorizer }: AdmissionParts): PolicyParts {
+  const namespaces = caches.of('/v1/namespaces');
+  return {
+    params: paramSource(store, catalog),
+    authorizer,
+    namespaceOf: (name) => namespaces.get(name),
+    newUid: () => random.uuid(),
+  };
+}
+
+function validatingPolicyPlugin(parts: AdmissionParts): AdmissionPlugin {
+  const group = 'admissionregistration.k8s.io/v1';
+  const policies = parts.caches.of<ValidatingAdmissionPolicy & KubeObject>(`${group}/validatingadmissionpolicies`);
+  const bindings = parts.caches.of<ValidatingAdmissionPolicyBinding & KubeObject>(
+    `${group}/validatingadmissionpolicybindings`,
+  );
+  return validatingPolicies({
+    ...policyParts(parts),
+    policies: () => policies.list(),
+    bindings: () => bindings.list(),
+  });
+}
+
+function mutatingPolicyPlugin(parts: AdmissionParts): AdmissionPlugin {
+  const group = 'admissionregistration.k8s.io/v1';
+  const policies = parts.caches.of<MutatingAdmissionPolicy & KubeObject>(`${group}/mutatingadmissionpolicies`);
+  const bindings = parts.caches.of<MutatingAdmissionPolicyBinding & KubeObject>(
+    `${group}/mutatingadmissionpolicybindings`,
+  );
+  return mutatingPolicies({ ...policyParts(parts), policies: () => policies.list(), bindings: () => bindings.list() });
+}
+
 export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
   const { caches, random } = parts;
   const webhooks = webhookParts(parts);
@@ -92,7 +129,9 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     certificateApproval(parts.authorizer),
     certificateSigning(parts.authorizer),
     certificateSubjectRestriction,
+    mutatingPolicyPlugin(parts),
     mutatingWebhooks(webhooks),
+    validatingPolicyPlugin(parts),
     validatingWebhooks(webhooks),
     resourceQuota({
       quotas: caches.of<ResourceQuota & KubeObject>('/v1/resourcequotas'),
