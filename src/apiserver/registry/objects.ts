@@ -4,6 +4,7 @@ import type { KubeObject, ObjectMeta } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import type { StoredValue } from '../../store/index.ts';
 import type { CatalogEntry } from './catalog.ts';
+import { RecentCache } from './recent-cache.ts';
 
 const META_ORDER: readonly (keyof ObjectMeta)[] = [
   'name',
@@ -62,9 +63,11 @@ export function encodeAt(object: KubeObject, revision: number): Uint8Array {
   return bytes;
 }
 
+/** Parsed objects take several times the room of their bytes: only those in use are kept. */
+const MAX_PARSED = 8192;
 /** By the stored bytes, so that what is made of an object knows it before the store says so. */
-const parsedValues = new WeakMap<Uint8Array, KubeObject>();
-const versionedValues = new WeakMap<Uint8Array, Map<CatalogEntry, KubeObject>>();
+const parsedValues = new RecentCache<Uint8Array, KubeObject>(MAX_PARSED);
+const versionedValues = new RecentCache<Uint8Array, Map<CatalogEntry, KubeObject>>(MAX_PARSED);
 
 /** The parsed object in the version it is stored in. Shared: must not be changed. */
 export function parseStored({ value }: StoredValue): KubeObject {

@@ -32,7 +32,7 @@ export interface WatchPlan {
 /** Changes that wait for a reader that is behind; beyond this the watch is closed and the client starts anew. */
 const MAX_PENDING = 20_000;
 const BOOKMARK_MS = 60_000;
-const MAX_BUFFERED = 4 * 1024 * 1024;
+const MAX_BUFFERED = 512 * 1024;
 const INITIAL_CHUNK = 512;
 
 interface SharedBatch {

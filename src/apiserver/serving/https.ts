@@ -18,6 +18,7 @@ import { MAX_BODY_BYTES } from '../verbs/body.ts';
 const gzipAsync = promisify(gzip);
 /** As in kube-apiserver: smaller answers cost more to compress than to send. */
 const GZIP_FROM = 128 * 1024;
+const WRITE_AT_ONCE = 512 * 1024;
 
 export interface TlsFiles {
   readonly cert: string;
@@ -163,6 +164,28 @@ function isStream(body: Uint8Array | StreamBody): body is StreamBody {
   return !(body instanceof Uint8Array);
 }
 
+/** Encrypting a long list in one go would hold up everybody else. */
+async function writeInPortions(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length && !response.destroyed; at += WRITE_AT_ONCE) {
+    const more = response.write(bytes.subarray(at, at + WRITE_AT_ONCE));
+    if (!more) await drained(response);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    response.once('close', done);
+  });
+}
+
 async function send(message: IncomingMessage, response: ServerResponse, answer: WireResponse): Promise<void> {
   const { status, headers, body } = answer;
   if (isStream(body)) {
@@ -180,7 +203,9 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
   }
   out['content-length'] = bytes.length;
   response.writeHead(status, out as Record<string, string | number | string[]>);
-  response.end(message.method === 'HEAD' ? undefined : bytes);
+  if (message.method === 'HEAD') response.end();
+  else if (bytes.length <= WRITE_AT_ONCE) response.end(bytes);
+  else await writeInPortions(response, bytes);
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse, handle: Transport): Promise<void> {
@@ -215,7 +240,7 @@ function makeServer(tls: TlsFiles | undefined): HttpServer | HttpsServer {
   const common = {
     keepAliveTimeout: 120_000,
     headersTimeout: 60_000,
-    requestTimeout: 0,
+    requestTimeout: 120_000,
     maxHeaderSize: 64 * 1024,
     noDelay: true,
   };

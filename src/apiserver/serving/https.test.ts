@@ -1,0 +1,140 @@
+// The HTTP server around the core: bodies, long answers, compression, streams, connections that end early.
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
+import { type Listening, listen } from './https.ts';
+
+const LONG = Buffer.alloc(3_000_000, 'abcdefghij');
+let server: Listening;
+let seen: WireRequest | undefined;
+let sink: ByteSink | undefined;
+let sinkClosed: Promise<void>;
+
+async function answer(incoming: WireRequest): Promise<WireResponse> {
+  seen = incoming;
+  const headers = { 'content-type': 'text/plain' };
+  switch (incoming.path) {
+    case '/long':
+      return { status: 200, headers, body: LONG };
+    case '/stream':
+      return {
+        status: 200,
+        headers,
+        body: {
+          start(to) {
+            sink = to;
+            sinkClosed = new Promise((resolve) => to.onClose(resolve));
+            to.write(Buffer.from('first\n'));
+          },
+        },
+      };
+    case '/size':
+      return { status: 200, headers, body: Buffer.from(String(incoming.body?.length ?? -1)) };
+    case '/broken':
+      throw new Error('broken');
+    default:
+      return { status: 404, headers, body: Buffer.from('no') };
+  }
+}
+
+interface Got {
+  readonly message: IncomingMessage;
+  readonly body: Buffer;
+}
+
+function get(path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      { port: server.port, path, headers, method: body === undefined ? 'GET' : 'POST' },
+      (message) => {
+        const chunks: Buffer[] = [];
+        message.on('data', (chunk: Buffer) => chunks.push(chunk));
+        message.on('end', () => resolve({ message, body: Buffer.concat(chunks) }));
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+beforeAll(async () => {
+  server = await listen({ host: '127.0.0.1', port: 0, handle: answer });
+});
+afterAll(() => server.close());
+
+describe('an answer', () => {
+  test('of any length arrives whole', async () => {
+    const { message, body } = await get('/long');
+    expect(message.headers['content-length']).toBe(String(LONG.length));
+    expect(body.equals(LONG)).toBe(true);
+  });
+
+  test('is compressed when it is long and the client takes it', async () => {
+    const { message, body } = await get('/long', { 'accept-encoding': 'gzip' });
+    expect(message.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(body).equals(LONG)).toBe(true);
+  });
+
+  test('that cannot be made ends the connection, and the server goes on', async () => {
+    await expect(get('/broken')).rejects.toThrow();
+    expect((await get('/other')).message.statusCode).toBe(404);
+  });
+});
+
+describe('a request', () => {
+  test('has its path, query and headers', async () => {
+    await get('/a%2Fb?x=1&x=2', { 'x-one': 'two' });
+    expect(seen?.path).toBe('/a%2Fb');
+    expect(seen?.query.getAll('x')).toEqual(['1', '2']);
+    expect(seen?.headers['x-one']).toBe('two');
+    expect(seen?.user).toBeUndefined();
+  });
+
+  test('with a body over the limit is read to its end, but not kept', async () => {
+    const { body } = await get('/size', {}, Buffer.alloc(8 * 1024 * 1024));
+    const kept = Number(body.toString());
+    expect(kept).toBeGreaterThan(3 * 1024 * 1024);
+    expect(kept).toBeLessThan(5 * 1024 * 1024);
+  });
+
+  test('that is no HTTP is refused', async () => {
+    const text = await new Promise<string>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () => socket.write('nonsense\r\n\r\n'));
+      let all = '';
+      socket.on('data', (chunk) => {
+        all += chunk.toString();
+      });
+      socket.on('close', () => resolve(all));
+    });
+    expect(text).toMatch(/^HTTP\/1\.1 400/);
+  });
+
+  test('for an upgrade that nobody serves is refused', async () => {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = { connection: 'Upgrade', upgrade: 'websocket' };
+      const outgoing = request({ port: server.port, path: '/x', headers }, (message) => resolve(message.statusCode));
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
+    expect(status).toBe(400);
+  });
+});
+
+test('a stream hears that its reader has gone', async () => {
+  await new Promise<void>((resolve, reject) => {
+    const outgoing = request({ port: server.port, path: '/stream' }, (message) => {
+      message.once('data', (chunk: Buffer) => {
+        expect(chunk.toString()).toBe('first\n');
+        outgoing.destroy();
+        resolve();
+      });
+      message.on('error', () => undefined);
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+  await sinkClosed;
+  expect(sink?.write(Buffer.from('late'))).toBe(true);
+});
