@@ -5,6 +5,7 @@ import {
   ageColumn,
   column,
   ErrorList,
+  listWithMore,
   metadataOnUpdate,
   nameColumn,
   statusKept,
@@ -13,6 +14,7 @@ import {
 import { ALL_VERBS, type AnyResource, defineResource } from '../definition.ts';
 import type { ServerStorageVersion, StorageVersion } from '../generated/apiserverinternal-v1alpha1.ts';
 
+const SHOWN_SERVERS = 3;
 const VERSIONS = FieldPath.of('status', 'storageVersions');
 
 /** The name is `group.resource`: its last part is the resource. */
@@ -49,6 +51,15 @@ function validateStatus(version: StorageVersion): FieldError[] {
   return found.errors;
 }
 
+function storageVersionsText(version: StorageVersion): string {
+  const servers = version.status?.storageVersions ?? [];
+  return listWithMore(
+    servers.map((server) => `${server.apiServerID}=${server.encodingVersion}`),
+    SHOWN_SERVERS,
+    '<unset>',
+  );
+}
+
 const storageVersions = defineResource<StorageVersion>({
   group: 'internal.apiserver.k8s.io',
   version: 'v1alpha1',
@@ -74,8 +85,7 @@ const storageVersions = defineResource<StorageVersion>({
     column({
       name: 'StorageVersions',
       description: ['apiserverinternal/v1alpha1', 'StorageVersionStatus', 'storageVersions'],
-      cell: (o) =>
-        (o.status?.storageVersions ?? []).map((s) => `${s.apiServerID}=${s.encodingVersion}`).join(',') || '<unset>',
+      cell: storageVersionsText,
     }),
     ageColumn(),
   ],

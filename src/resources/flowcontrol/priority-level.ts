@@ -148,7 +148,7 @@ export const priorityLevels = defineResource<Level>({
     column({
       name: 'NominalConcurrencyShares',
       description: ['flowcontrol/v1', 'LimitedPriorityLevelConfiguration', 'nominalConcurrencyShares'],
-      cell: ({ spec }) => spec?.limited?.nominalConcurrencyShares ?? spec?.exempt?.nominalConcurrencyShares ?? '<none>',
+      cell: (o) => o.spec?.limited?.nominalConcurrencyShares ?? '<none>',
     }),
     queuingColumn('Queues', 'queues'),
     queuingColumn('HandSize', 'handSize'),

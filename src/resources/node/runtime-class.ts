@@ -7,6 +7,7 @@ import {
   checkLabels,
   checkResourceRequirements,
   checkTolerations,
+  oldNodeLabel,
 } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { Toleration } from '../generated/core-v1.ts';
@@ -43,6 +44,14 @@ function validate(runtimeClass: RuntimeClass): ErrorList {
   return found;
 }
 
+function warnings(runtimeClass: RuntimeClass): string[] {
+  const path = FieldPath.of('scheduling', 'nodeSelector');
+  return Object.keys(runtimeClass.scheduling?.nodeSelector ?? {}).flatMap((key) => {
+    const message = oldNodeLabel(key);
+    return message === undefined ? [] : [`${path}: ${key} is ${message}`];
+  });
+}
+
 export const runtimeClasses = defineResource<RuntimeClass>({
   group: 'node.k8s.io',
   version: 'v1',
@@ -55,6 +64,7 @@ export const runtimeClasses = defineResource<RuntimeClass>({
   unconditionalUpdate: false,
   strategy: {
     validate: (runtimeClass) => validate(runtimeClass).errors,
+    warnings,
     validateUpdate(runtimeClass, old) {
       const found = validate(runtimeClass);
       found.unchanged(FieldPath.of('handler'), runtimeClass.handler, old.handler);

@@ -3,7 +3,7 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import { column, ErrorList, NOT_NEGATIVE, nameColumn } from '../checks/index.ts';
-import { checkLabelSelector } from '../common/index.ts';
+import { checkLabelSelector, nodeTermWarnings, oldNodeLabel } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CSIStorageCapacity } from '../generated/storage-v1.ts';
 
@@ -25,6 +25,16 @@ function validateUpdate(capacity: CSIStorageCapacity, old: CSIStorageCapacity): 
   return found;
 }
 
+function warnings({ nodeTopology }: CSIStorageCapacity): string[] {
+  const path = FieldPath.of('nodeTopology');
+  const labels = Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((key) => {
+    const message = oldNodeLabel(key);
+    return message === undefined ? [] : [`${path.child('matchLabels').key(key)}: ${key} is ${message}`];
+  });
+  const { matchExpressions = [] } = nodeTopology ?? {};
+  return [...labels, ...nodeTermWarnings({ matchExpressions }, path)];
+}
+
 export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -38,6 +48,7 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
   strategy: {
     validate: (capacity) => validate(capacity).errors,
     validateUpdate: (capacity, old) => validateUpdate(capacity, old).errors,
+    warnings,
   },
   generation: 'none',
   columns: [

@@ -2,7 +2,7 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList } from '../checks/index.ts';
-import { semanticEqual } from '../common/index.ts';
+import { oldNodeLabel, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { TopologySelectorTerm } from '../generated/core-v1.ts';
 import type { StorageClass } from '../generated/storage-v1.ts';
@@ -76,6 +76,16 @@ function validateUpdate(storageClass: StorageClass, old: StorageClass): ErrorLis
   return found;
 }
 
+function warnings(storageClass: StorageClass): string[] {
+  return (storageClass.allowedTopologies ?? []).flatMap((term, i) =>
+    (term.matchLabelExpressions ?? []).flatMap((expression, j) => {
+      const message = oldNodeLabel(expression.key ?? '');
+      const path = FieldPath.of('allowedTopologies').index(i).child('matchLabelExpressions').index(j).child('key');
+      return message === undefined ? [] : [`${path}: ${expression.key} is ${message}`];
+    }),
+  );
+}
+
 export const storageClasses = defineResource<StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -94,6 +104,7 @@ export const storageClasses = defineResource<StorageClass>({
     },
     validate: (storageClass) => validate(storageClass).errors,
     validateUpdate: (storageClass, old) => validateUpdate(storageClass, old).errors,
+    warnings,
   },
   generation: 'none',
   columns: [
