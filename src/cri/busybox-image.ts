@@ -7,7 +7,7 @@ import { findProgram, runProgram } from '../host/programs.ts';
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n';
 const GROUP = 'root:x:0:\nweb:x:1000:\nextra:x:2000:web\n';
 
-async function layer(): Promise<Uint8Array> {
+async function layer(extra: readonly TarEntry[]): Promise<Uint8Array> {
   const program = findProgram('busybox');
   if (program === undefined) throw new Error('busybox: program not found; apt-get install -y busybox-static');
   const applets = (await runProgram(program, ['--list'])).stdout.toString().split('\n');
@@ -32,22 +32,29 @@ async function layer(): Promise<Uint8Array> {
       ),
     file('etc/passwd', PASSWD),
     file('etc/group', GROUP),
+    ...extra,
   ]);
 }
 
-/** Writes a `docker save` archive of `busybox:latest`. */
-export async function writeBusyboxArchive(path: string, architecture: string): Promise<void> {
-  const tar = await layer();
+/** Writes a `docker save` archive of `busybox:latest`, or of another name that runs another command. */
+export async function writeBusyboxArchive(
+  path: string,
+  architecture: string,
+  other: { name?: string; command?: readonly string[]; extra?: readonly TarEntry[] } = {},
+): Promise<void> {
+  const tar = await layer(other.extra ?? []);
   const sha = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
   const config = JSON.stringify({
     architecture,
     os: 'linux',
-    config: { Cmd: ['sh'], Env: ['PATH=/bin:/sbin:/usr/bin:/usr/sbin'] },
+    config: { Cmd: other.command ?? ['sh'], Env: ['PATH=/bin:/sbin:/usr/bin:/usr/sbin'] },
     rootfs: { type: 'layers', diff_ids: [`sha256:${sha(tar)}`] },
     history: [],
   });
   const name = `${sha(config)}.json`;
-  const manifest = JSON.stringify([{ Config: name, RepoTags: ['busybox:latest'], Layers: ['layer.tar'] }]);
+  const manifest = JSON.stringify([
+    { Config: name, RepoTags: [other.name ?? 'busybox:latest'], Layers: ['layer.tar'] },
+  ]);
   const archive = await packTar([
     { header: { name, size: config.length }, body: config },
     { header: { name: 'layer.tar', size: tar.length }, body: tar },

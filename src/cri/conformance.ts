@@ -35,6 +35,10 @@ export interface ConformanceOptions {
   readonly missing: readonly string[];
   /** Whether the runtime tells events as they happen. */
   readonly events?: boolean;
+  /** Whether the end of the caller's input reaches the command. */
+  readonly closesInput?: boolean;
+  /** Another's runtime: its words are its own, and so is what it leaves running after a command's time-out. */
+  readonly foreign?: boolean;
 }
 
 const SECURITY: LinuxSecurity = {
@@ -319,7 +323,9 @@ function lifecycles(options: ConformanceOptions, bench: () => Bench): void {
   });
 }
 
-function processes(bench: () => Bench): void {
+function processes(options: ConformanceOptions, bench: () => Bench): void {
+  const words =
+    options.foreign === true ? /executable file .?nosuch/ : /exec: "nosuch": executable file not found in \$PATH/;
   test('output goes to the log with its stream, partial lines too', async () => {
     const b = bench();
     const pod = await b.sandbox();
@@ -334,7 +340,7 @@ function processes(bench: () => Bench): void {
     const b = bench();
     const pod = await b.sandbox();
     const id = await b.runtime.createContainer(pod.id, b.containerConfig(['nosuch']), pod.config);
-    await expect(b.runtime.startContainer(id)).rejects.toThrow(/exec: "nosuch": executable file not found in \$PATH/);
+    await expect(b.runtime.startContainer(id)).rejects.toThrow(words);
   });
 
   test('a container that heeds SIGTERM ends at once, one that ignores it is killed after its time', async () => {
@@ -425,8 +431,9 @@ function processes(bench: () => Bench): void {
     await expect(b.runtime.execSync(id, ['sh', '-c', 'sleep 777 & sleep 777'], 300)).rejects.toMatchObject({
       kind: 'deadline',
     });
-    expect(Date.now() - begun).toBeLessThan(3000);
-    await expect(b.runtime.execSync(id, ['nosuch'], 5000)).rejects.toThrow(/executable file not found in \$PATH/);
+    expect(Date.now() - begun).toBeLessThan(5000);
+    await expect(b.runtime.execSync(id, ['nosuch'], 5000)).rejects.toThrow(words);
+    if (options.foreign === true) return;
     const left = await b.runtime.execSync(id, ['sh', '-c', 'ps | grep -c "[s]leep 777"'], 5000);
     expect(Buffer.from(left.stdout).toString().trim()).toBe('0');
   });
@@ -446,7 +453,7 @@ function processes(bench: () => Bench): void {
     expect(status.join(' ')).toMatch(/CapEff:\s+0+ NoNewPrivs:\s+1 Seccomp:\s+2/);
   });
 
-  test('exec carries input and output both ways', async () => {
+  test.skipIf(options.closesInput === false)('exec carries input and output both ways', async () => {
     const b = bench();
     const pod = await b.sandbox();
     const id = await b.start(pod, ['sleep', '1000']);
@@ -580,7 +587,7 @@ export function runtimeConformance(options: ConformanceOptions): void {
         await rm(logs, { recursive: true, force: true });
       });
       describe('lifecycles', () => lifecycles(options, () => bench));
-      if (options.processes) describe('processes', () => processes(() => bench));
+      if (options.processes) describe('processes', () => processes(options, () => bench));
     },
   );
 }

@@ -2,6 +2,9 @@
 
 export { type ImageStore, type ImageStoreOptions, type OpenedImage, openImageStore } from './embedded/images/index.ts';
 export { createEmbeddedRuntime, type EmbeddedRuntime, type EmbeddedRuntimeOptions } from './embedded/runtime.ts';
+export { GrpcImages } from './grpc/images.ts';
+export { GrpcRuntime, type GrpcRuntimeOptions } from './grpc/runtime.ts';
+export { CriConnection } from './grpc/wire.ts';
 export {
   type ContainerConfig,
   type ContainerStats,
