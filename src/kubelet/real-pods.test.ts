@@ -2,21 +2,21 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createInformerFactory } from '../../src/client/index.ts';
-import { leftovers, openTestbed, type Testbed, whyNoContainers } from '../../src/cri/embedded/testbed.ts';
-import type { EmbeddedRuntime } from '../../src/cri/index.ts';
-import { systemClock } from '../../src/host/clock.ts';
-import { listMounts } from '../../src/host/mounts.ts';
-import { createKubelet, hostMounts, type Kubelet } from '../../src/kubelet/index.ts';
-import { FakeApi } from '../../src/kubelet/test-support/fake-client.ts';
-import type { KubeObject } from '../../src/machinery/object.ts';
-import type { ConfigMap, Container, Event, Pod, PodSpec, PodStatus } from '../../src/resources/generated/core-v1.ts';
+import { createInformerFactory } from '../client/index.ts';
+import type { EmbeddedRuntime } from '../cri/index.ts';
+import { systemClock } from '../host/clock.ts';
+import { listMounts } from '../host/mounts.ts';
+import type { KubeObject } from '../machinery/object.ts';
+import type { ConfigMap, Container, Event, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
+import { createKubelet, hostMounts, type Kubelet } from './index.ts';
+import { FakeApi } from './test-support/fake-client.ts';
+import { type RealRuntime, realRuntime, whyNoContainers } from './test-support/real-runtime.ts';
 
 const skip = whyNoContainers();
 const OCTET = 237;
 const NAME = 'mkkube';
 
-let bed: Testbed;
+let bed: RealRuntime;
 let embedded: EmbeddedRuntime;
 let api: FakeApi;
 let kubelet: Kubelet;
@@ -145,7 +145,7 @@ function configMap(data: Record<string, string>): void {
 
 describe.skipIf(skip !== undefined)('pods run for real', () => {
   beforeAll(async () => {
-    bed = await openTestbed({ name: NAME, octet: OCTET });
+    bed = await realRuntime(NAME, OCTET);
     api = new FakeApi();
     configMap({ a: 'alpha' });
     await begin();
@@ -155,7 +155,7 @@ describe.skipIf(skip !== undefined)('pods run for real', () => {
     await end();
     await embedded.destroy();
     await kubelet.destroy();
-    const left = await leftovers(bed, OCTET);
+    const left = await bed.leftovers();
     await bed.remove();
     expect(left).toEqual([]);
   });
