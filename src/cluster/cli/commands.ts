@@ -8,6 +8,7 @@ import { kubeconfig } from './kubeconfig.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
+import { why } from './why.ts';
 
 export const COMMANDS: readonly CommandSpec[] = [
   up,
@@ -15,6 +16,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   status,
   kubeconfig,
   doctor,
+  why,
   imageImport,
   imagePull,
   imageList,
