@@ -140,6 +140,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly selectableFields?: {
     readonly labels: readonly string[];
     values(object: T): Readonly<Record<string, string>>;
+    /** What a client reads that asks for another label, where that is not the usual text. */
+    refusal?(label: string): string;
   };
   /** PUT to a missing name creates it. */
   readonly createOnUpdate?: boolean;

@@ -27,7 +27,8 @@ function checkLabel(row: AnyResource, path: string): void {
       `${JSON.stringify(path)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );
   }
-  if (!row.selectableFields.labels.includes(path)) throw badRequest(`field label not supported: ${path}`);
+  if (!row.selectableFields.labels.includes(path))
+    throw badRequest(row.selectableFields.refusal?.(path) ?? `field label not supported: ${path}`);
 }
 
 function matchesTerms(row: AnyResource, terms: readonly FieldTerm[], object: KubeObject): boolean {

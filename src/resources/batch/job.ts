@@ -113,6 +113,7 @@ export const jobs = defineResource<Job>({
   selectableFields: {
     labels: ['status.successful'],
     values: (job) => ({ 'status.successful': String(job.status?.succeeded ?? 0) }),
+    refusal: (label) => `field label "${label}" not supported for Job`,
   },
   subresources: {
     status: statusSubresource<Job>({
