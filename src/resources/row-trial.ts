@@ -59,10 +59,14 @@ export function tryCreate(row: AnyResource, draft: KubeObject): Trial {
 
 /** `door` names a subresource; without one it is the object itself that is updated. */
 export function tryUpdate(row: AnyResource, draft: KubeObject, given: { old: KubeObject; door?: string }): Trial {
+  const { status } = given.old as { status?: object };
   const { object: old } = tryCreate(row, given.old);
+  // A create clears it; what is stored has one.
+  if (status !== undefined) Object.assign(old, { status });
   const opened = given.door === undefined ? undefined : row.subresources?.[given.door];
   const strategy = opened?.type === 'object' ? opened.strategy : row.strategy;
   for (const one of [old, draft]) one.metadata.resourceVersion = '1';
+  if (old.metadata.creationTimestamp) draft.metadata.creationTimestamp ??= old.metadata.creationTimestamp;
   const kept = deepClone(old);
   strategy.prepareForUpdate?.(draft, kept, CONTEXT);
   const errors = validateUpdate({ row, strategy, object: draft, old: kept, context: CONTEXT });

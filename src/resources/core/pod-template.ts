@@ -26,7 +26,6 @@ export const podTemplates = defineResource<PodTemplate>({
   schema: 'io.k8s.api.core.v1.PodTemplate',
   generation: 'spec',
   deleteAnswersObject: true,
-  createOnUpdate: true,
   strategy: {
     applyDefaults: (object) => {
       object.template ??= {};

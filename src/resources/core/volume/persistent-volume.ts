@@ -44,13 +44,13 @@ function applyDefaults(volume: PersistentVolume): void {
 }
 
 function checkCapacity(spec: PersistentVolumeSpec, out: Findings): void {
-  const capacity = spec.capacity ?? {};
+  const { capacity } = spec;
   const names = sortedKeys(capacity);
   const path = SPEC.child('capacity');
   if (names.length === 0) out.push(fieldErrors.required(path));
   if (names.length !== 1 || names[0] !== 'storage') out.push(fieldErrors.notSupported(path, capacity, ['storage']));
   for (const name of names) {
-    const amount = String(capacity[name]);
+    const amount = String(capacity?.[name]);
     const value = parseQuantity(amount).value();
     if (value < 0n) out.push(fieldErrors.invalid(path.key(name), Number(value), 'must be a valid resource quantity'));
     checkPositiveAmount(amount, path.key(name), out);
