@@ -55,6 +55,47 @@ function firstAddress(cidr: string): string {
   return [...parts.slice(0, 3), String(Number(parts[3] ?? 0) + 1)].join('.');
 }
 
+/** In which order groups are shown and searched. Source: the priorities of kube-apiserver's own groups. */
+const GROUP_PRIORITIES: Readonly<Record<string, number>> = {
+  '': 18000,
+  apps: 17800,
+  'events.k8s.io': 17750,
+  'authentication.k8s.io': 17700,
+  'authorization.k8s.io': 17600,
+  autoscaling: 17500,
+  batch: 17400,
+  'certificates.k8s.io': 17300,
+  'networking.k8s.io': 17200,
+  policy: 17100,
+  'rbac.authorization.k8s.io': 17000,
+  'storage.k8s.io': 16800,
+  'apiextensions.k8s.io': 16700,
+  'admissionregistration.k8s.io': 16700,
+  'scheduling.k8s.io': 16600,
+  'coordination.k8s.io': 16500,
+  'node.k8s.io': 16300,
+  'discovery.k8s.io': 16200,
+  'flowcontrol.apiserver.k8s.io': 16100,
+};
+const OTHER_GROUPS = 15000;
+
+/** Every group version served here has an APIService that says so. */
+function localApiServices(catalog: Catalog): KubeObject[] {
+  return catalog.groups().flatMap(({ group, versions }) =>
+    versions.map((version, i) => ({
+      apiVersion: 'apiregistration.k8s.io/v1',
+      kind: 'APIService',
+      metadata: { name: `${version}.${group}`, labels: { 'kube-aggregator.kubernetes.io/automanaged': 'onstart' } },
+      spec: {
+        ...(group === '' ? {} : { group }),
+        version,
+        groupPriorityMinimum: GROUP_PRIORITIES[group] ?? OTHER_GROUPS,
+        versionPriority: Math.max(15 - i, 1),
+      },
+    })),
+  );
+}
+
 function objectsOf(parts: BootstrapParts): KubeObject[] {
   const namespaces = NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   const cidr = {
@@ -80,6 +121,7 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     ...bootstrapPolicy(),
     ...priorityClasses(),
     ...(bootstrapFlowObjects() as KubeObject[]),
+    ...localApiServices(parts.catalog),
     cidr,
   ];
 }

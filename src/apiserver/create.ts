@@ -5,10 +5,13 @@ import type { Clock, Random } from '../host/clock.ts';
 import type { Transport, UserInfo } from '../machinery/http.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import type { AnyResource } from '../resources/definition.ts';
+import type { APIService } from '../resources/generated/apiregistration-v1.ts';
+import type { Service } from '../resources/generated/core-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../resources/generated/flowcontrol-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
 import { admissionPlugins, serviceResolver } from './admission/table.ts';
+import { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
 import { chainAuthenticators, staticTokens } from './auth/authenticator.ts';
 import { chainAuthorizers } from './auth/authorizer.ts';
@@ -52,6 +55,8 @@ export interface ApiServerOptions {
   readonly serviceCidr?: string;
   readonly issuer?: string;
   readonly audit?: Auditor;
+  /** The certificate by which aggregated API servers know this one. */
+  readonly aggregatorClient?: { readonly cert: string; readonly key: string };
   /** Lets everybody read /livez, /readyz and /healthz, for load balancers and supervisors. */
   readonly anonymousHealth?: boolean;
   readonly onError?: (error: unknown) => void;
@@ -174,6 +179,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     plugins: admissionPlugins({ caches, random, store, catalog, authorizer }),
     allocators: new Map([['/v1/services', services]]),
   });
+  const aggregator = new Aggregator({
+    apiServices: caches.of<APIService & KubeObject>('apiregistration.k8s.io/v1/apiservices'),
+    services: caches.of<Service & KubeObject>('/v1/services'),
+    clock,
+    client: options.aggregatorClient,
+    onError: options.onError,
+  });
   const handler = new RequestHandler(kernel, {
     authenticator: chainAuthenticators([
       ...(options.tokens === undefined ? [] : [staticTokens(options.tokens)]),
@@ -183,6 +195,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
     nonResource: paths,
     flow,
+    aggregator,
     audit: options.audit,
     serverAddress: () => address,
     nodeConnector: options.nodeConnector,
@@ -209,6 +222,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onError: (error) => options.onError?.(error),
   });
   await custom.start();
+  aggregator.start(handler.handle);
   const stopCompaction = startAutoCompaction({ store, clock });
   isReady = true;
   const servers: Listening[] = [];
@@ -231,6 +245,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       stopCompaction();
       custom.close();
+      aggregator.close();
       caches.close();
       nodePods.close();
       services.close();

@@ -7,6 +7,7 @@ import { ApiError, badRequest } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
 import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
+import type { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
 import { RequestTrail } from './audit-trail.ts';
 import type { Authenticator } from './auth/authenticator.ts';
@@ -47,6 +48,7 @@ export interface ServerParts {
   readonly nodeConnector?: NodeConnector | undefined;
   readonly flow?: FlowControl | undefined;
   readonly audit?: Auditor | undefined;
+  readonly aggregator?: Aggregator | undefined;
   readonly begin?: () => void;
   readonly observe?: (outcome: RequestOutcome) => void;
 }
@@ -106,7 +108,7 @@ export class RequestHandler {
     readonly kernel: Kernel,
     private readonly parts: ServerParts,
   ) {
-    this.discovery = new Discovery(kernel.catalog, parts.serverAddress);
+    this.discovery = new Discovery(kernel.catalog, parts.serverAddress, parts.aggregator);
   }
 
   readonly handle: Transport = async (request) => {
@@ -211,7 +213,11 @@ export class RequestHandler {
   };
 
   private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {
-    return this.discovery.handle(request) ?? (await this.parts.nonResource.handle(request, user)) ?? pageNotFound();
+    const elsewhere = this.parts.aggregator?.handle(request, user);
+    if (elsewhere !== undefined) return elsewhere;
+    return (
+      (await this.discovery.handle(request)) ?? (await this.parts.nonResource.handle(request, user)) ?? pageNotFound()
+    );
   }
 
   private async userOf(request: WireRequest): Promise<UserInfo> {

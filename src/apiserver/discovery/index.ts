@@ -4,7 +4,7 @@ import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { negotiateOutput, parseAccept } from '../http/negotiation.ts';
 import { methodNotAllowed, utf8 } from '../http/responses.ts';
-import type { Catalog } from '../registry/catalog.ts';
+import type { Catalog, GroupVersions } from '../registry/catalog.ts';
 import { encodeValue } from '../verbs/answer.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
@@ -24,6 +24,12 @@ function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undef
   return undefined;
 }
 
+/** Groups that other servers serve. */
+export interface RemoteGroups {
+  groups(): readonly { readonly group: string; readonly version: string }[];
+  discover(): Promise<JsonObject[]>;
+}
+
 export class Discovery {
   private known = new Map<string, { body: Uint8Array; etag: string }>();
   private generation = 0;
@@ -31,10 +37,11 @@ export class Discovery {
   constructor(
     private readonly catalog: Catalog,
     private readonly serverAddress: () => string,
+    private readonly others?: RemoteGroups,
   ) {}
 
   /** undefined when the path is none of discovery's. */
-  handle(request: WireRequest): WireResponse | undefined {
+  async handle(request: WireRequest): Promise<WireResponse | undefined> {
     const path = request.path.endsWith('/') && request.path.length > 1 ? request.path.slice(0, -1) : request.path;
     if (path !== '/api' && path !== '/apis' && !path.startsWith('/api/') && !path.startsWith('/apis/'))
       return undefined;
@@ -51,6 +58,18 @@ export class Discovery {
     return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
   }
 
+  /** Our groups, then those of other servers; a group may be served in part by each. */
+  private groups(): GroupVersions[] {
+    const own = this.catalog.groups();
+    for (const { group, version } of this.others?.groups() ?? []) {
+      const at = own.findIndex((one) => one.group === group);
+      const known = own[at];
+      if (known === undefined) own.push({ group, versions: [version] });
+      else if (!known.versions.includes(version)) own[at] = { group, versions: [...known.versions, version] };
+    }
+    return own;
+  }
+
   private document(parts: readonly string[]): JsonObject | undefined {
     const [root, first, second] = parts;
     if (root === 'api') {
@@ -58,10 +77,10 @@ export class Discovery {
       if (parts.length === 2 && first === 'v1') return apiResourceList(this.catalog, '', 'v1');
       return undefined;
     }
-    if (parts.length === 1) return apiGroupList(this.catalog);
-    if (first === undefined || first === '' || !this.catalog.hasGroup(first)) return undefined;
+    if (parts.length === 1) return apiGroupList(this.groups());
+    if (first === undefined || first === '') return undefined;
     if (parts.length === 2) {
-      const versions = this.catalog.groups().find((g) => g.group === first);
+      const versions = this.groups().find((g) => g.group === first);
       return versions === undefined ? undefined : apiGroup(versions);
     }
     if (parts.length === 3 && second !== undefined && this.catalog.hasVersion(first, second)) {
@@ -70,17 +89,21 @@ export class Discovery {
     return undefined;
   }
 
-  private aggregated(request: WireRequest, version: 'v2' | 'v2beta1', core: boolean): WireResponse {
+  private async aggregated(request: WireRequest, version: 'v2' | 'v2beta1', core: boolean): Promise<WireResponse> {
     if (this.generation !== this.catalog.generation) {
       this.known = new Map();
       this.generation = this.catalog.generation;
     }
     const key = `${version} ${core}`;
-    let known = this.known.get(key);
+    const others = core ? [] : (this.others?.groups() ?? []);
+    let known = others.length > 0 ? undefined : this.known.get(key);
     if (known === undefined) {
-      const body = utf8(JSON.stringify(aggregatedDiscovery(this.catalog, version, core)));
+      const document = aggregatedDiscovery(this.catalog, version, core);
+      if (others.length > 0)
+        document.items = [...(document.items as JsonObject[]), ...((await this.others?.discover()) ?? [])];
+      const body = utf8(JSON.stringify(document));
       known = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
-      this.known.set(key, known);
+      if (others.length === 0) this.known.set(key, known);
     }
     const headers = {
       'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,

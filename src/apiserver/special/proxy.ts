@@ -1,10 +1,8 @@
 // The proxies: requests passed on to a node's kubelet, to a pod, or to a pod behind a service.
 // Source: https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { NodeConnector } from '../../client/node-api.ts';
 import { ApiError, badRequest, notFound } from '../../machinery/errors.ts';
-import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
+import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
 import type { EndpointSlice } from '../../resources/generated/discovery-v1.ts';
@@ -13,24 +11,9 @@ import { storageKey } from '../registry/catalog.ts';
 import type { Kernel, RequestContext, Target } from '../registry/context.ts';
 import { readObject } from '../registry/objects.ts';
 import { admissionRequest } from '../registry/write.ts';
+import { forwardRequest, passedHeaders } from '../serving/forward.ts';
 import { readOne } from './direct.ts';
 import { nodeApiOf, type StoredPod } from './nodes.ts';
-
-const CONNECT_TIMEOUT_MS = 30_000;
-/** Between this server and its client only. Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
-const HOP_HEADERS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'authorization',
-  'host',
-  'content-length',
-]);
 
 export interface ProxyName {
   readonly scheme: 'http' | 'https';
@@ -56,71 +39,21 @@ function restOf(request: WireRequest): string {
   return match?.[1] ?? '/';
 }
 
-function passedHeaders(headers: WireRequest['headers']): Record<string, string> {
-  const out: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && !HOP_HEADERS.has(name) && !name.startsWith('impersonate-')) out[name] = value;
-  }
-  return out;
-}
-
 interface Backend {
   readonly scheme: 'http' | 'https';
   readonly address: string;
   readonly port: number;
 }
 
-function pipe(message: IncomingMessage, sink: ByteSink): void {
-  message.on('data', (chunk: Buffer) => {
-    if (sink.write(chunk)) return;
-    message.pause();
-    sink.onDrain(() => message.resume());
-  });
-  message.on('end', () => sink.end());
-  message.on('error', () => sink.end());
-  sink.onClose(() => message.destroy());
-}
-
-function answerOf(message: IncomingMessage): WireResponse {
-  const headers: Record<string, string | readonly string[]> = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (value !== undefined && (name === 'content-length' || !HOP_HEADERS.has(name))) headers[name] = value;
-  }
-  return { status: message.statusCode ?? 502, headers, body: { start: (sink) => pipe(message, sink) } };
-}
-
-function unreachable(error: Error): ApiError {
-  return new ApiError({
-    reason: 'ServiceUnavailable',
-    message: `error trying to reach service: ${error.message}`,
-    cause: error,
-  });
-}
-
 /** Passes the request on. Certificates of pods are not checked: nothing vouches for them. */
-function forward(request: WireRequest, backend: Backend): Promise<WireResponse> {
-  const query = request.query.size === 0 ? '' : `?${request.query.toString()}`;
-  return new Promise((resolve, reject) => {
-    const send = backend.scheme === 'https' ? httpsRequest : httpRequest;
-    const outgoing = send(
-      {
-        host: backend.address,
-        port: backend.port,
-        method: request.method,
-        path: restOf(request) + query,
-        headers: {
-          ...passedHeaders(request.headers),
-          ...(request.body === undefined ? {} : { 'content-length': request.body.length }),
-        },
-        rejectUnauthorized: false,
-        timeout: CONNECT_TIMEOUT_MS,
-      },
-      (message) => resolve(answerOf(message)),
-    );
-    outgoing.on('timeout', () => outgoing.destroy(new Error('i/o timeout')));
-    outgoing.on('error', (error) => reject(unreachable(error)));
-    if (request.body !== undefined) outgoing.write(request.body);
-    outgoing.end();
+function forward(request: WireRequest, { scheme, address, port }: Backend): Promise<WireResponse> {
+  return forwardRequest(request, {
+    scheme,
+    host: address,
+    port,
+    path: restOf(request),
+    headers: passedHeaders(request.headers),
+    tls: { rejectUnauthorized: false },
   });
 }
 
@@ -175,7 +108,9 @@ async function serviceBackend(kernel: Kernel, target: Target): Promise<Backend> 
   const service = await readOne<Service & KubeObject>(kernel, target.entry, target.namespace, name);
   const wanted = servicePort(service, port);
   const candidates: Backend[] = [];
-  for (const slice of await slicesOf(kernel, target.namespace, name)) {
+  const slices = await slicesOf(kernel, target.namespace, name);
+  if (slices.length === 0) throw notFound({ group: '', resource: 'services' }, name);
+  for (const slice of slices) {
     const number = (slice.ports ?? []).find((p) => (p.name ?? '') === wanted.name)?.port;
     if (number === undefined || number === null) continue;
     for (const endpoint of slice.endpoints ?? []) {

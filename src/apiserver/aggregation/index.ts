@@ -1,0 +1,2 @@
+// The face of aggregation.
+export { Aggregator, type AggregatorParts } from './aggregator.ts';
