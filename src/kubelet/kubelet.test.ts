@@ -243,6 +243,17 @@ describe('a kubelet', () => {
     await status((s) => s.containerStatuses?.[0]?.restartCount === 1);
   });
 
+  it('is Ready as soon as another sets the condition of a readiness gate', async () => {
+    createPod({ containers: [busybox], readinessGates: [{ conditionType: 'x.io/ok' }] });
+    await status((s) => s.conditions?.find((c) => c.type === 'Ready')?.reason === 'ReadinessGatesNotReady');
+    const pod = api.read<Pod>('pods', 'ns', 'p');
+    if (pod === undefined) throw new Error('no pod');
+    const conditions = [...(pod.status?.conditions ?? []), { type: 'x.io/ok', status: 'True' }];
+    api.put('pods', { ...pod, status: { ...pod.status, conditions } } as Pod);
+    const s = await status(isReady);
+    expect(s.conditions?.map((c) => c.type)).toContain('x.io/ok');
+  });
+
   it('removes what runs without a pod in the API', async () => {
     createPod({ containers: [busybox] });
     await status(isReady);

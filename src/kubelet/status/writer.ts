@@ -12,6 +12,8 @@ interface Entry {
   known: PodStatus | undefined;
   wanted: PodStatus | undefined;
   target: { namespace: string; name: string; uid: string };
+  /** The resourceVersion of `known`: what comes from a watch may be older than what was written. */
+  version: number;
   busy: boolean;
   gone: boolean;
   idle: (() => void)[];
@@ -73,6 +75,10 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'ephemeralContainerStatuses',
 ]);
 
+function versionOf(pod: Pod): number {
+  return Number(pod.metadata.resourceVersion ?? '0') || 0;
+}
+
 export class StatusWriter {
   private readonly entries = new Map<string, Entry>();
   constructor(
@@ -84,7 +90,10 @@ export class StatusWriter {
   /** Tells what the API says now; later versions only. */
   seen(pod: Pod, key: string): void {
     const entry = this.entries.get(key);
-    if (entry !== undefined && !entry.busy) entry.known = pod.status;
+    const version = versionOf(pod);
+    if (entry === undefined || entry.busy || version < entry.version) return;
+    entry.known = pod.status;
+    entry.version = version;
   }
 
   set(key: string, pod: Pod, status: PodStatus): void {
@@ -92,7 +101,15 @@ export class StatusWriter {
     const { namespace = '', name = '', uid = '' } = pod.metadata;
     const target = { namespace, name, uid };
     if (entry === undefined) {
-      entry = { known: pod.status, wanted: undefined, target, busy: false, gone: false, idle: [] };
+      entry = {
+        known: pod.status,
+        wanted: undefined,
+        target,
+        version: versionOf(pod),
+        busy: false,
+        gone: false,
+        idle: [],
+      };
       this.entries.set(key, entry);
     }
     entry.target = target;
@@ -140,6 +157,7 @@ export class StatusWriter {
           .resource(PODS)
           .patch(namespace, name, 'strategic', body, { subresource: 'status' });
         entry.known = written.status;
+        entry.version = versionOf(written);
         failures = 0;
       } catch (error) {
         if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return;

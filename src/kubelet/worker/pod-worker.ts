@@ -199,6 +199,8 @@ export class PodWorker {
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.end({ why: 'deleted', graceSeconds: Math.max(1, pod.metadata.deletionGracePeriodSeconds ?? 30) });
     } else if (changed || relabelled || generation !== pod.metadata.generation) this.poke();
+    // Conditions of others may be what a readiness gate waits for.
+    else this.publisher.publish();
   }
 
   /** The mirror of a static pod, as the API has it. */

@@ -12,8 +12,7 @@ interface Entry {
 
 export class RuntimeCache {
   private readonly pods = new Map<string, Entry>();
-  /** Asked-for order of looks at one id, so that a slow answer never replaces a newer one. */
-  private readonly asked = new Map<string, number>();
+  /** The order of looks at one id, so that a slow answer never replaces a newer one. */
   private readonly applied = new Map<string, number>();
   private counter = 0;
   private stopEvents: (() => void) | undefined;
@@ -92,14 +91,12 @@ export class RuntimeCache {
     entry.sandboxes.delete(id);
     entry.containers.delete(id);
     entry.view = undefined;
-    this.asked.delete(id);
     this.applied.delete(id);
     if (entry.sandboxes.size === 0 && entry.containers.size === 0) this.pods.delete(podUid);
   }
 
   private async look<T>(id: string, podUid: string, get: () => Promise<T>, put: (status: T) => void): Promise<void> {
     const turn = ++this.counter;
-    this.asked.set(id, turn);
     try {
       const status = await get();
       if ((this.applied.get(id) ?? 0) > turn) return;

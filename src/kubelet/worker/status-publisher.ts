@@ -4,6 +4,7 @@ import type { Pod, PodStatus } from '../../resources/generated/core-v1.ts';
 import { terminationMessage } from '../container/termination-message.ts';
 import type { Observed } from '../pod/observed.ts';
 import { computeStatus, type StatusInput } from '../status/compute.ts';
+import { OWN_CONDITIONS } from '../status/conditions.ts';
 import type { WorkerDeps } from './deps.ts';
 
 export type StatusParts = Pick<StatusInput, 'waiting' | 'probes' | 'terminal' | 'verdict' | 'resize' | 'inForce'>;
@@ -20,6 +21,7 @@ export interface PublisherInput {
 export class StatusPublisher {
   private readonly messages = new Map<string, string>();
   private readonly startedAt: number;
+  private computed: PodStatus | undefined;
   /** The object in the API: the pod itself, or the mirror of a static one. */
   target: Pod | undefined;
   /** Set when there is nothing more to say. */
@@ -41,9 +43,17 @@ export class StatusPublisher {
     return this.startedAt;
   }
 
+  /** Of the status in the API only what others say is news: the rest may be older than what was computed here. */
   seen(pod: Pod): void {
-    this.target = pod;
     this.deps.writer.seen(pod, this.input.uid);
+    const mine = this.computed;
+    if (mine === undefined) {
+      this.target = pod;
+      return;
+    }
+    const others = (pod.status?.conditions ?? []).filter((c) => !OWN_CONDITIONS.has(c.type));
+    const own = (mine.conditions ?? []).filter((c) => OWN_CONDITIONS.has(c.type));
+    this.target = { ...pod, status: { ...pod.status, ...mine, conditions: [...own, ...others] } };
   }
 
   private unread(): ContainerStatus[] {
@@ -94,6 +104,7 @@ export class StatusPublisher {
       startedAt: this.startedAt,
     });
     this.target = { ...before, status };
+    this.computed = status;
     this.deps.writer.set(this.input.uid, before, status);
   }
 }
