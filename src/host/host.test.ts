@@ -1,0 +1,118 @@
+// Programs with their limits, paths that stay in their root, mount tables, and the process that starts programs.
+import { constants } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock } from './clock.ts';
+import { joinBelow, openInRoot, resolveInRoot, writeFileAtomic } from './files.ts';
+import { parseMountInfo } from './mounts.ts';
+import { Pool } from './pool.ts';
+import { ProgramError, runProgram } from './programs.ts';
+import { SpawnHelper } from './spawn-helper.ts';
+import { watchDirectory } from './watch.ts';
+
+let root = '';
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'minke-host-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const helper = new SpawnHelper(async () => undefined);
+beforeAll(() => helper.start());
+afterAll(() => helper.close());
+
+for (const [name, run] of [
+  ['directly', runProgram],
+  ['through the helper', helper.run],
+] as const) {
+  test(`a program ${name}: input, output, exit code`, async () => {
+    expect((await run('cat', [], { stdin: 'héllo' })).stdout.toString()).toBe('héllo');
+    expect(await run('false', [], { allowFailure: true })).toMatchObject({ exitCode: 1 });
+    await expect(run('ls', ['/no/such/place'])).rejects.toThrow(/ls \/no\/such\/place: exit code 2: .*No such file/);
+  });
+
+  test(`a program ${name} that is missing, hangs or says too much`, async () => {
+    await expect(run('no-such-program', [])).rejects.toMatchObject({ reason: 'missing' });
+    const begun = Date.now();
+    await expect(run('sleep', ['100'], { timeoutMs: 100 })).rejects.toMatchObject({ reason: 'timeout' });
+    expect(Date.now() - begun).toBeLessThan(3000);
+    const capped = await run('head', ['-c', '100000', '/dev/zero'], { outputCap: 10 });
+    expect(capped.stdout).toHaveLength(10);
+  });
+
+  test(`a program ${name} that is called off`, async () => {
+    const abort = new AbortController();
+    const running = run('sleep', ['100'], { signal: abort.signal });
+    setTimeout(() => abort.abort(), 50);
+    await expect(running).rejects.toBeInstanceOf(ProgramError);
+  });
+}
+
+test('an argument is never read by a shell', async () => {
+  expect((await runProgram('echo', ['$(id); `id` > /dev/null'])).stdout.toString()).toBe('$(id); `id` > /dev/null\n');
+});
+
+test('an atomic write leaves the whole file and nothing beside it', async () => {
+  const directory = join(root, 'atomic');
+  await mkdir(directory);
+  await Promise.all([1, 2, 3, 4].map((n) => writeFileAtomic(join(directory, 'f'), String(n).repeat(1000))));
+  expect(await readFile(join(directory, 'f'), 'utf8')).toMatch(/^([1-4])\1{999}$/);
+  expect(await readdir(directory)).toEqual(['f']);
+});
+
+test('paths stay below their root', async () => {
+  const inside = join(root, 'jail');
+  await mkdir(join(inside, 'dir'), { recursive: true });
+  await writeFile(join(root, 'secret'), 'x');
+  await symlink('../secret', join(inside, 'link'));
+  await symlink('..', join(inside, 'up'));
+  expect(await resolveInRoot(inside, '/up/../../secret')).toBe(join(inside, 'secret'));
+  expect(() => joinBelow(inside, '../secret')).toThrow('leaves its root');
+  expect(() => joinBelow(inside, '/etc')).toThrow('leaves its root');
+  await expect(openInRoot(inside, 'link', constants.O_RDONLY)).rejects.toThrow(/ELOOP/);
+  await expect(openInRoot(inside, 'up/secret', constants.O_RDONLY)).rejects.toThrow(/ELOOP|ENOTDIR/);
+  await expect(openInRoot(inside, '../secret', constants.O_RDONLY)).rejects.toThrow('not a path below a root');
+});
+
+test('mountinfo with optional fields and escapes', () => {
+  const [entry] = parseMountInfo(
+    '36 35 98:0 /a\\040b /mnt\\011x rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue\n',
+  );
+  expect(entry).toMatchObject({
+    root: '/a b',
+    mountPoint: '/mnt\tx',
+    propagation: ['shared:1', 'master:2'],
+    type: 'ext3',
+  });
+});
+
+test('a watched directory tells of a new file at once', async () => {
+  const directory = join(root, 'watched');
+  await mkdir(directory);
+  const seen: (string | undefined)[] = [];
+  const stop = watchDirectory(directory, systemClock, (name) => seen.push(name));
+  await writeFile(join(directory, 'new'), '');
+  await expect.poll(() => seen, { timeout: 2000 }).toContain('new');
+  stop();
+});
+
+test('a pool has things ready, makes more for who asks more, and drops the rest', async () => {
+  let made = 0;
+  const dropped: number[] = [];
+  const pool = new Pool<number>({
+    clock: systemClock,
+    make: async (n) => Array.from({ length: n }, () => ++made),
+    drop: async (items) => {
+      dropped.push(...items);
+    },
+    min: 2,
+    max: 4,
+    onError: () => undefined,
+  });
+  pool.fill();
+  await expect.poll(() => pool.ready.length).toBe(2);
+  expect([await pool.take(), await pool.take(), await pool.take()]).toHaveLength(3);
+  await pool.close();
+  expect(dropped.length + 3).toBe(made);
+});

@@ -1,0 +1,99 @@
+// Addresses, host port rules, and a real network made and removed.
+import { readdir } from 'node:fs/promises';
+import { afterAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../host/clock.ts';
+import { findProgram, runProgram } from '../../host/programs.ts';
+import { AddressBook } from './addresses.ts';
+import { renderTable } from './host-ports.ts';
+import { PodNetwork } from './network.ts';
+
+test('addresses come in order, and the one given back comes last', () => {
+  const book = new AddressBook('10.5.3.7/29');
+  expect(book.gateway).toBe('10.5.3.1');
+  expect([book.take(), book.take(), book.take()]).toEqual(['10.5.3.2', '10.5.3.3', '10.5.3.4']);
+  book.release('10.5.3.2');
+  expect([book.take(), book.take(), book.take()]).toEqual(['10.5.3.5', '10.5.3.6', '10.5.3.2']);
+  expect(() => book.take()).toThrow('no IP addresses available in range 10.5.3.0/29');
+});
+
+test('an address claimed by a pod that runs already is not given', () => {
+  const book = new AddressBook('10.5.3.0/24');
+  book.claim('10.5.3.2');
+  book.claim('192.0.2.1');
+  expect(book.take()).toBe('10.5.3.3');
+});
+
+test('ranges that hold no pods are refused', () => {
+  for (const bad of ['10.0.0.0', '10.0.0.0/31', '10.0.0.0/x', '300.0.0.0/24', 'fd00::/64'])
+    expect(() => new AddressBook(bad)).toThrow();
+});
+
+test('the table publishes ports on every address or on one, and forgets IPv6 ones', () => {
+  const table = renderTable({
+    table: 't-pods',
+    podCidr: '10.5.3.0/24',
+    clusterCidr: '10.5.0.0/16',
+    masquerade: true,
+    pods: [
+      {
+        ip: '10.5.3.2',
+        ports: [
+          { protocol: 'TCP', hostPort: 80, containerPort: 8080, hostIp: '' },
+          { protocol: 'UDP', hostPort: 53, containerPort: 53, hostIp: '127.0.0.1' },
+          { protocol: 'TCP', hostPort: 81, containerPort: 81, hostIp: '::1' },
+        ],
+      },
+    ],
+  });
+  expect(table).toContain('elements = { tcp . 80 : 10.5.3.2 . 8080 }');
+  expect(table).toContain('elements = { 127.0.0.1 . udp . 53 : 10.5.3.2 . 53 }');
+  expect(table).not.toContain('81');
+  expect(table).toContain('ip saddr 10.5.3.0/24 ip daddr != 10.5.0.0/16');
+});
+
+const missing = ['ip', 'nft'].find((name) => findProgram(name) === undefined);
+const skip = process.getuid?.() !== 0 ? 'needs root' : missing === undefined ? undefined : `needs ${missing}`;
+
+describe.skipIf(skip !== undefined)(`on the host${skip === undefined ? '' : ` (${skip})`}`, () => {
+  const open = () =>
+    new PodNetwork({
+      name: 'mknet',
+      podCidr: '10.234.0.0/24',
+      clusterCidr: '10.234.0.0/16',
+      serviceCidr: '10.235.0.0/16',
+      clock: systemClock,
+      log: () => undefined,
+    });
+  const ip = async (...args: string[]) => (await runProgram('ip', args)).stdout.toString();
+
+  test('slots in use survive a restart, and destroy leaves nothing', async () => {
+    const first = open();
+    await first.start([]);
+    const slot = await first.acquire();
+    await first.acquire();
+    await first.setHostPorts('pod', slot.ip, [{ protocol: 'TCP', hostPort: 18_080, containerPort: 80, hostIp: '' }]);
+    expect(await ip('-n', slot.netns, 'route')).toContain(`default via ${first.gateway} dev eth0`);
+    expect(await ip('route')).toContain('unreachable 10.235.0.0/16');
+    // Killed here: nothing is closed.
+    const second = open();
+    const ports = [{ protocol: 'TCP' as const, hostPort: 18_080, containerPort: 80, hostIp: '' }];
+    await second.start([{ slot, id: 'pod', ports }]);
+    const spaces = await readdir('/run/netns');
+    expect(spaces).toContain(slot.netns);
+    expect((await runProgram('nft', ['list', 'table', 'ip', 'mknet-pods'])).stdout.toString()).toContain('18080');
+    const next = await second.acquire();
+    expect(next.ip).not.toBe(slot.ip);
+    expect(await second.stats(next)).toMatchObject({ rxErrors: 0 });
+    await Promise.all([second.release(slot), second.release(next)]);
+    await second.destroy();
+    expect((await readdir('/run/netns')).filter((n) => n.startsWith('mknet'))).toEqual([]);
+    expect((await readdir('/sys/class/net')).filter((n) => n.startsWith('mknet'))).toEqual([]);
+    expect(await ip('route')).not.toContain('10.234.');
+    expect((await runProgram('nft', ['list', 'tables'])).stdout.toString()).not.toContain('mknet');
+  });
+
+  afterAll(async () => {
+    const last = open();
+    await last.destroy();
+  });
+});
