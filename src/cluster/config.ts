@@ -36,6 +36,9 @@ export interface ClusterPaths {
   readonly config: string;
   readonly images: string;
   readonly staticPods: string;
+  /** An audit.k8s.io Policy; where it is, requests are written to `auditLog`. */
+  readonly auditPolicy: string;
+  readonly auditLog: string;
 }
 
 export function clusterPaths(dataDir: string): ClusterPaths {
@@ -55,6 +58,8 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     config: join(root, 'cluster.json'),
     images: join(root, 'images'),
     staticPods: join(root, 'manifests'),
+    auditPolicy: join(root, 'audit-policy.yaml'),
+    auditLog: join(root, 'audit.log'),
   };
 }
 

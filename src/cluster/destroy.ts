@@ -8,7 +8,6 @@ import { createLogger } from './log.ts';
 import { nodeDirectories, openNodeRuntime } from './node.ts';
 
 export async function destroyCluster(config: ClusterConfig): Promise<void> {
-  if (config.runtime !== 'embedded') return;
   const paths = clusterPaths(config.dataDir);
   const log = createLogger(config.name);
   log.level = 'error';

@@ -1,9 +1,20 @@
 // One node: its container runtime and its kubelet.
 import { setMaxListeners } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
-import { createEmbeddedRuntime, type ImageService, type ImageStore, type RuntimeService } from '../cri/index.ts';
-import { systemClock } from '../host/clock.ts';
+import {
+  CriConnection,
+  createEmbeddedRuntime,
+  GrpcImages,
+  GrpcRuntime,
+  type ImageService,
+  type ImageStore,
+  type RuntimeService,
+  SimulatedImages,
+  SimulatedRuntime,
+} from '../cri/index.ts';
+import { systemClock, systemRandom } from '../host/clock.ts';
 import { createKubelet, hostMounts, type Kubelet } from '../kubelet/index.ts';
 import type { Transport } from '../machinery/http.ts';
 import { type ClusterConfig, clusterPaths, dnsServiceIp, podCidrOf } from './config.ts';
@@ -50,13 +61,59 @@ export function nodeDirectories(
   };
 }
 
+/** Opens the runtime that the configuration names; what runs there already is taken over. */
 export function openNodeRuntime(
   config: ClusterConfig,
   index: number,
   images: ImageStore,
   log: Logger,
 ): Promise<NodeRuntime> {
+  if (config.runtime === 'simulated') return Promise.resolve(simulatedRuntime(config, index));
+  if (config.runtime.startsWith('unix://')) return Promise.resolve(criRuntime(config, index, log));
   return embeddedRuntime(config, index, images, log);
+}
+
+function simulatedRuntime(config: ClusterConfig, index: number): NodeRuntime {
+  const nothing = async () => {};
+  return {
+    runtime: new SimulatedRuntime({
+      clock: systemClock,
+      random: systemRandom,
+      addressPrefix: podCidrOf(config.clusterCidr, index).split('.').slice(0, 2).join('.'),
+    }),
+    images: new SimulatedImages({ clock: systemClock }),
+    close: nothing,
+    destroy: nothing,
+  };
+}
+
+function criRuntime(config: ClusterConfig, index: number, log: Logger): NodeRuntime {
+  const connection = new CriConnection(config.runtime);
+  const runtime = new GrpcRuntime({
+    connection,
+    clock: systemClock,
+    cgroupRoot: `/${config.name}`,
+    log: (message) => log.info({ part: 'runtime' }, message),
+  });
+  const close = async () => {
+    runtime.close();
+    connection.close();
+  };
+  return {
+    runtime,
+    images: new GrpcImages(connection),
+    close,
+    async destroy() {
+      // The runtime may run pods of others: ours are those that this node has a directory for.
+      const own = (uid: string) => existsSync(join(nodeDirectories(config, index).kubelet, 'pods', uid));
+      for (const sandbox of await runtime.listPodSandboxes()) {
+        if (!own(sandbox.uid)) continue;
+        await runtime.stopPodSandbox(sandbox.id);
+        await runtime.removePodSandbox(sandbox.id);
+      }
+      await close();
+    },
+  };
 }
 
 async function embeddedRuntime(

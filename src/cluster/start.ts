@@ -1,8 +1,8 @@
 // The composition root: makes the parts of a cluster and starts them in order.
 import { setMaxListeners } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { createApiServer } from '../apiserver/index.ts';
+import { Auditor, createApiServer, openAuditLog, parsePolicy } from '../apiserver/index.ts';
 import { createClient, createInformerFactory, NODES, type NodeApi } from '../client/index.ts';
 import { startControllers } from '../controllers/index.ts';
 import { openImageStore } from '../cri/index.ts';
@@ -14,7 +14,7 @@ import { RESOURCES } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
 import { type Assembly, need } from './assembly.ts';
-import { type ClusterConfig, clusterPaths, firstServiceIp } from './config.ts';
+import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
 import { writeFileAtomicSync } from './files.ts';
@@ -56,7 +56,7 @@ export async function startCluster(config: ClusterConfig, onStep: (step: string)
 }
 
 async function checkHost(a: Assembly): Promise<() => Promise<void>> {
-  if (a.config.runtime !== 'embedded') return nothing;
+  if (a.config.runtime !== 'embedded') return nothing; // Others bring what they need.
   const missing = (await examineHost()).filter((f) => f.required && !f.ok);
   const [first] = missing;
   if (first !== undefined) {
@@ -101,6 +101,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     serviceAccountKey: pki.serviceAccountKey,
     clusterCa: pki.ca.cert,
     serviceCidr: config.serviceCidr,
+    ...auditOf(paths),
     nodeConnector: async (name): Promise<NodeApi> => {
       const node = a.nodes.find((n) => n.name === name);
       if (node === undefined) throw notFound({ group: '', resource: 'nodes' }, name);
@@ -123,6 +124,20 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
   });
   writeFileAtomicSync(paths.kubeconfig, kubeconfig, 0o600);
   return () => server.close();
+}
+
+/** Requests are audited when there is a policy that says so. */
+function auditOf(paths: ClusterPaths): { audit?: Auditor } {
+  if (!existsSync(paths.auditPolicy)) return {};
+  const policy = parsePolicy(readFileSync(paths.auditPolicy, 'utf8'));
+  return {
+    audit: new Auditor({
+      policy,
+      sink: openAuditLog({ path: paths.auditLog }),
+      clock: systemClock,
+      random: systemRandom,
+    }),
+  };
 }
 
 /** Controllers and scheduler, each with the name that Kubernetes' own programs have. */
