@@ -53,10 +53,13 @@ export class PodNetwork {
   readonly #addresses: AddressBook;
   readonly #pool: Pool<PodSlot>;
   readonly #published = new Map<string, PublishedPod>();
+  /** Numbers of the names that pods had when this process began. */
+  readonly #inUse = new Set<number>();
   readonly bridge: string;
   readonly table: string;
   readonly #prefix: string;
-  #serial = 0;
+  /** Not from 0: a program that a killed predecessor started may still be making the first ones of its own. */
+  #serial = (process.pid * 257) % 0x10_0000;
   #removals: { slots: PodSlot[]; done: Promise<void> } | undefined;
   #nft: Promise<void> = Promise.resolve();
   #state: true | string = 'the pod network is not set up yet';
@@ -93,6 +96,7 @@ export class PodNetwork {
   ): Promise<void> {
     for (const { slot, id, ports } of inUse) {
       this.#addresses.claim(slot.ip);
+      this.#inUse.add(Number.parseInt(slot.netns.slice(-5), 16));
       if (ports.length > 0) this.#published.set(id, { ip: slot.ip, ports });
     }
     await this.#sweep(new Set(inUse.map((u) => u.slot.netns)));
@@ -126,7 +130,6 @@ export class PodNetwork {
     for (const name of await readdir('/sys/class/net')) if (mine.test(name)) names.add(name);
     const left = [...names].filter((n) => !keep.has(n));
     await this.#deleteNames(left);
-    for (const name of keep) this.#serial = Math.max(this.#serial, Number.parseInt(name.slice(-5), 16));
   }
 
   async #deleteNames(names: readonly string[]): Promise<void> {
@@ -151,11 +154,16 @@ export class PodNetwork {
       throw new Error(`network namespaces remain: ${failed.join(' ')}: ${result.stderr.toString()}`);
   }
 
+  #nextName(): string {
+    do this.#serial = (this.#serial + 1) % 0x10_0000;
+    while (this.#inUse.has(this.#serial));
+    return `${this.#prefix}${this.#serial.toString(16).padStart(5, '0')}`;
+  }
+
   async #make(n: number): Promise<PodSlot[]> {
     const slots: PodSlot[] = [];
     for (let i = 0; i < n; i += 1) {
-      this.#serial = (this.#serial + 1) % 0x10_0000;
-      const name = `${this.#prefix}${this.#serial.toString(16).padStart(5, '0')}`;
+      const name = this.#nextName();
       slots.push({ link: name, netns: name, netnsPath: `${NETNS_DIRECTORY}/${name}`, ip: this.#addresses.take() });
     }
     const mtu = this.#options.mtu === undefined ? '' : ` mtu ${this.#options.mtu}`;

@@ -74,7 +74,8 @@ describe.skipIf(skip !== undefined)(`on the host${skip === undefined ? '' : ` ($
     await first.setHostPorts('pod', slot.ip, [{ protocol: 'TCP', hostPort: 18_080, containerPort: 80, hostIp: '' }]);
     expect(await ip('-n', slot.netns, 'route')).toContain(`default via ${first.gateway} dev eth0`);
     expect(await ip('route')).toContain('unreachable 10.235.0.0/16');
-    // Killed here: nothing is closed.
+    // As if killed here: nothing is closed. What it was making ahead must be done, because here it lives on.
+    await systemClock.sleep(500);
     const second = open();
     const ports = [{ protocol: 'TCP' as const, hostPort: 18_080, containerPort: 80, hostIp: '' }];
     await second.start([{ slot, id: 'pod', ports }]);
