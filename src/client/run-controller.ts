@@ -16,7 +16,7 @@ export interface ControllerOptions {
   readonly workers?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Told of failures, except of conflicts: those are everyday and only mean "look again". */
+  /** Told of failures, except of those that are everyday and only mean "look again": conflicts, and objects that are gone meanwhile. */
   readonly onError?: (error: unknown, key: string, name: string) => void;
 }
 
@@ -40,10 +40,16 @@ async function work(options: ControllerOptions): Promise<void> {
       queue.forget(key);
       if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
     } catch (error) {
-      if (!options.signal.aborted && !isApiError(error, 'Conflict')) options.onError?.(error, key, options.name);
+      if (!options.signal.aborted && !isEveryday(error, queue.failuresOf(key)))
+        options.onError?.(error, key, options.name);
       queue.addRateLimited(key);
     } finally {
       queue.done(key);
     }
   }
+}
+
+/** Something that stays missing is told of in the end. */
+function isEveryday(error: unknown, failures: number): boolean {
+  return isApiError(error, 'Conflict') || (isApiError(error, 'NotFound') && failures < 5);
 }

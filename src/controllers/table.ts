@@ -8,6 +8,7 @@ import { endpointSliceMirroring } from './endpoint-slice-mirroring/controller.ts
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
 import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
+import { horizontalPodAutoscaler } from './horizontal-pod-autoscaler/controller.ts';
 import { job } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeLifecycle } from './node-lifecycle/controller.ts';
@@ -47,4 +48,5 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   endpointSliceMirroring,
   claimProtection,
   volumeProtection,
+  horizontalPodAutoscaler,
 ];

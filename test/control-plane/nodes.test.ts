@@ -136,7 +136,7 @@ describe('a ResourceQuota', () => {
     await addPod('asks', { containers: [{ name: 'c', image: 'busybox:1', resources }] });
     const found = await eventually(async () => {
       const one = await plane.client.resource(RESOURCE_QUOTAS).get('default', 'q');
-      return one.status?.used?.['requests.cpu'] === '300m' && one;
+      return one.status?.used?.['requests.cpu'] === '300m' && one.status.used.configmaps === '1' && one;
     });
     expect(found.status?.used).toEqual({
       'requests.cpu': '300m',
@@ -145,5 +145,10 @@ describe('a ResourceQuota', () => {
       'count/jobs.batch': '0',
     });
     expect(found.status?.hard?.['limits.memory']).toBe('1Gi');
+    await plane.client.resource(PODS).delete('default', 'asks', { gracePeriodSeconds: 0 });
+    await eventually(
+      async () =>
+        (await plane.client.resource(RESOURCE_QUOTAS).get('default', 'q')).status?.used?.['requests.cpu'] === '0',
+    );
   });
 });

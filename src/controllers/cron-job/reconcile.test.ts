@@ -69,7 +69,9 @@ describe('a CronJob', () => {
 
   it('heeds its concurrency policy', () => {
     const now = at('2026-01-01T00:05:01Z');
-    const running = [job('old')];
+    const old = job('old');
+    old.metadata.annotations = { 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T00:00:00Z' };
+    const running = [old];
     expect(planCron({ cron: cron(), jobs: running, now }).create).toBeDefined();
     const forbidden = planCron({ cron: cron({ concurrencyPolicy: 'Forbid' }), jobs: running, now });
     expect(forbidden.create).toBeUndefined();
@@ -77,6 +79,14 @@ describe('a CronJob', () => {
     const replaced = planCron({ cron: cron({ concurrencyPolicy: 'Replace' }), jobs: running, now });
     expect(replaced.remove.map((one) => one.metadata.name)).toEqual(['old']);
     expect(replaced.create).toBeDefined();
+  });
+
+  it('leaves jobs alone that someone made from it by hand', () => {
+    const now = at('2026-01-01T00:05:01Z');
+    const plan = planCron({ cron: cron({ concurrencyPolicy: 'Replace' }), jobs: [job('by-hand')], now });
+    expect(plan.create).toBeDefined();
+    expect(plan.remove).toEqual([]);
+    expect(plan.events.map((event) => event.reason)).toEqual(['UnexpectedJob']);
   });
 
   it('does nothing while it is suspended', () => {

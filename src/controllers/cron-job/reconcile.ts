@@ -118,7 +118,18 @@ function history(cron: CronJob, jobs: readonly Job[]): Job[] {
 
 export function planCron({ cron, jobs, now }: CronInput): CronPlan {
   const events: CronEvent[] = [];
-  const active = jobs.filter((job) => !isFinished(job) && job.metadata.deletionTimestamp === undefined);
+  const noted = new Set((cron.status?.active ?? []).map((ref) => ref.uid));
+  const running = jobs.filter((job) => !isFinished(job) && job.metadata.deletionTimestamp === undefined);
+  const ours = (job: Job): boolean =>
+    noted.has(job.metadata.uid) || job.metadata.annotations?.[SCHEDULED] !== undefined;
+  const active = running.filter(ours);
+  // Someone may start a job by hand from the template: it is left alone and hinders nothing.
+  for (const job of running.filter((one) => !ours(one)))
+    events.push({
+      type: 'Warning',
+      reason: 'UnexpectedJob',
+      message: `Saw a job that the controller did not create or forgot: ${job.metadata.name}`,
+    });
   let lastSuccess = parseTime(cron.status?.lastSuccessfulTime ?? '') ?? 0;
   for (const job of jobs) {
     const kind = finishedAs(job);
@@ -132,11 +143,11 @@ export function planCron({ cron, jobs, now }: CronInput): CronPlan {
     if (kind === 'Complete') lastSuccess = Math.max(lastSuccess, parseTime(job.status?.completionTime ?? '') ?? 0);
   }
   const remove = history(cron, jobs);
-  const statusOf = (running: readonly Job[], lastSchedule: string | undefined): CronJobStatus => ({
-    ...(running.length === 0
+  const statusOf = (listed: readonly Job[], lastSchedule: string | undefined): CronJobStatus => ({
+    ...(listed.length === 0
       ? {}
       : {
-          active: running.map(({ metadata }) => ({
+          active: listed.map(({ metadata }) => ({
             kind: 'Job',
             apiVersion: 'batch/v1',
             ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
@@ -188,11 +199,11 @@ export function planCron({ cron, jobs, now }: CronInput): CronPlan {
     return rest(untilNext);
   }
   const replaced = cron.spec?.concurrencyPolicy === 'Replace' ? active : [];
-  const running = active.filter((job) => !replaced.includes(job));
+  const staying = active.filter((job) => !replaced.includes(job));
   return {
     create: wanted,
     remove: [...remove, ...replaced],
-    status: statusOf(running, rfc3339(last)),
+    status: statusOf(staying, rfc3339(last)),
     events,
     requeueAfterMs: untilNext,
   };

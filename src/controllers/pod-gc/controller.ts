@@ -23,7 +23,8 @@ export const podGarbageCollector: ControllerRow = {
     const nodes = informers.informer(NODES);
     const pods = informers.informer(PODS);
     pods.addIndex('node', (pod) => (pod.spec?.nodeName === undefined ? [] : [pod.spec.nodeName]));
-    const missingSince = new Map<string, number>();
+    /** Pods whose node is missing, with the time when that was first seen. */
+    const seenMissing = new Map<string, number>();
     const finished = new Set<string>();
     const missing = (node: string): boolean => node !== '' && nodes.get(node) === undefined;
     const queue = startKeyed(context, {
@@ -31,12 +32,15 @@ export const podGarbageCollector: ControllerRow = {
       waitFor: [nodes, pods],
       async reconcile(key) {
         const pod = pods.get(key);
-        if (pod === undefined) return undefined;
+        if (pod === undefined) {
+          seenMissing.delete(key);
+          return undefined;
+        }
         const node = pod.spec?.nodeName ?? '';
         if (node === '' && pod.metadata.deletionTimestamp !== undefined) await remove(pod, undefined);
         else if (missing(node)) {
-          const since = missingSince.get(node) ?? clock.now();
-          missingSince.set(node, since);
+          const since = seenMissing.get(key) ?? clock.now();
+          seenMissing.set(key, since);
           const left = since + QUARANTINE_MS - clock.now();
           if (left > 0) return { requeueAfterMs: left };
           await remove(pod, 'PodGC: node no longer exists');
@@ -83,10 +87,15 @@ export const podGarbageCollector: ControllerRow = {
     pods.addHandler({
       onAdd: consider,
       onUpdate: consider,
-      onDelete: (pod) => finished.delete(objectKey(pod)),
+      onDelete(pod) {
+        finished.delete(objectKey(pod));
+        seenMissing.delete(objectKey(pod));
+      },
     });
     nodes.addHandler({
-      onAdd: (node) => missingSince.delete(node.metadata.name ?? ''),
+      onAdd(node) {
+        for (const pod of pods.byIndex('node', node.metadata.name ?? '')) seenMissing.delete(objectKey(pod));
+      },
       onDelete(node) {
         for (const pod of pods.byIndex('node', node.metadata.name ?? '')) queue.add(objectKey(pod));
       },

@@ -14,14 +14,20 @@ import {
 } from '../../client/index.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import { Quantity } from '../../machinery/quantity.ts';
+import { parseQuantity, Quantity } from '../../machinery/quantity.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../resources/generated/core-v1.ts';
 import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { discover } from '../shared/discovery.ts';
 import { startKeyed } from '../shared/keyed.ts';
+import { isFinished } from '../shared/pods.ts';
 import { addUsage, claimUsage, inScope, podUsage, serviceUsage, type Usage } from './usage.ts';
 
 const NAME = 'resourcequota-controller';
+/** What was charged and then failed to be made is found by counting anew now and then. */
+const RESYNC_MS = 300_000;
+/** What goes is counted a moment later, together with others that go. */
+const SETTLE_MS = 20;
+const BELIEF_MS = 200;
 
 /** Kinds that count under their plain name too. */
 const PLAIN: Readonly<Record<string, ResourceRef<KubeObject>>> = {
@@ -88,12 +94,49 @@ class Counter {
     return resources.find(({ ref, verbs }) => name(ref) === counted && ref.namespaced && verbs.has('watch'))?.ref;
   }
 
+  /** True for a change after which less is used. */
+  private freed(old: KubeObject, now: KubeObject): boolean {
+    if (now.kind === 'Pod') return isFinished(now as Pod) && !isFinished(old as Pod);
+    return now.kind === 'Service' && !deepEqual((now as Service).spec, (old as Service).spec);
+  }
+
   private follow<T extends KubeObject>(ref: ResourceRef<T>): Informer<T> {
     const informer = this.context.informers.informer(ref);
     informer.addIndex('namespace', (object) => [object.metadata.namespace ?? '']);
-    const changed = (object: T): void => this.changed(object.metadata.namespace ?? '');
-    informer.addHandler({ onAdd: changed, onUpdate: changed, onDelete: changed });
+    // What comes is charged when it is let in, before it can be seen here: to count then would take the charge back.
+    informer.addHandler({
+      onUpdate: (object, old) => this.freed(old, object) && this.changed(object.metadata.namespace ?? ''),
+      onDelete: (object) => this.changed(object.metadata.namespace ?? ''),
+    });
     return informer;
+  }
+}
+
+/** Less than was charged may only mean that what was let in is not to be seen here yet: it is believed when it stays so. */
+class Decreases {
+  private readonly since = new Map<string, { readonly text: string; readonly at: number }>();
+
+  wait(quota: ResourceQuota, used: Readonly<Record<string, string>>, now: number): number {
+    const key = objectKey(quota);
+    const charged = quota.status?.used ?? {};
+    const less = Object.entries(used).some(
+      ([name, amount]) => charged[name] !== undefined && parseQuantity(amount).cmp(parseQuantity(charged[name])) < 0,
+    );
+    const text = JSON.stringify([used, charged]);
+    const known = this.since.get(key);
+    if (!less) {
+      this.since.delete(key);
+      return 0;
+    }
+    if (known?.text !== text) {
+      this.since.set(key, { text, at: now });
+      return BELIEF_MS;
+    }
+    return Math.max(0, known.at + BELIEF_MS - now);
+  }
+
+  forget(key: string): void {
+    this.since.delete(key);
   }
 }
 
@@ -103,25 +146,44 @@ export const resourceQuota: ControllerRow = {
     const quotas = context.informers.informer(RESOURCE_QUOTAS);
     quotas.addIndex('namespace', (quota) => [quota.metadata.namespace ?? '']);
     let queue: WorkQueue | undefined;
+    const decreases = new Decreases();
+    const counted = new Set<string>();
     const counter = new Counter(context, (namespace) => {
-      for (const quota of quotas.byIndex('namespace', namespace)) queue?.add(objectKey(quota));
+      for (const quota of quotas.byIndex('namespace', namespace)) queue?.addAfter(objectKey(quota), SETTLE_MS);
     });
     queue = startKeyed(context, {
       name: NAME,
       waitFor: [quotas, ...counter.ready],
       async reconcile(key) {
         const quota = quotas.get(key);
-        if (quota === undefined) return undefined;
+        if (quota === undefined) {
+          decreases.forget(key);
+          return undefined;
+        }
         const usage = await counter.usage(quota);
         const hard = quota.spec?.hard ?? {};
         const used = Object.fromEntries(
           Object.keys(hard).map((name) => [name, (usage.get(name) ?? Quantity.zero).toString()]),
         );
-        if (deepEqual(quota.status?.hard ?? {}, hard) && deepEqual(quota.status?.used ?? {}, used)) return undefined;
+        const again = { requeueAfterMs: RESYNC_MS };
+        if (deepEqual(quota.status?.hard ?? {}, hard) && deepEqual(quota.status?.used ?? {}, used)) {
+          counted.add(quota.metadata.uid ?? '');
+          return again;
+        }
+        const wait = decreases.wait(quota, used, context.clock.now());
+        if (wait > 0) return { requeueAfterMs: wait };
         await context.client.resource(RESOURCE_QUOTAS).updateStatus({ ...quota, status: { hard, used } });
-        return undefined;
+        return again;
       },
     });
-    quotas.addHandler({ onAdd: (q) => queue?.add(objectKey(q)), onUpdate: (q) => queue?.add(objectKey(q)) });
+    quotas.addHandler({
+      onAdd: (quota) => queue?.add(objectKey(quota)),
+      onUpdate(quota) {
+        const spec = quota.spec?.hard ?? {};
+        // A quota charged before it was ever counted is counted then.
+        if (!deepEqual(spec, quota.status?.hard ?? {}) || !counted.has(quota.metadata.uid ?? ''))
+          queue?.add(objectKey(quota));
+      },
+    });
   },
 };
