@@ -191,6 +191,9 @@ function isListType(value: string | undefined): value is 'atomic' | 'set' | 'map
   return value === 'atomic' || value === 'set' || value === 'map';
 }
 
+/** Lists for which `[]` is not the same as none: Go's conversion keeps the difference, and validation asks for it. */
+const EMPTY_LISTS_COUNT: ReadonlySet<string> = new Set(['autoscaling/v2 policies']);
+
 function fieldNode(field: FactField, pack: FactPackage): FieldNode {
   let schema = nodeOfType(field.type, pack);
   if (isListType(field.listType)) {
@@ -207,7 +210,7 @@ function fieldNode(field: FactField, pack: FactPackage): FieldNode {
     schema,
     required: field.required,
     omitEmpty: field.omitEmpty,
-    pointer: field.type.startsWith('*'),
+    pointer: field.type.startsWith('*') || EMPTY_LISTS_COUNT.has(`${pack.key} ${field.name}`),
     ...(field.omitZero ? { omitZero: true } : {}),
     ...(field.number === undefined ? {} : { proto: field.number }),
     ...(strategies === undefined ? {} : { patchStrategy: strategies }),

@@ -6,7 +6,7 @@ import { canonicalMicroTime, canonicalTime, goDurationNanos, goDurationText } fr
 import { base64Fault, DecodeError, durationError, goKind, timeError, typeMismatch } from './go-errors.ts';
 import { Entries, NumberText, plain } from './json-text.ts';
 import type { FieldNode, SchemaNode } from './node.ts';
-import { alwaysSent, zeroOf, zeroOfField } from './zero.ts';
+import { alwaysSent, isObjectMeta, zeroOf, zeroOfField } from './zero.ts';
 
 /** A step of the path: a field's name, an index, or the key of a map. */
 type Step = string | number | { readonly key: string };
@@ -206,6 +206,7 @@ export class Walk {
         ? this.carefulFields(plan, value)
         : this.quickFields(plan, value as Readonly<Record<string, unknown>>);
     this.struct = outer;
+    if (this.path.length > 1 && isObjectMeta(node)) return neverCreated(out as Readonly<Record<string, unknown>>);
     return out;
   }
 
@@ -226,9 +227,14 @@ export class Walk {
     for (const field of plan.always) {
       if (Object.hasOwn(out ?? value, field.name)) continue;
       out ??= { ...value };
-      out[field.name] = zeroOfField(field);
+      out[field.name] = this.zero(field);
     }
     return out ?? value;
+  }
+
+  /** The object's own metadata, unlike that of templates in it, leaves out the time until there is one. */
+  private zero(field: FieldNode): unknown {
+    return this.path.length === 0 && isObjectMeta(field.schema) ? {} : zeroOfField(field);
   }
 
   private unknown(key: string): undefined {
@@ -251,7 +257,7 @@ export class Walk {
       if (after === undefined) delete out[key];
       else out[key] = after;
     }
-    for (const field of plan.always) if (!Object.hasOwn(out, field.name)) out[field.name] = zeroOfField(field);
+    for (const field of plan.always) if (!Object.hasOwn(out, field.name)) out[field.name] = this.zero(field);
     return out;
   }
 
@@ -349,6 +355,11 @@ export class Walk {
     }
     return out;
   }
+}
+
+/** Templates have metadata that says so; what items of lists have is their own. */
+function neverCreated(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return metadata.creationTimestamp === undefined ? { ...metadata, creationTimestamp: null } : metadata;
 }
 
 const NOT_HANDLED = Symbol('not handled');

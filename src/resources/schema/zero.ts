@@ -47,7 +47,7 @@ function zeroOfFormat(node: SchemaNode): unknown {
 export function zeroOf(node: SchemaNode): unknown {
   const special = zeroOfFormat(node);
   if (special !== undefined) return special;
-  if (node.properties !== undefined) return zeroStruct(node.properties);
+  if (node.properties !== undefined) return zeroStruct(node, node.properties);
   switch (node.type) {
     case 'string':
       return '';
@@ -61,8 +61,15 @@ export function zeroOf(node: SchemaNode): unknown {
   }
 }
 
-function zeroStruct(properties: ReadonlyMap<string, FieldNode>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+
+/** Metadata inside an object (of a template) shows that it was never created. */
+export function isObjectMeta(node: SchemaNode): boolean {
+  return node.id === OBJECT_META;
+}
+
+function zeroStruct(node: SchemaNode, properties: ReadonlyMap<string, FieldNode>): Record<string, unknown> {
+  const out: Record<string, unknown> = isObjectMeta(node) ? { creationTimestamp: null } : {};
   for (const field of properties.values()) if (alwaysSent(field)) out[field.name] = zeroOfField(field);
   return out;
 }
