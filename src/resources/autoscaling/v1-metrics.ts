@@ -93,11 +93,14 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
+/** v1 always sends a value: beside an average, nought is none. */
 function valuesOf(flat: JsonObject, prefix: Flat['prefix']): JsonObject {
+  const averageValue = text(flat[`${prefix}AverageValue`] ?? flat.averageValue);
+  const value = text(flat[`${prefix}Value`]);
   return defined({
     averageUtilization: flat[`${prefix}AverageUtilization`],
-    averageValue: text(flat[`${prefix}AverageValue`] ?? flat.averageValue),
-    value: text(flat[`${prefix}Value`]),
+    averageValue,
+    value: averageValue !== undefined && value === '0' ? undefined : value,
   });
 }
 

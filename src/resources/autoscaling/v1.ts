@@ -6,6 +6,7 @@ import type {
   HorizontalPodAutoscalerCondition,
   HorizontalPodAutoscalerStatus,
   MetricSpec,
+  MetricStatus,
 } from '../generated/autoscaling-v2.ts';
 import { behaviorFromAnnotation, behaviorToAnnotation } from './v1-behavior.ts';
 import { specFromV1, specToV1, statusFromV1, statusToV1 } from './v1-metrics.ts';
@@ -50,6 +51,10 @@ function cpuMetric(percent: number): MetricSpec {
   };
 }
 
+function currentCpuMetric(percent: number): MetricStatus {
+  return { type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: percent } } };
+}
+
 function without<T extends object>(object: T): T {
   for (const key of Object.keys(object) as (keyof T)[]) if (object[key] === undefined) delete object[key];
   return object;
@@ -62,6 +67,8 @@ export function toV2(object: HpaV1): HorizontalPodAutoscaler {
   if (targetCPUUtilizationPercentage !== undefined) metrics.push(cpuMetric(targetCPUUtilizationPercentage));
   const status = object.status;
   const currentMetrics = listIn(annotations, CURRENT_METRICS).map(statusFromV1);
+  const currentCpu = status?.currentCPUUtilizationPercentage;
+  if (currentMetrics.length === 0 && currentCpu !== undefined) currentMetrics.push(currentCpuMetric(currentCpu));
   const conditions = listIn(annotations, CONDITIONS) as HorizontalPodAutoscalerCondition[];
   return without<HorizontalPodAutoscaler>({
     apiVersion: 'autoscaling/v2',
