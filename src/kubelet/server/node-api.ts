@@ -1,12 +1,9 @@
 // The kubelet's own API: logs, exec, attach, port-forward, pods, stats and metrics.
 
-import { constants } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import type { ContainerTarget, NodeApi } from '../../client/index.ts';
 import type { ImageService, RuntimeService } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
-import { openInRoot } from '../../host/files.ts';
 import { ApiError, badRequest } from '../../machinery/errors.ts';
 import type { StreamBody, WireRequest, WireResponse } from '../../machinery/http.ts';
 import { encodeJson } from '../../machinery/json.ts';
@@ -18,6 +15,8 @@ import { currentSandbox, latest } from '../pod/observed.ts';
 import type { PodManager } from '../worker/pod-manager.ts';
 import type { PodWorker } from '../worker/pod-worker.ts';
 import type { RuntimeCache } from '../worker/runtime-cache.ts';
+import { TEXT, text } from './answers.ts';
+import { hostLogs } from './host-logs.ts';
 import { logTarget } from './log-target.ts';
 import { type LogQuery, logStream } from './logs.ts';
 import { cadvisorMetrics, kubeletMetrics, type PodSample, type ProbeMetrics, resourceMetrics } from './metrics.ts';
@@ -36,14 +35,8 @@ export interface NodeApiOptions {
   readonly facts: () => HostFacts | undefined;
 }
 
-const TEXT = { 'content-type': 'text/plain; charset=utf-8' } as const;
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 const METRICS = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } as const;
-const HOST_LOGS = '/var/log';
-
-function text(status: number, body: string, headers: Readonly<Record<string, string>> = TEXT): WireResponse {
-  return { status, headers, body: Buffer.from(body, 'utf8') };
-}
 
 function json(body: unknown): WireResponse {
   return { status: 200, headers: JSON_TYPE, body: encodeJson(body) };
@@ -138,7 +131,7 @@ class Server implements NodeApi {
       case 'spec':
         return json(this.spec());
       case 'logs':
-        return this.hostLogs(parts.slice(1));
+        return hostLogs(parts.slice(1));
     }
     return text(404, '404 page not found\n');
   }
@@ -230,36 +223,6 @@ class Server implements NodeApi {
       for (const c of observed.containers) containers[c.state] = (containers[c.state] ?? 0) + 1;
     }
     return text(200, kubeletMetrics({ pods, containers, node: nodeName }), METRICS);
-  }
-
-  /** Files below /var/log, as `kubectl get --raw /api/v1/nodes/N/proxy/logs/` shows them; links are not followed. */
-  private async hostLogs(parts: readonly string[]): Promise<WireResponse> {
-    if (parts.includes('..')) return text(400, 'invalid path');
-    const full = [HOST_LOGS, ...parts].join('/');
-    const info = await stat(full).catch(() => undefined);
-    if (info === undefined) return text(404, '404 page not found\n');
-    if (info.isDirectory()) {
-      const entries = await readdir(full, { withFileTypes: true });
-      const lines = entries.map((e) => e.name + (e.isDirectory() ? '/' : '')).sort();
-      const links = lines.map(
-        (n) => `<a href="${encodeURI(n)}">${n.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</a>\n`,
-      );
-      return text(200, `<pre>\n${links.join('')}</pre>\n`, { 'content-type': 'text/html; charset=utf-8' });
-    }
-    const handle = await openInRoot(HOST_LOGS, parts.join('/'), constants.O_RDONLY | constants.O_NONBLOCK);
-    const stream = handle.createReadStream();
-    const body: StreamBody = {
-      start(sink) {
-        stream.on('data', (chunk) => {
-          if (!sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) stream.pause();
-        });
-        sink.onDrain(() => stream.resume());
-        sink.onClose(() => stream.destroy());
-        stream.on('end', () => sink.end());
-        stream.on('error', () => sink.end());
-      },
-    };
-    return { status: 200, headers: TEXT, body };
   }
 
   private running(target: ContainerTarget): string {

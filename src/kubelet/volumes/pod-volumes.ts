@@ -1,5 +1,5 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
-import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import type { EmptyDirVolumeSource, Pod, Volume } from '../../resources/generated/core-v1.ts';
@@ -163,10 +163,10 @@ export class PodVolumes {
   async tearDown(): Promise<void> {
     const { paths, secretDir, mounts } = this.deps;
     for (const dir of [paths.root, secretDir]) {
+      if ((await lstat(dir).catch(() => undefined)) === undefined) continue;
       for (const point of await mounts.below(dir)) await mounts.unmount(point);
+      await rm(dir, { recursive: true, force: true });
     }
-    await rm(secretDir, { recursive: true, force: true });
-    await rm(paths.root, { recursive: true, force: true });
     this.ready.clear();
   }
 }
