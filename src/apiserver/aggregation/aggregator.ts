@@ -156,7 +156,7 @@ export class Aggregator {
       servername: `${name}.${namespace}.svc`,
       rejectUnauthorized: spec?.insecureSkipTLSVerify !== true,
       ...(ca === '' ? {} : { ca }),
-      ...(this.parts.client ?? {}),
+      ...this.parts.client,
     };
   }
 

@@ -5,13 +5,16 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, apiVersionOf, type Subresource } from '../../resources/definition.ts';
 import type { Catalog, CatalogEntry, GroupVersions } from '../registry/catalog.ts';
 
+/** Kinds whose hash still names the version in which they were stored at first. */
+const FIRST_STORED: Readonly<Record<string, string>> = {
+  'apiextensions.k8s.io/CustomResourceDefinition': 'v1beta1',
+  'discovery.k8s.io/EndpointSlice': 'v1beta1',
+};
+
 /** Which stored version backs a resource: clients that migrate stored objects compare it. */
 export function storageVersionHash(row: { group: string; version: string; kind: string }): string {
-  return createHash('sha256')
-    .update(`${row.group}/${row.version}/${row.kind}`)
-    .digest()
-    .subarray(0, 8)
-    .toString('base64');
+  const version = FIRST_STORED[`${row.group}/${row.kind}`] ?? row.version;
+  return createHash('sha256').update(`${row.group}/${version}/${row.kind}`).digest().subarray(0, 8).toString('base64');
 }
 
 export function subresourceVerbs(sub: Subresource<KubeObject>): string[] {

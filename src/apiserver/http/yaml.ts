@@ -1,5 +1,5 @@
 // YAML answers, written as sigs.k8s.io/yaml writes them: sorted keys, lists not indented.
-import { stringify } from 'yaml';
+import { type CollectionTag, type ScalarTag, stringify } from 'yaml';
 import { isJsonObject } from '../../machinery/object.ts';
 
 function sorted(value: unknown): unknown {
@@ -10,6 +10,20 @@ function sorted(value: unknown): unknown {
   return out;
 }
 
+function isOrderedMap(tag: Tag): boolean {
+  return typeof tag !== 'string' && tag.tag === 'tag:yaml.org,2002:omap';
+}
+
+type Tag = ScalarTag | CollectionTag | string;
+
+/** A lone `.` is a key of managed fields, and no number. */
+function strictFloat(tag: Tag): Tag {
+  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:float') return tag;
+  const { test } = tag as ScalarTag;
+  if (test === undefined) return tag;
+  return { ...(tag as ScalarTag), test: new RegExp(`(?=.*[0-9A-Za-z])(?:${test.source})`) };
+}
+
 export function encodeYaml(value: unknown): string {
   return stringify(sorted(value), {
     indentSeq: false,
@@ -17,6 +31,6 @@ export function encodeYaml(value: unknown): string {
     singleQuote: false,
     // Old readers take `y` and `on` for booleans: YAML 1.1 quotes them. Its tag for ordered maps is not wanted.
     schema: 'yaml-1.1',
-    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:omap'),
+    customTags: (tags) => tags.filter((tag) => !isOrderedMap(tag)).map(strictFloat),
   });
 }
