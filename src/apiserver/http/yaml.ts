@@ -31,6 +31,6 @@ export function encodeYaml(value: unknown): string {
     singleQuote: false,
     // Old readers take `y` and `on` for booleans: YAML 1.1 quotes them. Its tag for ordered maps is not wanted.
     schema: 'yaml-1.1',
-    customTags: (tags) => tags.filter((tag) => !isOrderedMap(tag)).map(strictFloat),
+    customTags: (tags) => tags.filter((tag) => !isOrderedMap(tag)).map(strictFloat) as typeof tags,
   });
 }
