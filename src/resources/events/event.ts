@@ -45,7 +45,11 @@ export function toCoreEvent(event: Event): CoreEvent {
 }
 
 export function fromCoreEvent(stored: KubeObject): Event {
-  return { ...renamed(stored, 'fromStored'), apiVersion: 'events.k8s.io/v1' } as Event;
+  const event = { ...renamed(stored, 'fromStored'), apiVersion: 'events.k8s.io/v1' } as Event;
+  // Core events always send these, events.k8s.io only where they say something.
+  for (const field of ['reportingController', 'reportingInstance'] as const)
+    if (event[field] === '') delete event[field];
+  return event;
 }
 
 function checkSeries(event: CoreEvent, out: Findings): void {
