@@ -58,7 +58,7 @@ function readConfig(text: string): Kubeconfig {
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    ...(raw ?? {}),
+    ...raw,
     clusters: raw?.clusters ?? [],
     users: raw?.users ?? [],
     contexts: raw?.contexts ?? [],

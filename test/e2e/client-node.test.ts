@@ -123,7 +123,11 @@ describe.skipIf(!isRoot)('@kubernetes/client-node (needs root for the data direc
     const scaleTo = async (replicas: number): Promise<void> => {
       const scale = await apps.readNamespacedDeploymentScale({ namespace, name: 'web' });
       try {
-        await apps.replaceNamespacedDeploymentScale({ namespace, name: 'web', body: { ...scale, spec: { replicas } } });
+        await apps.replaceNamespacedDeploymentScale({
+          namespace,
+          name: 'web',
+          body: Object.assign(scale, { spec: { replicas } }),
+        });
       } catch (error) {
         // The controller wrote the status in between: read again, as every client must.
         if ((error as { code?: number }).code !== 409) throw error;

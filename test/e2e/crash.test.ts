@@ -97,7 +97,7 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
     await kill();
     const id = (await run('ps', ['-eo', 'pid,args'])).stdout
       .split('\n')
-      .filter((l) => / sleep 100000$/.test(l))
+      .filter((l) => l.endsWith(' sleep 100000'))
       .map((l) => Number(l.trim().split(' ')[0]));
     expect(id.length).toBeGreaterThanOrEqual(2);
     const cgroups = id.filter((p) => readFileSync(`/proc/${p}/mountinfo`, 'utf8').includes(cluster.dir));
@@ -129,7 +129,7 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
     const pods = JSON.parse((await cluster.kubectl(['get', 'pods', '-o', 'json'])).stdout) as { items: unknown[] };
     const sleeps = (await run('ps', ['-eo', 'pid,args'])).stdout
       .split('\n')
-      .filter((l) => / sleep 100000$/.test(l))
+      .filter((l) => l.endsWith(' sleep 100000'))
       .map((l) => Number(l.trim().split(' ')[0]));
     const ours = sleeps.filter((p) => {
       try {
