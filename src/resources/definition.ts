@@ -134,6 +134,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly resetFields?: readonly string[];
   readonly subresources?: Readonly<Record<string, Subresource<T>>>;
   readonly columns: readonly Column<T>[];
+  /** The order of a table's rows, where it is not the list's. */
+  tableOrder?(a: T, b: T): number;
   /** What a table says of a whole row, e.g. of a pod that has finished. Source: meta/v1 TableRowCondition. */
   rowConditions?(object: T): readonly RowCondition[];
   /** Field labels usable in `fieldSelector`, besides metadata.name and metadata.namespace. */

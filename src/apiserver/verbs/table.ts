@@ -77,7 +77,9 @@ export function tableOf(context: RequestContext, entry: CatalogEntry, request: T
   const version = request.output.metaVersion ?? 'v1';
   const include = includeObject(context);
   const now = new Date(context.kernel.clock.now());
-  const rows = request.objects.map((object) => ({
+  const { tableOrder } = entry.row;
+  const objects = tableOrder === undefined ? request.objects : [...request.objects].sort(tableOrder);
+  const rows = objects.map((object) => ({
     cells: columns.map((column) => column.cell(object, now)),
     ...conditionsOf(entry, object),
     object: include === 'None' ? null : include === 'Object' ? object : partialMetadata(object, version),

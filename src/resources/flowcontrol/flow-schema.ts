@@ -1,6 +1,7 @@
 // FlowSchema: which requests go to which priority level. https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
+import { compareText } from '../../machinery/order.ts';
 import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { FlowSchema } from '../generated/flowcontrol-v1.ts';
@@ -93,4 +94,8 @@ export const flowSchemas = defineResource<FlowSchema>({
     }),
   },
   columns: COLUMNS,
+  // As requests meet them.
+  tableOrder: (a, b) =>
+    (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) ||
+    compareText(a.metadata.name ?? '', b.metadata.name ?? ''),
 });
