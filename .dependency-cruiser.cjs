@@ -47,7 +47,11 @@ const faces = rooms
     from: { path: '^(src|test|bench|scripts)/', pathNot: `^src/${room}/` },
     to: {
       path: `^src/${room}/`,
-      pathNot: [`^src/${room}/(index|port|node-api|definition|schema/index)\\.ts$`, '^src/resources/generated/'],
+      pathNot: [
+        `^src/${room}/(index|port|node-api|definition|schema/index)\\.ts$`,
+        '^src/resources/generated/',
+        '^src/resources/schema/facts-text\\.ts$',
+      ],
     },
   }));
 
