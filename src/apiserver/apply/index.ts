@@ -3,6 +3,7 @@ export { type Applied, type ApplyRequest, applyPatch } from './apply.ts';
 export { mergeConfiguration } from './configuration.ts';
 export { sameExceptTimes } from './entries.ts';
 export { parentEntries, type ReplicasPath, scaleEntries } from './scale.ts';
+export { withSentEmpties } from './sent-empties.ts';
 export { managerName, type UpdateRequest, updateManagedFields } from './update.ts';
 export type { Frame, Versions } from './updater.ts';
 export { zeroObject } from './zero.ts';

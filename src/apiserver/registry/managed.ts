@@ -2,8 +2,8 @@
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
-import type { SchemaNode } from '../../resources/schema/index.ts';
-import { type Frame, updateManagedFields, type Versions } from '../apply/index.ts';
+import { type SchemaNode, yamlToJson } from '../../resources/schema/index.ts';
+import { type Frame, updateManagedFields, type Versions, withSentEmpties } from '../apply/index.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import { schemaOf } from './codec.ts';
 import { type RequestContext, resetFieldsOf, type Target } from './context.ts';
@@ -63,16 +63,29 @@ export function frameOf(context: RequestContext, target: Target): Frame {
   };
 }
 
+/** The body of a create or an update, as it was sent; nothing for other verbs and formats. */
+function plainBody(context: RequestContext): unknown {
+  const { body, method } = context.request;
+  if (body === undefined || (method !== 'POST' && method !== 'PUT')) return undefined;
+  try {
+    return yamlToJson(body).value;
+  } catch {
+    // Protobuf knows no empty lists.
+    return undefined;
+  }
+}
+
 /** Sets the draft's managedFields, as this write leaves them. */
 export function trackOwnership(context: RequestContext, target: Target, { old, next, manager }: Ownership): KubeObject {
   if (target.entry.row.untracked === true) {
     delete next.metadata.managedFields;
     return next;
   }
+  const frame = frameOf(context, target);
   const entries = updateManagedFields({
-    ...frameOf(context, target),
+    ...frame,
     old: old as unknown as JsonObject | undefined,
-    next: next as unknown as JsonObject,
+    next: withSentEmpties(frame.schema, next as unknown as JsonObject, () => plainBody(context)),
     manager,
     subresource: target.subresource,
     time: rfc3339(context.kernel.clock.now()),
