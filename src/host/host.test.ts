@@ -41,6 +41,13 @@ for (const [name, run] of [
     expect(capped.stdout).toHaveLength(10);
   });
 
+  test(`a program ${name} whose child keeps its output open is not waited for when told so`, async () => {
+    const begun = Date.now();
+    const { stdout } = await run('sh', ['-c', 'sleep 4 & echo said'], { drainMs: 50 });
+    expect(stdout.toString()).toBe('said\n');
+    expect(Date.now() - begun).toBeLessThan(2000);
+  });
+
   test(`a program ${name} that is called off`, async () => {
     const abort = new AbortController();
     const running = run('sleep', ['100'], { signal: abort.signal });

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** Once it has ended: how long children of it that hold its output open may be silent before they are no longer heard. 0: for ever. */
+  readonly drainMs?: number;
   /** Resolve with the exit code instead of rejecting when it is not 0. */
   readonly allowFailure?: boolean;
 }
@@ -103,8 +105,24 @@ export function runProgram(name: string, args: readonly string[], options: RunOp
     });
     const stdout = new Capped(cap);
     const stderr = new Capped(cap);
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    let last = 0;
+    const keep = (into: Capped) => (chunk: Buffer) => {
+      last = performance.now();
+      into.push(chunk);
+    };
+    child.stdout?.on('data', keep(stdout));
+    child.stderr?.on('data', keep(stderr));
+    const { drainMs = 0 } = options;
+    const drain = () => {
+      const silent = performance.now() - last;
+      if (silent < drainMs) setTimeout(drain, drainMs - silent);
+      else for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+    };
+    if (drainMs > 0)
+      child.once('exit', () => {
+        last = performance.now();
+        drain();
+      });
     let killed: 'timeout' | 'aborted' | undefined;
     const kill = (why: 'timeout' | 'aborted') => {
       killed = why;

@@ -12,9 +12,9 @@ const { spawn } = require('node:child_process');
 const running = new Map();
 process.title = 'minke-spawn';
 process.on('disconnect', () => process.exit(0));
-function collect(stream, cap) {
+function collect(stream, cap, state) {
   const chunks = []; let left = cap;
-  if (stream) stream.on('data', (c) => { if (left > 0) { chunks.push(c.length > left ? c.subarray(0, left) : c); left -= c.length; } });
+  if (stream) stream.on('data', (c) => { state.last = performance.now(); if (left > 0) { chunks.push(c.length > left ? c.subarray(0, left) : c); left -= c.length; } });
   return () => Buffer.concat(chunks).toString('base64');
 }
 function answer(message) { if (process.connected) process.send(message, () => undefined); }
@@ -35,7 +35,13 @@ function run(m) {
     child.stdio[3].on('close', () => finish({ code: 0, line: text, killed }));
     return;
   }
-  const out = collect(child.stdout, m.cap), err = collect(child.stderr, m.cap);
+  const state = { last: 0 };
+  const out = collect(child.stdout, m.cap, state), err = collect(child.stderr, m.cap, state);
+  const drain = () => {
+    const silent = performance.now() - state.last;
+    if (silent < m.drainMs) setTimeout(drain, m.drainMs - silent); else for (const s of [child.stdout, child.stderr]) if (s) s.destroy();
+  };
+  if (m.drainMs > 0) child.once('exit', () => { state.last = performance.now(); drain(); });
   child.once(m.mode === 'quiet' ? 'exit' : 'close', (code, signal) => finish({ code, signal, out: out(), err: err(), killed }));
   if (m.stdin !== undefined) { child.stdin.on('error', () => undefined); child.stdin.end(Buffer.from(m.stdin, 'base64')); }
 }
@@ -131,9 +137,20 @@ export class SpawnHelper {
       this.#waiting.set(id, { resolve, reject });
       child.channel?.ref();
       const stdin = options.stdin === undefined ? undefined : Buffer.from(options.stdin).toString('base64');
-      const { env, cwd } = options;
+      const { env, cwd, drainMs } = options;
       const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-      child.send({ id, file, args, mode, stdin, env, cwd, timeoutMs, cap: options.outputCap ?? DEFAULT_OUTPUT_CAP });
+      child.send({
+        id,
+        file,
+        args,
+        mode,
+        stdin,
+        env,
+        cwd,
+        drainMs,
+        timeoutMs,
+        cap: options.outputCap ?? DEFAULT_OUTPUT_CAP,
+      });
       options.signal?.addEventListener('abort', () => child.send({ kill: id }), { once: true });
     }).then((value) => {
       if (this.#waiting.size === 0) child.channel?.unref();

@@ -18,6 +18,8 @@ import type { ContainerRecord } from './records.ts';
 const OUTPUT_CAP = 16 * 1024 * 1024;
 /** How long output may still come from children that keep the pipes open after the command has ended. */
 const DRAIN_IDLE_MS = 100;
+/** How long after its time-out a killed command may take to be gone. */
+const KILL_MARGIN_MS = 2000;
 
 interface Session {
   readonly log: string;
@@ -89,54 +91,31 @@ export class Execs {
     }
   }
 
-  #collect(session: Session, timeoutMs: number, command: readonly string[]): Promise<ExecSyncResult> {
-    return new Promise((resolve, reject) => {
-      const child = startProgram(this.#context.oci.path, session.args, { stdio: ['ignore', 'pipe', 'pipe'] });
-      const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-      let left = OUTPUT_CAP;
-      let last = this.#context.clock.now();
-      const take = (into: Buffer[]) => (chunk: Buffer) => {
-        last = this.#context.clock.now();
-        if (left <= 0) return;
-        into.push(chunk.length > left ? chunk.subarray(0, left) : chunk);
-        left -= chunk.length;
-      };
-      child.stdout?.on('data', take(chunks.stdout));
-      child.stderr?.on('data', take(chunks.stderr));
-      let late = false;
-      const timer =
-        timeoutMs > 0
-          ? this.#context.clock.setTimer(timeoutMs, () => {
-              late = true;
-              void this.#kill(session, child.pid).finally(() => {
-                child.stdout?.destroy();
-                child.stderr?.destroy();
-              });
-            })
-          : undefined;
-      child.once('error', reject);
-      let code = 0;
-      const drain = () => {
-        if (this.#context.clock.now() - last >= DRAIN_IDLE_MS) {
-          child.stdout?.destroy();
-          child.stderr?.destroy();
-        } else this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
-      };
-      child.once('exit', (exitCode) => {
-        code = exitCode ?? 137;
-        last = this.#context.clock.now();
-        this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
-      });
-      child.once('close', () => {
-        timer?.cancel();
-        if (late) {
-          const text = `command ${JSON.stringify(command.join(' '))} timed out`;
-          reject(
-            new RuntimeError('deadline', `failed to exec in container: timeout ${timeoutMs / 1000}s exceeded: ${text}`),
-          );
-        } else resolve({ exitCode: code, stdout: Buffer.concat(chunks.stdout), stderr: Buffer.concat(chunks.stderr) });
-      });
-    });
+  async #collect(session: Session, timeoutMs: number, command: readonly string[]): Promise<ExecSyncResult> {
+    const { helper, oci, clock } = this.#context;
+    let late = false;
+    const timer =
+      timeoutMs > 0
+        ? clock.setTimer(timeoutMs, () => {
+            late = true;
+            this.#kill(session, undefined).catch((error: unknown) => this.#context.log(`exec: ${String(error)}`));
+          })
+        : undefined;
+    const limits = {
+      timeoutMs: timeoutMs > 0 ? timeoutMs + KILL_MARGIN_MS : 0,
+      outputCap: OUTPUT_CAP,
+      drainMs: DRAIN_IDLE_MS,
+    };
+    try {
+      const result = await helper.run(oci.path, session.args, { ...limits, allowFailure: true });
+      if (!late) return result;
+    } catch (error) {
+      if (!late) throw error;
+    } finally {
+      timer?.cancel();
+    }
+    const text = `command ${JSON.stringify(command.join(' '))} timed out`;
+    throw new RuntimeError('deadline', `failed to exec in container: timeout ${timeoutMs / 1000}s exceeded: ${text}`);
   }
 
   async stream(id: string, command: readonly string[], streams: ExecStreams): Promise<ExecResult> {

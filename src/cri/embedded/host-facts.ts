@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupLayout } from '../../host/cgroups.ts';
-import { readIfExists } from '../../host/files.ts';
+import { exists, readIfExists } from '../../host/files.ts';
 import { goArchitecture, hasCapability } from '../../host/machine.ts';
 import { capabilitiesOf } from './spec/capabilities.ts';
 import type { HostFacts } from './spec/container-spec.ts';
@@ -14,20 +14,18 @@ async function bounding(): Promise<string[]> {
   return capabilitiesOf(mask('CapBnd') & mask('CapPrm'));
 }
 
-export async function hostFacts(layout: CgroupLayout): Promise<HostFacts> {
-  const swapFile = join(layout.legacy.get('memory') ?? '/nonexistent', 'memory.memsw.limit_in_bytes');
+/** `cgroup`: one that exists; a kernel without swap accounting has no file for it there, and to set it would fail. */
+export async function hostFacts(layout: CgroupLayout, cgroup: string): Promise<HostFacts> {
+  const unified = layout.mode === 'unified';
+  const tree = (unified ? layout.unified : layout.legacy.get('memory')) ?? '/nonexistent';
+  const swapFile = join(tree, cgroup, unified ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes');
   const own = Number(await readFile('/proc/self/oom_score_adj', 'utf8').catch(() => '0'));
   const apparmor = (await readIfExists('/sys/module/apparmor/parameters/enabled').catch(() => undefined)) ?? 'N';
   return {
     architecture: goArchitecture(),
     capabilities: await bounding(),
-    unifiedCgroups: layout.mode === 'unified',
-    swap:
-      layout.mode === 'unified' ||
-      (await stat(swapFile).then(
-        () => true,
-        () => false,
-      )),
+    unifiedCgroups: unified,
+    swap: await exists(swapFile),
     apparmor: apparmor.startsWith('Y'),
     ...((await hasCapability('CAP_SYS_RESOURCE')) ? {} : { lowestOomScoreAdj: Math.max(0, own) }),
   };

@@ -33,8 +33,8 @@ import type { ImageStore } from './images/index.ts';
 import { OciRuntime } from './oci-runtime.ts';
 import { pauseProgram } from './pause.ts';
 import { forwardPort } from './port-forward.ts';
-import { isAlive } from './processes.ts';
-import { type ContainerRecord, RecordStore, type SandboxRecord } from './records.ts';
+import { isAlive, signalProcess } from './processes.ts';
+import { type ContainerRecord, type ProcessRef, RecordStore, type SandboxRecord } from './records.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { sharedMemoryPool } from './shared-memory.ts';
 import { ociResources } from './spec/resources.ts';
@@ -42,6 +42,7 @@ import { Stats } from './stats.ts';
 
 /** How often what has no event of its own is looked at: pause processes, and shims that were killed. */
 const SWEEP_MS = 1000;
+const THOROUGH_EVERY = 10;
 const CONMON_END_MS = 3000;
 
 export interface EmbeddedRuntimeOptions {
@@ -209,13 +210,22 @@ class EmbeddedRuntimeService implements RuntimeService {
     return () => this.#listeners.delete(callback);
   }
 
+  #sweeps = 0;
+
+  /** Looking whether a number is a process costs next to nothing; whether it is still the same one, and no zombie, a file. */
+  async #alive(ref: ProcessRef): Promise<boolean> {
+    if (!signalProcess(ref.pid, 0)) return false;
+    return this.#sweeps % THOROUGH_EVERY !== 0 || isAlive(ref);
+  }
+
   /** Finds what died without a word. */
   async sweep(): Promise<void> {
+    this.#sweeps += 1;
     for (const record of this.sandboxes.records.values())
-      if (record.state === 'ready' && record.pause !== undefined && !(await isAlive(record.pause)))
+      if (record.state === 'ready' && record.pause !== undefined && !(await this.#alive(record.pause)))
         await this.#locks.run(record.config.uid, () => this.sandboxes.markDead(record));
     for (const record of this.containers.records.values()) {
-      if (record.state !== 'running' || record.process === undefined || (await isAlive(record.process))) continue;
+      if (record.state !== 'running' || record.process === undefined || (await this.#alive(record.process))) continue;
       const { process: ref } = record;
       // Its shim may be about to write down how it ended.
       this.#context.clock.setTimer(SWEEP_MS, () => {
@@ -272,7 +282,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   for (const d of [...directories, join(stateDir, 'c'), join(stateDir, 's')])
     await mkdir(d, { recursive: true, mode: 0o711 });
   await writeFile(join(runDirectory, 'mended'), mounted.join('\n'), { flag: 'a' });
-  const host = await hostFacts(layout);
+  const host = await hostFacts(layout, conmonCgroup);
   if (host.lowestOomScoreAdj !== undefined) log('no CAP_SYS_RESOURCE: containers get no negative oom_score_adj');
   // Whoever starts conmon is in its cgroup: neither a pod's limits nor the end of Minke's own group reach what it starts.
   const helper = new SpawnHelper((pid) => cgroups.addProcess(conmonCgroup, pid));
