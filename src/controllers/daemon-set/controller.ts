@@ -33,7 +33,7 @@ export const daemonSet: ControllerRow = {
 
     async function podsOf(set: DaemonSet): Promise<readonly Pod[]> {
       const namespace = set.metadata.namespace ?? '';
-      const claims = claim(set, selectorFromObject(set.spec?.selector), control.pods.byIndex('namespace', namespace));
+      const claims = claim(set, selectorFromObject(set.spec?.selector), control.candidates(set));
       return carryOut(context.client.resource(PODS), set, claims, () => client.get(namespace, set.metadata.name ?? ''));
     }
 

@@ -10,7 +10,6 @@ import { claim } from '../shared/claim.ts';
 import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { startKeyed } from '../shared/keyed.ts';
 import { PodControl } from '../shared/pod-control.ts';
-import { controllerOf } from '../shared/pods.ts';
 import { isTracked, TRACKING } from './pods.ts';
 import { isFinished, planJob } from './reconcile.ts';
 
@@ -45,7 +44,7 @@ export const job: ControllerRow = {
     async function podsOf(one: Job): Promise<readonly Pod[]> {
       const namespace = one.metadata.namespace ?? '';
       const selector = selectorFromObject(one.spec?.selector);
-      const claims = claim(one, selector, control.pods.byIndex('namespace', namespace));
+      const claims = claim(one, selector, control.candidates(one));
       return carryOut(context.client.resource(PODS), one, claims, () => client.get(namespace, one.metadata.name ?? ''));
     }
 
@@ -54,11 +53,7 @@ export const job: ControllerRow = {
       if (one === undefined) {
         control.forget(key);
         // What is left of its pods must not be held by a job that is gone.
-        const [namespace = '', name = ''] = key.split('/');
-        const left = control.pods.byIndex('namespace', namespace).filter((pod) => {
-          const owner = controllerOf(pod);
-          return owner?.kind === 'Job' && owner.name === name && isTracked(pod);
-        });
+        const left = control.pods.byIndex('owner', key).filter(isTracked);
         await untrack(context, left);
         return undefined;
       }

@@ -60,7 +60,7 @@ function startReplicas<T extends Replicated>(context: ControllerContext, kind: K
       return undefined;
     }
     const namespace = owner.metadata.namespace ?? '';
-    const claims = claim(owner, kind.selectorOf(owner), pods.pods.byIndex('namespace', namespace));
+    const claims = claim(owner, kind.selectorOf(owner), pods.candidates(owner));
     const owned = await carryOut(context.client.resource(PODS), owner, claims, () =>
       client.get(namespace, owner.metadata.name ?? ''),
     );

@@ -22,9 +22,19 @@ export class PodControl {
 
   constructor(private readonly options: PodControlOptions) {
     this.pods = options.context.informers.informer(PODS);
-    this.pods.addIndex('namespace', (pod) => [pod.metadata.namespace ?? '']);
+    this.pods.addIndex('orphans', (pod) => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ''] : []));
     this.pods.addIndex('controller', (pod) => [controllerOf(pod)?.uid ?? []].flat());
+    this.pods.addIndex('owner', (pod) => {
+      const owner = controllerOf(pod);
+      return owner?.kind === options.kind ? [`${pod.metadata.namespace ?? ''}/${owner.name}`] : [];
+    });
     this.recorder = recorderFor(options.context, options.component);
+  }
+
+  /** Pods that the owner has, and those that it may adopt. */
+  candidates(owner: KubeObject): readonly Pod[] {
+    const own = this.pods.byIndex('controller', owner.metadata.uid ?? '');
+    return [...own, ...this.pods.byIndex('orphans', owner.metadata.namespace ?? '')];
   }
 
   /** Wakes the owner of a pod that changed; `orphan` is asked for pods that have none. */

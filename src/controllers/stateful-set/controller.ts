@@ -49,7 +49,8 @@ class StatefulSetController {
     this.claims = informers.informer(PERSISTENT_VOLUME_CLAIMS);
     this.revisions = informers.informer(CONTROLLER_REVISIONS);
     this.sets.addIndex('namespace', (set) => [set.metadata.namespace ?? '']);
-    this.pods.addIndex('namespace', (pod) => [pod.metadata.namespace ?? '']);
+    this.pods.addIndex('controller', (pod) => [controllerOf(pod)?.uid ?? []].flat());
+    this.pods.addIndex('orphans', (pod) => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ''] : []));
     this.revisions.addIndex('controller', (one) => [controllerOf(one)?.uid ?? []].flat());
   }
 
@@ -134,7 +135,11 @@ class StatefulSetController {
   private async podsOf(set: StatefulSet): Promise<readonly Pod[]> {
     const { client } = this.context;
     const namespace = set.metadata.namespace ?? '';
-    const candidates = this.pods.byIndex('namespace', namespace).filter((pod) => ordinalOf(set, pod) !== undefined);
+    const near = [
+      ...this.pods.byIndex('controller', set.metadata.uid ?? ''),
+      ...this.pods.byIndex('orphans', namespace),
+    ];
+    const candidates = near.filter((pod) => ordinalOf(set, pod) !== undefined);
     const claims = claim(set, selectorFromObject(set.spec?.selector), candidates);
     return carryOut(client.resource(PODS), set, claims, () =>
       client.resource(STATEFUL_SETS).get(namespace, set.metadata.name ?? ''),
