@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInformerFactory } from '../client/index.ts';
 import { RuntimeError } from '../cri/port.ts';
 import { systemClock } from '../host/clock.ts';
-import type { Event, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
+import type { Event, Node, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
 import { createKubelet, type Kubelet } from './index.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { FakeImages, FakeRuntime } from './test-support/fake-runtime.ts';
@@ -98,7 +98,7 @@ function events(): string[] {
 describe('a kubelet', () => {
   it('registers its node with labels, addresses and a Ready condition', async () => {
     const node = await until(
-      () => api.read<import('../resources/generated/core-v1.ts').Node>('nodes', '', 'node-1'),
+      () => api.read<Node>('nodes', '', 'node-1'),
       (n) => n.status?.conditions !== undefined,
     );
     expect(node.metadata.labels?.['kubernetes.io/hostname']).toBe('node-1');

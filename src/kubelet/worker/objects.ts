@@ -138,7 +138,7 @@ export class WatchedObjects implements ObjectSource {
     const options = { fieldSelector, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
     for await (const event of collection.watch(entry.namespace, options, signal)) {
       if (event.type === 'ADDED' || event.type === 'MODIFIED') this.take(entry, event.object);
-      else if (event.type === 'DELETED') entry.value = undefined;
+      else if (event.type === 'DELETED') this.take(entry, undefined);
       else if (event.type === 'ERROR') return;
     }
   }
@@ -146,7 +146,8 @@ export class WatchedObjects implements ObjectSource {
   private take(entry: Entry, value: KubeObject | undefined): void {
     const old = entry.value?.metadata.resourceVersion;
     entry.value = value;
-    if (value === undefined || value.metadata.resourceVersion === old) return;
+    // An optional object that has gone takes its files along.
+    if (value?.metadata.resourceVersion === old) return;
     for (const uid of entry.pods) this.onChange(uid);
   }
 }

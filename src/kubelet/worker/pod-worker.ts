@@ -193,7 +193,11 @@ export class PodWorker {
     this.pod = pod;
     const { labels, annotations, generation } = old.metadata;
     const relabelled = !deepEqual(labels, pod.metadata.labels) || !deepEqual(annotations, pod.metadata.annotations);
-    if (relabelled) this.volumes.refresh(false);
+    if (relabelled) {
+      // Files and variables may be made of labels and annotations.
+      this.volumes.refresh(false);
+      this.containers.retryConfig();
+    }
     const changed = !deepEqual(old.spec, pod.spec);
     if (changed) this.deps.objects.hold(pod);
     if (pod.metadata.deletionTimestamp !== undefined) {
