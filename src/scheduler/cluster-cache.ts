@@ -27,10 +27,14 @@ export class ClusterCache {
 
   setNode(node: Node): void {
     const name = node.metadata.name ?? '';
-    const made = new NodeInfo(node);
-    for (const { node: at, info } of this.placed.values()) if (at === name) made.add(info);
+    const known = this.nodes.get(name);
+    const made = known === undefined ? new NodeInfo(node) : new NodeInfo(node, known);
+    if (known === undefined) for (const { node: at, info } of this.placed.values()) if (at === name) made.add(info);
     this.nodes.set(name, made);
-    this.order = undefined;
+    // A heartbeat changes no place in the order.
+    const at = this.order?.indexOf(known ?? made) ?? -1;
+    if (this.order === undefined || at < 0) this.order = undefined;
+    else this.order = this.order.with(at, made);
   }
 
   removeNode(name: string): void {

@@ -98,10 +98,15 @@ export class NodeInfo {
   /** Pods with any affinity or anti-affinity. */
   readonly affine = new Set<PodInfo>();
 
-  constructor(readonly node: Node) {
+  /** With `before` it takes over the pods of the node as it was. */
+  constructor(
+    readonly node: Node,
+    before?: NodeInfo,
+  ) {
     this.name = node.metadata.name ?? '';
     this.labels = node.metadata.labels ?? {};
     this.allocatable = amountsOf(node.status?.allocatable ?? node.status?.capacity);
+    for (const pod of before?.pods.values() ?? []) this.add(pod);
   }
 
   /** The same node with other pods on it. */
