@@ -79,7 +79,7 @@ function simulatedRuntime(config: ClusterConfig, index: number): NodeRuntime {
     runtime: new SimulatedRuntime({
       clock: systemClock,
       random: systemRandom,
-      addressPrefix: podCidrOf(config.clusterCidr, index).split('.').slice(0, 2).join('.'),
+      podCidr: podCidrOf(config.clusterCidr, index),
     }),
     images: new SimulatedImages({ clock: systemClock }),
     close: nothing,

@@ -1,6 +1,7 @@
 // A runtime without processes: containers start and end by rules on the clock that is handed in, so that thousands of nodes fit.
 import type { Clock, Random, Timer } from '../../host/clock.ts';
 import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
+import { AddressBook } from '../../network/index.ts';
 import {
   type ContainerConfig,
   type ContainerStats,
@@ -20,8 +21,8 @@ import { type Behaviour, behaviourOf, type Rule } from './rules.ts';
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Addresses of pods are counted up from here: the first two octets, e.g. `10.244`. */
-  readonly addressPrefix?: string;
+  /** The node's range of pod addresses. */
+  readonly podCidr?: string;
   readonly rule?: Rule;
   /** What a command run inside a container answers; without it every command succeeds and says nothing. */
   readonly exec?: (container: ContainerConfig, command: readonly string[]) => ExecSyncResult;
@@ -62,10 +63,11 @@ export class SimulatedRuntime implements RuntimeService {
   readonly #sandboxes = new Map<string, SimulatedSandbox>();
   readonly #containers = new Map<string, SimulatedContainer>();
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
-  #serial = 0;
+  readonly #addresses: AddressBook;
 
   constructor(options: SimulatedRuntimeOptions) {
     this.#options = options;
+    this.#addresses = new AddressBook(options.podCidr ?? '10.244.0.0/24');
   }
 
   #id(): string {
@@ -112,10 +114,7 @@ export class SimulatedRuntime implements RuntimeService {
   async runPodSandbox(config: PodSandboxConfig): Promise<string> {
     for (const s of this.#sandboxes.values())
       if (s.ready && s.config.uid === config.uid && s.config.attempt === config.attempt) return s.id;
-    this.#serial += 1;
-    const low = (this.#serial % 65_000) + 2;
-    const own = `${this.#options.addressPrefix ?? '10.244'}.${low >> 8}.${low & 255}`;
-    const ip = config.namespaces.network === 'node' ? (this.#options.hostAddress ?? '') : own;
+    const ip = config.namespaces.network === 'node' ? (this.#options.hostAddress ?? '') : this.#addresses.take();
     const sandbox: SimulatedSandbox = { id: this.#id(), config, createdAt: this.#options.clock.now(), ip, ready: true };
     this.#sandboxes.set(sandbox.id, sandbox);
     this.#emit('started', sandbox);
@@ -127,6 +126,7 @@ export class SimulatedRuntime implements RuntimeService {
     if (sandbox === undefined || !sandbox.ready) return;
     for (const c of this.#of(id)) await this.stopContainer(c.id, 0);
     sandbox.ready = false;
+    if (sandbox.config.namespaces.network === 'pod') this.#addresses.release(sandbox.ip);
     this.#emit('stopped', sandbox);
   }
 
