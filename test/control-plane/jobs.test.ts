@@ -102,3 +102,16 @@ describe('a Job', () => {
     await eventually(async () => (await podsOf('brief')).length === 0);
   });
 });
+
+describe('a Job that is deleted without its pods', () => {
+  it('leaves none of them held by its finalizer', async () => {
+    await make('orphans', 'stays:1', { parallelism: 2 });
+    await eventually(async () => (await plane.client.resource(JOBS).get('default', 'orphans')).status?.active === 2);
+    await plane.client.resource(JOBS).delete('default', 'orphans', { propagationPolicy: 'Orphan' });
+    await eventually(async () => (await maybe(plane.client.resource(JOBS).get('default', 'orphans'))) === undefined);
+    await plane.client
+      .resource(PODS)
+      .deleteCollection('default', { labelSelector: 'batch.kubernetes.io/job-name=orphans' });
+    await eventually(async () => (await podsOf('orphans')).length === 0);
+  });
+});

@@ -10,6 +10,7 @@ import { claim } from '../shared/claim.ts';
 import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { startKeyed } from '../shared/keyed.ts';
 import { PodControl } from '../shared/pod-control.ts';
+import { controllerOf } from '../shared/pods.ts';
 import { isTracked, TRACKING } from './pods.ts';
 import { isFinished, planJob } from './reconcile.ts';
 
@@ -53,7 +54,7 @@ export const job: ControllerRow = {
       if (one === undefined) {
         control.forget(key);
         // What is left of its pods must not be held by a job that is gone.
-        const left = control.pods.byIndex('owner', key).filter(isTracked);
+        const left = control.pods.byIndex('owner Job', key).filter(isTracked);
         await untrack(context, left);
         return undefined;
       }
@@ -91,9 +92,25 @@ export const job: ControllerRow = {
       onUpdate: (one) => queue.add(objectKey(one)),
       onDelete: (one) => queue.add(objectKey(one)),
     });
+    const wants = (pod: Pod): Job[] =>
+      jobs
+        .byIndex('namespace', pod.metadata.namespace ?? '')
+        .filter((one) => selectorFromObject(one.spec?.selector).matches(pod.metadata.labels ?? {}));
+    // Pods that lost their job (or were left to themselves) must not be held by a finalizer that nobody takes away.
+    const orphans = startKeyed(context, {
+      name: NAME,
+      workers: 1,
+      waitFor: [jobs, control.pods],
+      async reconcile(key) {
+        const pod = control.pods.get(key);
+        if (pod === undefined || controllerOf(pod) !== undefined || !isTracked(pod)) return undefined;
+        if (!wants(pod).some((one) => one.metadata.deletionTimestamp === undefined)) await untrack(context, [pod]);
+        return undefined;
+      },
+    });
     control.wake(queue, (orphan) => {
-      for (const one of jobs.byIndex('namespace', orphan.metadata.namespace ?? ''))
-        if (selectorFromObject(one.spec?.selector).matches(orphan.metadata.labels ?? {})) queue.add(objectKey(one));
+      for (const one of wants(orphan)) queue.add(objectKey(one));
+      if (isTracked(orphan)) orphans.add(objectKey(orphan));
     });
   },
 };

@@ -24,7 +24,7 @@ export class PodControl {
     this.pods = options.context.informers.informer(PODS);
     this.pods.addIndex('orphans', (pod) => (controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ''] : []));
     this.pods.addIndex('controller', (pod) => [controllerOf(pod)?.uid ?? []].flat());
-    this.pods.addIndex('owner', (pod) => {
+    this.pods.addIndex(`owner ${options.kind}`, (pod) => {
       const owner = controllerOf(pod);
       return owner?.kind === options.kind ? [`${pod.metadata.namespace ?? ''}/${owner.name}`] : [];
     });
