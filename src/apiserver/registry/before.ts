@@ -5,6 +5,7 @@ import { deepClone, deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject, OwnerReference } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import { validateCreate, validateUpdate } from '../../resources/index.ts';
+import { settleEmptyLists } from '../../resources/schema/index.ts';
 import { zeroObject } from '../apply/index.ts';
 import { schemaOf } from './codec.ts';
 import type { RequestContext, Target } from './context.ts';
@@ -66,6 +67,7 @@ export function beforeCreate(context: RequestContext, target: Target, draft: Kub
   const details = strategyContext(context, target, dryRun);
   row.strategy.prepareForCreate?.(draft, details);
   fillAlwaysSent(target, draft);
+  if (!target.entry.custom) settleEmptyLists(schemaOf(target.entry), draft);
   if (row.generation !== 'none') draft.metadata.generation = 1;
   const errors = validateCreate(row, draft, details);
   if (errors.length > 0) throw invalid(row.kind, target.entry.storage.group, draft.metadata.name ?? '', errors);
@@ -117,6 +119,7 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   const { row } = target.entry;
   const strategy = strategyOf(target);
   const details = strategyContext(context, target, dryRun);
+  if (!target.entry.custom) settleEmptyLists(schemaOf(target.entry), draft);
   if (old.metadata.generation === undefined) delete draft.metadata.generation;
   else draft.metadata.generation = old.metadata.generation;
   if (!row.namespaced) delete draft.metadata.namespace;

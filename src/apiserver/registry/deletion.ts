@@ -182,6 +182,19 @@ function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
   );
 }
 
+/** Removes what has been marked, whatever others write to it meanwhile, unless they hold it by a finalizer. */
+async function finish(context: RequestContext, target: Target, value: StoredValue): Promise<Deletion> {
+  let current: StoredValue | undefined = value;
+  let object = readObject(target.entry, value);
+  for (let i = 0; i < MAX_ATTEMPTS && current !== undefined; i++) {
+    object = readObject(target.entry, current);
+    if ((object.metadata.finalizers?.length ?? 0) > 0) return { object, gone: false, marked: true };
+    if (await remove(context, target, current, object)) break;
+    current = await context.kernel.store.get(value.key);
+  }
+  return { object, gone: true, marked: true };
+}
+
 /** undefined: someone was faster, try again. */
 async function attempt(
   context: RequestContext,
@@ -209,10 +222,8 @@ async function attempt(
   // The mark is a change of its own, which watchers see before the end.
   const value = alreadyMarked(object, draft) ? current : await mark(context, target, current, draft);
   if (value === undefined) return undefined;
-  const marked = readObject(target.entry, value);
-  if (action === 'mark') return { object: marked, gone: false, marked: true };
-  await remove(context, target, value, marked);
-  return { object: marked, gone: true, marked: true };
+  if (action === 'mark') return { object: readObject(target.entry, value), gone: false, marked: true };
+  return finish(context, target, value);
 }
 
 export async function deleteObject(context: RequestContext, target: Target, options: DeleteOptions): Promise<Deletion> {
