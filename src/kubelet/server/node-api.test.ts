@@ -121,15 +121,15 @@ describe("the kubelet's API", () => {
       const pod = api.read<Pod>('pods', 'ns', 'p');
       return pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImageNeverPull' ? true : undefined;
     });
-    expect(await get('/containerLogs/ns/p/c')).toEqual({
-      status: 400,
-      text: 'container "c" in pod "p" is waiting to start: ErrImageNeverPull',
+    await expect(get('/containerLogs/ns/p/c')).rejects.toMatchObject({
+      code: 400,
+      message: 'container "c" in pod "p" is waiting to start: ErrImageNeverPull',
     });
-    expect((await get('/containerLogs/ns/p/c?previous=true')).text).toBe(
+    await expect(get('/containerLogs/ns/p/c?previous=true')).rejects.toThrow(
       'previous terminated container "c" in pod "p" not found',
     );
-    expect((await get('/containerLogs/ns/nope/c')).status).toBe(404);
-    expect((await get('/containerLogs/ns/p/c?tailLines=x')).status).toBe(400);
+    await expect(get('/containerLogs/ns/nope/c')).rejects.toMatchObject({ code: 404 });
+    await expect(get('/containerLogs/ns/p/c?tailLines=x')).rejects.toMatchObject({ code: 400 });
   });
 
   it('answers health, pods, stats, metrics and configuration', async () => {

@@ -92,7 +92,8 @@ class Server implements NodeApi {
     try {
       return await this.route(request);
     } catch (error) {
-      if (error instanceof ApiError) return text(error.code, error.message);
+      // The API server makes a Status of it, which is what kubectl shows.
+      if (error instanceof ApiError) throw error;
       return text(500, messageOf(error));
     }
   }
