@@ -2,6 +2,7 @@
 import { type FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import type { AppArmorProfile, PodSpec, SeccompProfile } from '../../generated/core-v1.ts';
 import { type Findings, sortedKeys } from '../collect.ts';
+import { semanticEqual } from '../equality.ts';
 import type { StringMap } from '../labels.ts';
 import { checkDescendingPath } from '../paths.ts';
 import type { PodRules } from './scope.ts';
@@ -123,6 +124,26 @@ export function checkProfileAnnotations(
         out,
       );
   });
+}
+
+function profileOf(annotation: string): AppArmorProfile | undefined {
+  if (annotation === 'unconfined') return { type: 'Unconfined' };
+  if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
+  const file = annotation.startsWith('localhost/') ? annotation.slice('localhost/'.length) : '';
+  return file === '' || file !== file.trim() ? undefined : { type: 'Localhost', localhostProfile: file };
+}
+
+/** What only the old annotations say becomes fields, of which alone the kubelet takes notice. Source: KEP-24. */
+export function applyAppArmorAnnotations(annotations: StringMap | undefined, spec: PodSpec): void {
+  if (annotations === undefined || spec.os?.name === 'windows') return;
+  for (const [key, annotation] of Object.entries(annotations)) {
+    if (!key.startsWith(APPARMOR_CONTAINER)) continue;
+    const container = allContainers(spec).find((one) => one.name === key.slice(APPARMOR_CONTAINER.length));
+    const profile = profileOf(annotation);
+    if (container === undefined || container.securityContext?.appArmorProfile || profile === undefined) continue;
+    if (semanticEqual(profile, spec.securityContext?.appArmorProfile)) continue;
+    container.securityContext = { ...container.securityContext, appArmorProfile: profile };
+  }
 }
 
 /** Some annotations are for life. */

@@ -52,8 +52,11 @@ function checkAffinityTerm(term: PodAffinityTerm, path: FieldPath, scope: PodSco
   checkLabelName(term.topologyKey ?? '', path.child('topologyKey'), out);
 }
 
-/** Source: KEP-3633. */
-function checkLabelKeys(term: PodAffinityTerm, path: FieldPath, out: Findings): void {
+/** What a selector gets from the pod's own labels. */
+type LabelKeys = Pick<PodAffinityTerm, 'labelSelector' | 'matchLabelKeys' | 'mismatchLabelKeys'>;
+
+/** The keys are in the selector by now: twice is once too often. Source: KEP-3633. */
+function checkLabelKeys(term: LabelKeys, path: FieldPath, out: Findings): void {
   const match = term.matchLabelKeys ?? [];
   const mismatch = term.mismatchLabelKeys ?? [];
   checkKeyNames(match, term.labelSelector, path.child('matchLabelKeys'), out);
@@ -181,25 +184,9 @@ function checkConstraintDetails(constraint: TopologySpreadConstraint, path: Fiel
     const policy = constraint[field];
     if (policy !== undefined) checkOneOf(policy, path.child(field), INCLUSION_POLICIES, out);
   }
-  checkSpreadKeys(constraint, path.child('matchLabelKeys'), out);
+  if (constraint.matchLabelKeys) checkLabelKeys(constraint, path, out);
   if (!scope.rules.allowInvalidSpreadSelector)
     checkLabelSelector(constraint.labelSelector, path.child('labelSelector'), {}, out);
-}
-
-function checkSpreadKeys(constraint: TopologySpreadConstraint, path: FieldPath, out: Findings): void {
-  const keys = constraint.matchLabelKeys ?? [];
-  if (keys.length === 0) return;
-  const selector = constraint.labelSelector;
-  if (!selector) out.push(fieldErrors.forbidden(path, NO_SELECTOR));
-  const known = new Set([
-    ...Object.keys(selector?.matchLabels ?? {}),
-    ...(selector?.matchExpressions ?? []).map((e) => e.key),
-  ]);
-  for (const [i, key] of keys.entries()) {
-    checkLabelName(key, path.index(i), out);
-    if (known.has(key))
-      out.push(fieldErrors.invalid(path.index(i), key, 'exists in both matchLabelKeys and labelSelector'));
-  }
 }
 
 export function checkReadinessGates(gates: readonly PodReadinessGate[], path: FieldPath, out: Findings): void {

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 import { isDns1123Label } from '../../../machinery/names.ts';
 import { computeQosClass, defaultPod, defaultPodSpec } from '../../common/index.ts';
+import { applyAppArmorAnnotations } from '../../common/pod/annotations.ts';
 import { podWarnings } from '../../common/pod/warnings.ts';
 import { ALL_VERBS, defineResource, type RowCondition } from '../../definition.ts';
 import type { Pod, PodAffinity, PodAffinityTerm, PodSpec } from '../../generated/core-v1.ts';
@@ -31,11 +32,19 @@ function prepareForCreate(pod: Pod): void {
       },
     ];
   applyLabelKeys(pod, spec);
+  applyAppArmorAnnotations(pod.metadata.annotations, spec);
 }
 
-/** `matchLabelKeys` become part of the selector, with the pod's own labels. Source: KEP-3633. */
+/** `matchLabelKeys` become part of the selector, with the pod's own labels. Source: KEP-3633, KEP-3243. */
 function applyLabelKeys(pod: Pod, spec: PodSpec): void {
-  for (const term of [...terms(spec.affinity?.podAffinity), ...terms(spec.affinity?.podAntiAffinity)]) {
+  const { affinity, topologySpreadConstraints } = spec;
+  if (!affinity && !topologySpreadConstraints) return;
+  const found: Pick<PodAffinityTerm, 'labelSelector' | 'matchLabelKeys' | 'mismatchLabelKeys'>[] = [
+    ...terms(affinity?.podAffinity),
+    ...terms(affinity?.podAntiAffinity),
+    ...(topologySpreadConstraints ?? []),
+  ];
+  for (const term of found) {
     const selector = term.labelSelector;
     if (!selector) continue;
     for (const [keys, operator] of [
