@@ -19,6 +19,7 @@ import { checkDriverName } from './csi-names.ts';
 
 const EXACTLY_ONE = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
 const NOT_INLINE = 'may not be specified in the context of inline volumes';
+const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const MAX_METADATA = 256 * 1024;
 const MAX_ERROR_MESSAGE = 1024;
 
@@ -28,7 +29,18 @@ function checkInline(found: ErrorList, volume: PersistentVolumeSpec, path: Field
   if (Object.keys(volume.capacity ?? {}).length > 0) found.forbidden(path.child('capacity'), NOT_INLINE);
   if (volume.csi === undefined)
     found.required(path.child('csi'), 'has to be specified in the context of inline volumes');
-  if ((volume.accessModes ?? []).length === 0) found.required(path.child('accessModes'));
+  const modes = volume.accessModes ?? [];
+  if (modes.length === 0) found.required(path.child('accessModes'));
+  for (const mode of modes) found.oneOf(path.child('accessModes'), mode, ACCESS_MODES);
+  if (volume.csi !== undefined) {
+    checkDriverName(found, volume.csi.driver ?? '', path.child('csi', 'driver'));
+    if ((volume.csi.volumeHandle ?? '') === '') found.required(path.child('csi', 'volumeHandle'));
+  }
+  const policy = volume.persistentVolumeReclaimPolicy ?? '';
+  if (policy !== '' && policy !== 'Retain')
+    found.forbidden(path.child('persistentVolumeReclaimPolicy'), 'may only be Retain in the context of inline volumes');
+  for (const field of ['storageClassName', 'volumeMode', 'nodeAffinity'] as const)
+    if ((volume[field] ?? '') !== '') found.forbidden(path.child(field), NOT_INLINE);
 }
 
 function checkSource(found: ErrorList, source: VolumeAttachmentSource, path: FieldPath): void {
