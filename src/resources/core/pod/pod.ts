@@ -162,7 +162,8 @@ export const pods = defineResource<Pod>({
     ephemeralcontainers: {
       type: 'object',
       verbs: ['get', 'patch', 'update'],
-      resetFields: ['status'],
+      // As measured; v1.36 lets a write here own spec.ephemeralContainers, and nothing else.
+      resetFields: ['spec', 'status'],
       strategy: { applyDefaults, prepareForUpdate: prepareEphemeral, validateUpdate: validateEphemeralUpdate },
     },
     resize: {
