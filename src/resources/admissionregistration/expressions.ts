@@ -62,6 +62,17 @@ function typesOf(scope: Scope): Record<string, CelType> {
   };
 }
 
+/** A name that an expression can be about: no literal, no reserved word. */
+export function isIdentifier(name: string): boolean {
+  if (!/^\w+$/.test(name)) return false;
+  try {
+    return compileCel(name, { [name]: DYN }).uses.has(name);
+  } catch (error) {
+    if (error instanceof CelSyntaxError) return false;
+    throw error;
+  }
+}
+
 export interface Wanted {
   readonly scope: Scope;
   /** What the expression must come to; anything, when left out. */

@@ -4,34 +4,10 @@ import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../mac
 import type { ErrorList } from '../checks/index.ts';
 import { checkLabelSelector } from '../common/index.ts';
 import type { MatchResources, ParamKind, ParamRef, Variable } from '../generated/admissionregistration-v1.ts';
-import { checkExpression, type Scope } from './expressions.ts';
+import { checkExpression, isIdentifier, type Scope } from './expressions.ts';
 import { checkNamedRule, defaultRule } from './rules.ts';
 
 export const SPEC = FieldPath.of('spec');
-const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const RESERVED = new Set([
-  'true',
-  'false',
-  'null',
-  'in',
-  'as',
-  'break',
-  'const',
-  'continue',
-  'else',
-  'for',
-  'function',
-  'if',
-  'import',
-  'let',
-  'loop',
-  'package',
-  'namespace',
-  'return',
-  'var',
-  'void',
-  'while',
-]);
 
 export function defaultMatchResources(match: MatchResources | undefined): void {
   if (match === undefined) return;
@@ -111,8 +87,7 @@ export function checkVariables(found: ErrorList, variables: readonly Variable[],
     const path = SPEC.child('variables').index(i);
     const { name = '', expression = '' } = variable;
     if (name.trim() === '') found.required(path.child('name'), 'name is not specified');
-    else if (!IDENTIFIER.test(name) || RESERVED.has(name))
-      found.invalid(path.child('name'), name, 'name is not a valid CEL identifier');
+    else if (!isIdentifier(name)) found.invalid(path.child('name'), name, 'name is not a valid CEL identifier');
     if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
     else {
       const earlier = variables.slice(0, i).map((one) => one.name ?? '');
