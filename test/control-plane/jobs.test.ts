@@ -1,6 +1,6 @@
 // Jobs and CronJobs on the real API server, over nodes that only pretend to run pods.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EVENTS, JOBS, PODS } from '../../src/client/index.ts';
+import { EVENTS, JOBS, NAMESPACES, PODS } from '../../src/client/index.ts';
 import type { Job } from '../../src/resources/generated/batch-v1.ts';
 import type { Pod } from '../../src/resources/generated/core-v1.ts';
 import { addFakeNodes } from './fake-nodes.ts';
@@ -113,5 +113,23 @@ describe('a Job that is deleted without its pods', () => {
       .resource(PODS)
       .deleteCollection('default', { labelSelector: 'batch.kubernetes.io/job-name=orphans' });
     await eventually(async () => (await podsOf('orphans')).length === 0);
+  });
+
+  it('nor does a namespace that ends', async () => {
+    const name = 'ending';
+    await plane.client.resource(NAMESPACES).create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    await eventually(() => maybe(plane.client.raw('GET', `/api/v1/namespaces/${name}/serviceaccounts/default`)));
+    await plane.client.resource(JOBS).create(name, {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'j' },
+      spec: {
+        parallelism: 3,
+        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'stays:1' }] } },
+      },
+    });
+    await eventually(async () => (await plane.client.resource(JOBS).get(name, 'j')).status?.active === 3);
+    await plane.client.resource(NAMESPACES).delete('', name);
+    await eventually(async () => (await maybe(plane.client.resource(NAMESPACES).get('', name))) === undefined);
   });
 });

@@ -60,8 +60,11 @@ export const nodeLifecycle: ControllerRow = {
           if (isApiError(error, 'NotFound')) return undefined;
           throw error;
         }
-        const readyNow = findCondition(plan.conditions, 'Ready')?.status ?? readiness(node);
-        if (readyNow !== undefined && readyNow !== 'True') await markPods(context, recorder, pods.byIndex('node', key));
+        // A kubelet that says itself that it is not ready looks after its pods; for one that is silent it is done here.
+        if (findCondition(plan.conditions, 'Ready') !== undefined) {
+          recorder.event(node, 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
+          await markPods(context, recorder, pods.byIndex('node', key));
+        }
         return { requeueAfterMs: plan.lookAgainMs };
       },
     });
@@ -71,12 +74,7 @@ export const nodeLifecycle: ControllerRow = {
         recorder.event(node, 'Normal', 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
         queue.add(objectKey(node));
       },
-      onUpdate(node, old) {
-        const name = node.metadata.name ?? '';
-        if (readiness(old) === 'True' && readiness(node) !== 'True')
-          recorder.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
-        queue.add(objectKey(node));
-      },
+      onUpdate: (node) => queue.add(objectKey(node)),
       onDelete(node) {
         const name = node.metadata.name ?? '';
         recorder.event(node, 'Normal', 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`);
