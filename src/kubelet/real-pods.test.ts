@@ -165,6 +165,8 @@ describe.skipIf(skip !== undefined)('pods run for real', () => {
     const volumes = [{ name: 'v', configMap: { name: 'cm', defaultMode: 0o440 } }];
     const name = create({ containers: [sh(script, { volumeMounts: [{ name: 'v', mountPath: '/c' }] })], volumes });
     await status(name, ready);
+    // Only when it has seen the old content may the new one come.
+    for (let i = 0; i < 500 && (await logOf(name)) !== 'alpha'; i++) await systemClock.sleep(10);
     configMap({ a: 'beta' });
     await status(name, over);
     expect(await logOf(name)).toBe('alphabeta440\n');

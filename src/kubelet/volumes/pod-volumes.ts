@@ -59,6 +59,18 @@ export function isLive(volume: Volume): boolean {
   return pluginOf(volume) !== undefined;
 }
 
+/** Every namespace has it: a controller sees to that. */
+const ROOT_CA = 'kube-root-ca.crt';
+
+/** True for volumes that depend on nothing that a user could have forgotten. */
+export function isSelfMade(volume: Volume): boolean {
+  if (volume.emptyDir !== undefined || volume.downwardAPI !== undefined) return true;
+  if (volume.projected === undefined) return false;
+  return (volume.projected.sources ?? []).every(
+    (s) => s.serviceAccountToken !== undefined || s.downwardAPI !== undefined || s.configMap?.name === ROOT_CA,
+  );
+}
+
 export class PodVolumes {
   private readonly ready = new Map<string, MountedVolume>();
   constructor(private readonly deps: VolumeDeps) {}

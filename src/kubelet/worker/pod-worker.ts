@@ -12,6 +12,7 @@ import { type ContainerRef, fieldPathOf, isStatic, namesOf, PodPaths, podText, s
 import { currentSandbox, type Observed } from '../pod/observed.ts';
 import { PodProbes } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run.ts';
+import { isSelfMade } from '../volumes/pod-volumes.ts';
 import { ContainerKeeper } from './container-keeper.ts';
 import type { WorkerDeps } from './deps.ts';
 import { Killer } from './killer.ts';
@@ -310,7 +311,8 @@ export class PodWorker {
     }
     this.publisher.publish();
     const fields = this.starter.fields(this.pod, currentSandbox(this.observed));
-    if (!(await this.volumes.prepare(this.pod, fields))) {
+    const [mounted] = await Promise.all([this.volumes.prepare(this.pod, fields), this.sandboxAhead()]);
+    if (!mounted) {
       this.wake([deadline, this.volumes.wakeAt]);
       return;
     }
@@ -325,6 +327,12 @@ export class PodWorker {
     this.publisher.publish();
     const times = [next.requeueAt, ...this.containers.wakeTimes, this.sandboxes.wakeAt];
     this.wake([deadline, this.volumes.wakeAt, ...times]);
+  }
+
+  /** Volumes come before the sandbox, so that a pod whose volume is missing holds no address; those that cannot be missing need no waiting. */
+  private async sandboxAhead(): Promise<void> {
+    if (this.observed.sandboxes.length > 0 || this.sandboxes.wakeAt !== undefined) return;
+    if ((specOf(this.pod).volumes ?? []).every(isSelfMade)) await this.sandboxes.create(this.pod, 0);
   }
 
   private async finish(): Promise<void> {
