@@ -1,4 +1,5 @@
 // The face of what all kinds share: metadata, labels, pod templates, resource lists, cells of tables.
+export { addressProblems, addressWarnings, rangeProblems, rangeWarnings } from './addresses.ts';
 export {
   addInvalid,
   checkNonNegative,

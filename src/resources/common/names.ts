@@ -3,11 +3,11 @@ import { type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import {
   isDns1123Label,
   isDns1123Subdomain,
-  isValidIP,
   isValidPortName,
   isValidPortNumber,
   rangeMessage,
 } from '../../machinery/names.ts';
+import { addressProblems } from './addresses.ts';
 import { addInvalid, type Findings } from './collect.ts';
 
 export function checkDnsLabel(value: string, path: FieldPath, out: Findings): void {
@@ -38,7 +38,7 @@ export function checkUnixId(id: number | undefined, path: FieldPath, out: Findin
 }
 
 export function checkIP(value: string, path: FieldPath, out: Findings): boolean {
-  const messages = isValidIP(value);
+  const messages = addressProblems(value);
   if (messages.length > 0) addInvalid(value, path, messages, out);
   return messages.length === 0;
 }

@@ -1,7 +1,7 @@
 // Nodes: taints, pod ranges that are given once, and what kubelets report.
 // Source: https://kubernetes.io/docs/concepts/architecture/nodes/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { isCIDR, isValidLabelValue, parseCIDR } from '../../machinery/names.ts';
+import { isValidLabelValue, parseCIDR } from '../../machinery/names.ts';
 import { ageColumn, column, nameColumn } from '../checks/index.ts';
 import {
   addInvalid,
@@ -9,6 +9,7 @@ import {
   checkResourceAmount,
   checkTaintEffect,
   type Findings,
+  rangeProblems,
   roundUpToMilli,
   semanticEqual,
   sortedKeys,
@@ -61,7 +62,7 @@ function checkResources(node: Node, out: Findings): void {
 }
 
 function checkPodCidrs(cidrs: readonly string[], out: Findings): void {
-  for (const [i, cidr] of cidrs.entries()) addInvalid(cidr, POD_CIDRS.index(i), isCIDR(cidr), out);
+  for (const [i, cidr] of cidrs.entries()) addInvalid(cidr, POD_CIDRS.index(i), rangeProblems(cidr), out);
   if (cidrs.length < 2) return;
   const families = new Set(cidrs.map((cidr) => parseCIDR(cidr)?.family));
   if (families.size !== 2 || cidrs.length > 2)

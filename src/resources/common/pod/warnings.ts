@@ -10,6 +10,7 @@ import type {
   PodTemplateSpec,
   Volume,
 } from '../../generated/core-v1.ts';
+import { addressWarnings } from '../addresses.ts';
 import { sortedKeys } from '../collect.ts';
 import type { StringMap } from '../labels.ts';
 import { APPARMOR_CONTAINER } from './annotations.ts';
@@ -99,7 +100,15 @@ function allWarnings(warned: Warned): string[] {
   const affinity = warned.spec.affinity;
   warnAffinity(affinity?.podAffinity, warned.path.child('spec', 'affinity', 'podAffinity'), warned.out);
   warnAffinity(affinity?.podAntiAffinity, warned.path.child('spec', 'affinity', 'podAntiAffinity'), warned.out);
+  warnAddresses(warned);
   return warned.out;
+}
+
+function warnAddresses({ spec, path, out }: Warned): void {
+  for (const [i, server] of (spec.dnsConfig?.nameservers ?? []).entries())
+    out.push(...addressWarnings(server, path.child('spec', 'dnsConfig', 'nameservers').index(i)));
+  for (const [i, alias] of (spec.hostAliases ?? []).entries())
+    out.push(...addressWarnings(alias.ip ?? '', path.child('spec', 'hostAliases').index(i).child('ip')));
 }
 
 const MATCHES_NOTHING = 'a null labelSelector results in matching no pod';

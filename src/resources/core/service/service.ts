@@ -1,10 +1,11 @@
 // Services: the row of the table.
 // Source: https://kubernetes.io/docs/concepts/services-networking/service/
+import { FieldPath } from '../../../machinery/field-error.ts';
 import { ageColumn, column, nameColumn } from '../../checks/index.ts';
-import { formatLabels } from '../../common/index.ts';
+import { addressWarnings, formatLabels, rangeWarnings } from '../../common/index.ts';
 import { ALL_VERBS, defineResource } from '../../definition.ts';
 import type { Service } from '../../generated/core-v1.ts';
-import { defaultService, dropUseless, keepAllocated, syncClusterIPs } from './fields.ts';
+import { defaultService, dropUseless, isHeadless, keepAllocated, syncClusterIPs } from './fields.ts';
 import { validateService, validateServiceStatus, validateServiceUpdate } from './validate.ts';
 
 function prepareForCreate(service: Service): void {
@@ -22,12 +23,20 @@ function prepareForUpdate(draft: Service, old: Service): void {
   if (draft.spec.type !== 'LoadBalancer') draft.status = { ...draft.status, loadBalancer: {} };
 }
 
+const SPEC = FieldPath.of('spec');
+const CLUSTER_IPS = SPEC.child('clusterIPs');
+const EXTERNAL_IPS = SPEC.child('externalIPs');
+const LOAD_BALANCER_IP = SPEC.child('loadBalancerIP');
+const SOURCE_RANGES = SPEC.child('loadBalancerSourceRanges');
+
 function warnings(service: Service): string[] {
   const found: string[] = [];
   if (service.metadata.annotations?.['service.kubernetes.io/topology-aware-hints'] !== undefined)
     found.push(
       'metadata.annotations[service.kubernetes.io/topology-aware-hints]: deprecated in v1.27+; use "service.kubernetes.io/topology-mode" instead',
     );
+  if (service.spec?.type !== 'ExternalName' && !isHeadless(service.spec))
+    found.push(...(service.spec?.clusterIPs ?? []).flatMap((ip, i) => addressWarnings(ip, CLUSTER_IPS.index(i))));
   if (service.spec?.clusterIP === 'None') {
     if (service.spec.loadBalancerIP)
       found.push('spec.loadBalancerIP: LoadBalancerIP has no effect on headless services');
@@ -35,6 +44,11 @@ function warnings(service: Service): string[] {
       found.push('spec.externalIPs is ignored when spec.clusterIP is "None"');
     if (service.spec.sessionAffinity !== 'None') found.push('spec.SessionAffinity is ignored for headless services');
   }
+  for (const [i, ip] of (service.spec?.externalIPs ?? []).entries())
+    found.push(...addressWarnings(ip, EXTERNAL_IPS.index(i)));
+  if (service.spec?.loadBalancerIP) found.push(...addressWarnings(service.spec.loadBalancerIP, LOAD_BALANCER_IP));
+  for (const [i, range] of (service.spec?.loadBalancerSourceRanges ?? []).entries())
+    found.push(...rangeWarnings(range.trim(), SOURCE_RANGES.index(i)));
   return found;
 }
 

@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
 import { isIPv4 } from 'node:net';
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
-import { canonicalIP, isCIDR } from '../../../machinery/names.ts';
+import { canonicalIP } from '../../../machinery/names.ts';
 import {
   addInvalid,
   checkDnsLabel,
@@ -15,6 +15,7 @@ import {
   checkProtocol,
   checkQualifiedName,
   type Findings,
+  rangeProblems,
   semanticEqual,
   validateObjectMeta,
   validateObjectMetaUpdate,
@@ -206,7 +207,8 @@ function checkSourceRanges(service: Service, out: Findings): void {
   if (ranges.length > 0) {
     const path = SPEC.child('LoadBalancerSourceRanges');
     if (!isLoadBalancer) out.push(fieldErrors.forbidden(path, ONLY_LOAD_BALANCER));
-    for (const [i, range] of ranges.entries()) addInvalid(range.trim(), path.index(i), isCIDR(range.trim()), out);
+    for (const [i, range] of ranges.entries())
+      addInvalid(range.trim(), path.index(i), rangeProblems(range.trim()), out);
     return;
   }
   const annotation = service.metadata.annotations?.[SOURCE_RANGES];
@@ -214,7 +216,7 @@ function checkSourceRanges(service: Service, out: Findings): void {
   const path = FieldPath.of('metadata', 'annotations').key(SOURCE_RANGES);
   if (!isLoadBalancer) out.push(fieldErrors.forbidden(path, ONLY_LOAD_BALANCER));
   if (annotation.trim() === '') return;
-  for (const range of annotation.trim().split(',')) addInvalid(range.trim(), path, isCIDR(range.trim()), out);
+  for (const range of annotation.trim().split(',')) addInvalid(range.trim(), path, rangeProblems(range.trim()), out);
 }
 
 function checkLoadBalancer(spec: ServiceSpec, out: Findings): void {
