@@ -337,6 +337,33 @@ describe('an apply', () => {
   });
 });
 
+describe('an object that kubectl applied on its side before', () => {
+  const LAST = 'kubectl.kubernetes.io/last-applied-configuration';
+  const clientApplied = (data: JsonObject): Live => {
+    const live = new Live(configMap);
+    const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data };
+    live.update('kubectl-client-side-apply', { metadata: { annotations: { [LAST]: JSON.stringify(applied) } }, data });
+    return live;
+  };
+
+  test('can be taken over by kubectl without conflicts, and the annotation follows', () => {
+    const live = clientApplied({ x: '1' });
+    live.apply('kubectl', { data: { x: '2' } });
+    expect(live.object?.data).toEqual({ x: '2' });
+    const annotations = live.metadata.annotations as JsonObject;
+    expect(JSON.parse(String(annotations[LAST]))).toMatchObject({ metadata: { name: 'a' }, data: { x: '2' } });
+  });
+
+  test('is not free for others, nor for what changed since', () => {
+    expect(failure(() => clientApplied({ x: '1' }).apply('else', { data: { x: '2' } })).reason).toBe('Conflict');
+    const live = clientApplied({ x: '1', y: '1' });
+    live.update('editor', { metadata: live.metadata, data: { x: '5', y: '1' } });
+    expect(failure(() => live.apply('kubectl', { data: { x: '2', y: '2' } })).message).toBe(
+      'Apply failed with 1 conflict: conflict with "editor" using v1: .data.x',
+    );
+  });
+});
+
 describe('the scale of an object', () => {
   const path = (): readonly string[] => ['spec', 'replicas'];
   const entry = (manager: string, operation: string, fieldsV1: JsonObject): ManagedFieldsEntry => ({

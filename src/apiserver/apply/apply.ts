@@ -6,7 +6,8 @@ import { isSame } from './compare.ts';
 import { conflictError } from './conflict.ts';
 import { decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
 import { extract } from './extract.ts';
-import { isEmpty, recursiveDifference } from './field-set.ts';
+import { difference, type FieldSet, isEmpty, recursiveDifference } from './field-set.ts';
+import { allowedByLastApplied, KUBECTL, withLastApplied } from './last-applied.ts';
 import { mergeObjects } from './merge.ts';
 import { planOf } from './plan.ts';
 import { prune } from './prune.ts';
@@ -62,7 +63,9 @@ export function applyPatch(request: ApplyRequest): Applied {
   const merged = prune(request, mergeObjects(plan, live, request.applied), { managed, last: before });
   const changed = settle(request, { managed, id, live, merged });
   finish(managed, id, changed ? request.time : undefined);
-  return { object: changed ? merged : undefined, managedFields: encodeEntries(managed) };
+  let object = changed ? merged : undefined;
+  if (request.manager === KUBECTL) object = withLastApplied(object ?? live, request.applied) ?? object;
+  return { object, managedFields: encodeEntries(managed) };
 }
 
 /** `apps/v1, Kind=Deployment`, `/v1, Kind=Pod`. */
@@ -120,10 +123,21 @@ function settle(request: ApplyRequest, outcome: Outcome): boolean {
   const { managed, id } = outcome;
   const change = new Change(request, outcome.live, outcome.merged);
   const conflicts = change.conflicts(managed, id);
-  if (conflicts.size > 0 && !request.force) throw conflictError(managed, conflicts);
+  if (conflicts.size > 0 && !request.force) refuseConflicts(request, outcome, conflicts);
   change.takeFromOthers(managed, id, conflicts);
   const comparison = change.at(request.apiVersion);
   return comparison === undefined || !isSame(comparison);
+}
+
+/** Fields that kubectl set itself, by client-side apply, are no conflict for it. */
+function refuseConflicts(request: ApplyRequest, outcome: Outcome, conflicts: ReadonlyMap<string, FieldSet>): void {
+  let real = conflicts;
+  if (request.manager === KUBECTL) {
+    const allowed = allowedByLastApplied(request, outcome.live);
+    const rest = [...conflicts].map(([id, set]) => [id, difference(set, allowed)] as const);
+    real = new Map(rest.filter(([, set]) => !isEmpty(set)));
+  }
+  if (real.size > 0) throw conflictError(outcome.managed, real);
 }
 
 function finish(managed: ManagedMap, id: string, time: string | undefined): void {
