@@ -544,6 +544,32 @@ function processes(options: ConformanceOptions, bench: () => Bench): void {
     await expect.poll(() => readFile(logPath, 'utf8').catch(() => ''), { timeout: 3000 }).toContain('tick');
   });
 
+  test.skipIf(options.foreign === true)(
+    'an image is mounted as a volume, whole or in part, and cannot be written',
+    async () => {
+      const b = bench();
+      const volume = (containerPath: string, imageSubPath?: string) => ({
+        ...{ containerPath, hostPath: '', readonly: true, propagation: 'private' as const, image: b.image },
+        ...(imageSubPath === undefined ? {} : { imageSubPath }),
+      });
+      const { out } = await b.shell(
+        'ls /whole; head -n 1 /part/passwd; touch /whole/x || touch /part/x || echo refused',
+        {
+          mounts: [volume('/whole'), volume('/part', 'etc')],
+        },
+      );
+      expect(out).toBe(
+        'bin\ndev\netc\nproc\nroot\nsys\ntmp\nroot:x:0:0:root:/root:/bin/sh\n'.concat(out.slice(out.indexOf('touch:'))),
+      );
+      expect(out).toContain('refused');
+      const pod = await b.sandbox();
+      const lost = b.containerConfig(['true'], { mounts: [volume('/part', 'no/such')] });
+      await expect(b.runtime.createContainer(pod.id, lost, pod.config)).rejects.toMatchObject({
+        kind: 'create-container',
+      });
+    },
+  );
+
   test('host files are mounted, read-only ones cannot be written', async () => {
     const b = bench();
     const directory = await mkdtemp(join(tmpdir(), 'minke-mount-'));

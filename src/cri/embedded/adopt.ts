@@ -48,10 +48,14 @@ async function adoptCreated(context: RuntimeContext, record: ContainerRecord, cg
   await context.containers.save(record);
 }
 
-async function sweep(context: RuntimeContext, known: ReadonlySet<string>, broken: readonly string[]): Promise<void> {
+async function sweep(
+  context: RuntimeContext,
+  known: Iterable<ContainerRecord>,
+  broken: readonly string[],
+): Promise<void> {
   const store = context.containers.directory;
   const mounted = (await listMounts()).map((m) => m.mountPoint).filter((p) => p.startsWith(`${store}/`));
-  const keep = new Set([...known].map((id) => context.containers.path(id, 'rootfs')));
+  const keep = new Set([...known].flatMap((r) => [context.containers.path(r.id, 'rootfs'), ...r.imageMounts]));
   await unmount(mounted.filter((p) => !keep.has(p)));
   await Promise.all(broken.map((name) => rm(join(store, name), { recursive: true, force: true })));
 }
@@ -110,7 +114,7 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
     if (record.state === 'exited') await context.oci.delete(record.id, cgroup);
   }
   await sweepCgroups(context, known);
-  await sweep(context, new Set(containers.records.keys()), loaded.broken);
+  await sweep(context, containers.records.values(), loaded.broken);
   await sweepSandboxes(context, [...sandboxes.records.values()], pods.broken);
   await context.network.start(
     [...sandboxes.records.values()].flatMap((r) =>

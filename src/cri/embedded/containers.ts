@@ -1,7 +1,8 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listMounts, type MountEntry, unmount } from '../../host/mounts.ts';
+import { exists, resolveInRoot } from '../../host/files.ts';
+import { listMounts, type MountEntry, unmount, unmountBelow } from '../../host/mounts.ts';
 import type { ContainerConfig, ContainerStatus, Mount, RuntimeEvent } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { CreateError } from './conmon.ts';
@@ -11,7 +12,7 @@ import { deviceAt, hostDevices } from './host-facts.ts';
 import type { OpenedImage } from './images/index.ts';
 import { isAlive, processRef, signalProcess } from './processes.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
-import { imageVolume, mountRoot } from './root-mounts.ts';
+import { imageVolume, mountImage, mountRoot } from './root-mounts.ts';
 import { newId, type Sandboxes } from './sandboxes.ts';
 import { signalName, signalNumber } from './signals.ts';
 import { containerSpec } from './spec/container-spec.ts';
@@ -81,7 +82,7 @@ export class Containers {
       this.#emit(record, 'created');
       return id;
     } catch (error) {
-      await unmount([join(directory, 'rootfs')]);
+      await unmountBelow(directory);
       await rm(directory, { recursive: true, force: true });
       throw asRuntimeError(error, 'create-container', `failed to generate container "${id}" spec`);
     }
@@ -100,7 +101,7 @@ export class Containers {
       mountRoot(directory, image.layers, context.helper.run),
       this.#devices(config),
       this.#localSeccomp(config),
-      this.#imageMounts(config),
+      this.#imageMounts(id, config),
       this.#prepareMounts(config.mounts),
     ]);
     const user = await resolveUser(config.security, image.config.User ?? '', rootfs);
@@ -116,7 +117,7 @@ export class Containers {
       cgroupsPath: containerCgroup(context, sandbox, id),
       user,
       devices,
-      imageMounts,
+      imageMounts: imageMounts.mounts,
       ...(localSeccomp === undefined ? {} : { localSeccomp }),
       ...(targetPid === undefined ? {} : { targetPid }),
     });
@@ -133,8 +134,7 @@ export class Containers {
       user: { uid: user.uid, gid: user.gid, supplementalGroups: user.additionalGids },
       stopSignal: signalName(config.stopSignal ?? image.config.StopSignal ?? 'SIGTERM'),
       logPath: join(sandbox.config.logDirectory, config.logPath),
-      imageMounts: [],
-      images: [image.id],
+      imageMounts: imageMounts.onHost,
       state: 'created',
       startedAt: 0,
       finishedAt: 0,
@@ -176,17 +176,36 @@ export class Containers {
     return value as SeccompProfile;
   }
 
-  async #imageMounts(config: ContainerConfig): Promise<Map<string, OciMount>> {
-    const result = new Map<string, OciMount>();
+  /** Image volumes; one of which only a part is wanted needs a mount on the host to find that part in. */
+  async #imageMounts(
+    id: string,
+    config: ContainerConfig,
+  ): Promise<{ mounts: Map<string, OciMount>; onHost: string[] }> {
+    const { images, containers, emptyDirectory, helper } = this.#context;
+    const mounts = new Map<string, OciMount>();
+    const onHost: string[] = [];
     for (const m of config.mounts) {
       if (m.image === undefined || m.image === '') continue;
-      const image = await this.#context.images.open(m.image);
+      const image = await images.open(m.image);
       if (image === undefined) throw new Error(`image volume ${m.image}: not found`);
-      if (m.imageSubPath !== undefined && m.imageSubPath !== '')
-        throw new Error(`image volume ${m.image}: a subPath of an image is not supported by the embedded runtime`);
-      result.set(m.containerPath, imageVolume(m.containerPath, image.layers, this.#context.pauseRoot));
+      if (m.imageSubPath === undefined || m.imageSubPath === '') {
+        mounts.set(m.containerPath, imageVolume(m.containerPath, image.layers, emptyDirectory));
+        continue;
+      }
+      const root = containers.path(id, `volume${onHost.length}`);
+      onHost.push(root);
+      await mountImage(root, image.layers, emptyDirectory, helper.run);
+      const source = await resolveInRoot(root, m.imageSubPath);
+      if (!(await exists(source)))
+        throw new Error(`image volume ${m.image}: ${m.imageSubPath}: no such file or directory`);
+      mounts.set(m.containerPath, {
+        destination: m.containerPath,
+        type: 'bind',
+        source,
+        options: ['rbind', 'rprivate', 'ro'],
+      });
     }
-    return result;
+    return { mounts, onHost };
   }
 
   async #prepareMounts(mounts: readonly Mount[]): Promise<void> {
@@ -362,7 +381,7 @@ export class Containers {
       if (!this.records.has(id)) return;
       const context = this.#context;
       await context.oci.delete(id, this.cgroup(record));
-      await unmount([join(this.bundle(record), 'rootfs')], context.helper.run);
+      await unmount([join(this.bundle(record), 'rootfs'), ...record.imageMounts], context.helper.run);
       await context.containers.remove(id);
       await rm(join(context.exitDirectory, id), { force: true });
       this.records.delete(id);

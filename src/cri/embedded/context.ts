@@ -21,6 +21,8 @@ export interface RuntimeContext {
   readonly runDirectory: string;
   readonly exitDirectory: string;
   readonly pauseRoot: string;
+  /** A directory with nothing in it. */
+  readonly emptyDirectory: string;
   readonly helper: SpawnHelper;
   readonly oci: OciRuntime;
   readonly conmon: Conmon;

@@ -1,4 +1,5 @@
 // Killed at any moment: what ran runs on and is adopted, what was half made is gone, nothing starts twice, and destroy leaves nothing.
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
 import { startProgram } from '../../host/programs.ts';
@@ -15,7 +16,7 @@ interface Told {
 }
 
 /** Runs the victim, kills it after a while, and answers what it had told by then. */
-async function runAndKill(made: Testbed, afterMs: number): Promise<Told> {
+async function runAndKill(made: Testbed, afterMs: number, from: 'open' | 'running' = 'open'): Promise<Told> {
   const child = startProgram(
     process.execPath,
     [
@@ -33,9 +34,13 @@ async function runAndKill(made: Testbed, afterMs: number): Promise<Told> {
   if (child.stdout === null) throw new Error('no output');
   const lines = createInterface(child.stdout);
   const ended = new Promise((resolve) => child.once('exit', resolve));
+  let timed = false;
   for await (const line of lines) {
     const [what, pod = '', id = ''] = line.split(' ');
-    if (what === 'open') setTimeout(() => child.kill('SIGKILL'), afterMs);
+    if (what === from && !timed) {
+      timed = true;
+      setTimeout(() => child.kill('SIGKILL'), afterMs);
+    }
     if (what === 'running') told.running.set(pod, id);
     if (what === 'removing') told.removing.add(pod);
   }
@@ -70,6 +75,32 @@ test.skipIf(skip !== undefined)(
     expect(await leftovers(bed, OCTET)).toEqual([]);
   },
   120_000,
+);
+
+test.skipIf(skip !== undefined)(
+  'a container whose shim was killed, and a sandbox whose pause was, are noticed',
+  async () => {
+    const made = bed ?? (await openTestbed({ name: 'mkcrash', octet: OCTET }));
+    const told = await runAndKill(made, 100, 'running');
+    const { runtime, destroy } = await made.open();
+    const pods = [...told.running].filter(([pod]) => !told.removing.has(pod));
+    const [pod = '', id = ''] = pods[0] ?? [];
+    const { pid = 0 } = await runtime.containerStatus(id);
+    const parent = /^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
+    expect(await readFile(`/proc/${parent}/comm`, 'utf8')).toBe('conmon\n');
+    process.kill(Number(parent), 'SIGKILL');
+    expect((await runtime.containerStatus(id)).state).toBe('running');
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(async () => (await runtime.containerStatus(id)).state, { timeout: 20_000 }).toBe('exited');
+    expect((await runtime.containerStatus(id)).exitCode).toBe(255);
+    const pause = (await runtime.podSandboxStatus(pod)).pid ?? 0;
+    expect(pause).toBeGreaterThan(1);
+    process.kill(pause, 'SIGKILL');
+    await expect.poll(async () => (await runtime.podSandboxStatus(pod)).state, { timeout: 20_000 }).toBe('notready');
+    await destroy();
+    expect(await leftovers(made, OCTET)).toEqual([]);
+  },
+  60_000,
 );
 
 test.skipIf(skip !== undefined)(

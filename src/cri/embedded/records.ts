@@ -33,9 +33,8 @@ export interface ContainerRecord {
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
   readonly stopSignal: string;
   readonly logPath: string;
-  /** Image volumes, mounted for this container. */
+  /** Where on the host images are mounted for this container's volumes. */
   readonly imageMounts: readonly string[];
-  readonly images: readonly string[];
   state: 'creating' | 'created' | 'running' | 'exited';
   startedAt: number;
   finishedAt: number;

@@ -29,14 +29,29 @@ export async function mountRoot(directory: string, layers: readonly string[], ru
   return root;
 }
 
+function readOnlyLower(layers: readonly string[], empty: string): string {
+  // An overlay without an upper directory needs two lower ones.
+  return `lowerdir=${lower(layers.length > 1 ? layers : [empty, ...layers])}`;
+}
+
+/** An image on the host, read-only. */
+export async function mountImage(
+  target: string,
+  layers: readonly string[],
+  empty: string,
+  run: RunProgram,
+): Promise<void> {
+  await mkdir(target, { recursive: true });
+  const options = ['ro', 'nosuid', 'nodev', readOnlyLower(layers, empty)];
+  await mount({ type: 'overlay', source: 'overlay', target, options }, run);
+}
+
 /** An image as a read-only volume: made by the runtime in the container's own mount namespace, so nothing is left behind. */
 export function imageVolume(destination: string, layers: readonly string[], empty: string): OciMount {
-  // An overlay without an upper directory needs two lower ones.
-  const all = layers.length > 1 ? layers : [empty, ...layers];
   return {
     destination,
     type: 'overlay',
     source: 'overlay',
-    options: ['ro', 'nosuid', 'nodev', `lowerdir=${lower(all)}`],
+    options: ['ro', 'nosuid', 'nodev', readOnlyLower(layers, empty)],
   };
 }

@@ -279,7 +279,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const { layout } = cgroups;
   const exitDirectory = join(runDirectory, 'exits');
   const directories = ['exits', 'shm', 'sockets', 'exec'].map((d) => join(runDirectory, d));
-  for (const d of [...directories, join(stateDir, 'c'), join(stateDir, 's')])
+  for (const d of [...directories, ...['c', 's', 'empty'].map((d) => join(stateDir, d))])
     await mkdir(d, { recursive: true, mode: 0o711 });
   await writeFile(join(runDirectory, 'mended'), mounted.join('\n'), { flag: 'a' });
   const host = await hostFacts(layout, conmonCgroup);
@@ -317,6 +317,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     runDirectory,
     exitDirectory,
     pauseRoot,
+    emptyDirectory: join(stateDir, 'empty'),
     helper,
     oci,
     conmon: new Conmon({
@@ -366,7 +367,7 @@ async function destroyAll(context: RuntimeContext, conmonCgroup: string, stateDi
   await unmountBelow(stateDir);
   await unmountBelow(context.runDirectory);
   await context.network.destroy();
-  for (const d of ['c', 's', 'pause']) await rm(join(stateDir, d), { recursive: true, force: true });
+  for (const d of ['c', 's', 'pause', 'empty']) await rm(join(stateDir, d), { recursive: true, force: true });
   await rm(context.runDirectory, { recursive: true, force: true });
 }
 
