@@ -15,7 +15,6 @@ await build({
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   sourcemap: 'linked',
   legalComments: 'none',
   // Native addons stay packages, and so does what is loaded only when a certificate is made.

@@ -148,25 +148,22 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
   const onError = (part: string) => (error: unknown, what?: string) =>
     a.log.warn({ part, what, err: error }, 'failed; it is tried again');
   const clientOf = (name: string) => createClient({ transport, userAgent: name, user: inProcess(`system:${name}`) });
-  const informersOf = (name: string, client: ReturnType<typeof clientOf>) => {
-    const informers = createInformerFactory(client, { clock: systemClock, onError: onError(name) });
-    informers.start(ending.signal);
-    return informers;
-  };
+  // One set of informers for all of them: what happens is read once.
   const manager = clientOf('kube-controller-manager');
+  const informers = createInformerFactory(manager, { clock: systemClock, onError: onError('informers') });
+  informers.start(ending.signal);
   startControllers({
     client: manager,
-    informers: informersOf('kube-controller-manager', manager),
+    informers,
     clock: systemClock,
     random: systemRandom,
     signal: ending.signal,
     rootCa: need(a, 'pki').ca.cert,
     onError: onError('controllers'),
   });
-  const scheduling = clientOf('kube-scheduler');
   const scheduler = runScheduler({
-    client: scheduling,
-    informers: informersOf('kube-scheduler', scheduling),
+    client: clientOf('kube-scheduler'),
+    informers,
     clock: systemClock,
     random: systemRandom,
     signal: ending.signal,
