@@ -121,7 +121,8 @@ export class SpawnHelper {
     await this.#onStart(child.pid);
     child.unref();
     child.channel?.unref();
-    if (!this.#closed) this.#child = child;
+    if (this.#closed) child.disconnect();
+    else this.#child = child;
   }
 
   #ask(child: ChildProcess, request: Request): Promise<Answer> {

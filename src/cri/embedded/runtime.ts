@@ -286,7 +286,8 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   if (host.lowestOomScoreAdj !== undefined) log('no CAP_SYS_RESOURCE: containers get no negative oom_score_adj');
   // Whoever starts conmon is in its cgroup: neither a pod's limits nor the end of Minke's own group reach what it starts.
   const helper = new SpawnHelper((pid) => cgroups.addProcess(conmonCgroup, pid));
-  const helping = helper.start();
+  // Not waited for: until it is there programs are started directly.
+  helper.start().catch((error: unknown) => log(`helper: ${String(error)}`));
   const oci = new OciRuntime({
     root: join(runDirectory, 'crun'),
     filterCache: join(runDirectory, 'filters'),
@@ -343,7 +344,6 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
       }
     },
   };
-  await helping;
   return { context, conmonCgroup, mounted };
 }
 
