@@ -116,6 +116,7 @@ class KubeletImpl implements Kubelet {
       clock,
       config: this.config,
       rootDir: options.rootDir,
+      pidMax: () => this.known?.facts.pidMax ?? Number.POSITIVE_INFINITY,
       runtime: options.runtime,
       imageService: options.images,
       images: this.images,

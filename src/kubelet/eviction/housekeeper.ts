@@ -8,7 +8,7 @@ import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { KubeletConfig } from '../config.ts';
 import { bytes } from '../container/resources.ts';
 import type { ImageManager } from '../images/manager.ts';
-import { hostFacts, liveFacts } from '../node/facts.ts';
+import { liveFacts } from '../node/facts.ts';
 import type { LogSink } from '../options.ts';
 import { appContainers, namesOf, specOf } from '../pod/identity.ts';
 import type { PodManager } from '../worker/pod-manager.ts';
@@ -20,6 +20,7 @@ export interface HousekeeperOptions {
   readonly clock: Clock;
   readonly config: KubeletConfig;
   readonly rootDir: string;
+  readonly pidMax: () => number;
   readonly runtime: RuntimeService;
   readonly imageService: ImageService;
   readonly images: ImageManager;
@@ -92,7 +93,8 @@ export class Housekeeper {
 
   private async shortage(): Promise<Shortage | undefined> {
     const { evictionHard: hard } = this.options.config;
-    const [live, disk, facts] = await Promise.all([liveFacts(), diskFacts(this.options.rootDir), hostFacts()]);
+    const [live, disk] = await Promise.all([liveFacts(), diskFacts(this.options.rootDir)]);
+    const pidMax = this.options.pidMax();
     const before = this.conditions.join();
     let found: Shortage | undefined;
     const short = (kind: 'memory' | 'disk' | 'pid', s: Shortage): void => {
@@ -114,8 +116,8 @@ export class Housekeeper {
     if (disk.inodes > 0 && disk.inodesFree < inodes) {
       short('disk', { starved: 'inodes', threshold: String(inodes), available: String(disk.inodesFree) });
     }
-    const pids = Math.floor(facts.pidMax * hard.pidAvailable);
-    const free = facts.pidMax - live.processes;
+    const pids = Math.floor(pidMax * hard.pidAvailable);
+    const free = pidMax - live.processes;
     if (free < pids) short('pid', { starved: 'pids', threshold: String(pids), available: String(free) });
     if (before !== this.conditions.join()) this.options.onConditions();
     return found;
