@@ -7,11 +7,10 @@ import {
   isDns1123Subdomain,
   isFullyQualifiedDomainName,
   isQualifiedName,
-  isValidIP,
   isValidLabelValue,
 } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList, listWithMore, nameColumn, specialAddressMessages } from '../checks/index.ts';
-import { semanticEqual } from '../common/index.ts';
+import { addressProblems, addressWarnings, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { Endpoint, EndpointHints, EndpointPort, EndpointSlice } from '../generated/discovery-v1.ts';
 
@@ -31,16 +30,24 @@ function applyDefaults(draft: EndpointSlice): void {
   }
 }
 
-function checkAddress(found: ErrorList, address: string, where: { type: string; path: FieldPath }): void {
-  const { type, path } = where;
+interface Place {
+  readonly type: string;
+  readonly path: FieldPath;
+  /** Addresses of the slice as it was: they may stay as they are written. */
+  readonly old: ReadonlySet<string>;
+}
+
+function checkAddress(found: ErrorList, address: string, where: Place): void {
+  const { type, path, old } = where;
   if (type === 'FQDN') {
     found.text(path, address, isFullyQualifiedDomainName);
     return;
   }
   if (type !== 'IPv4' && type !== 'IPv6') return;
   const canonical = canonicalIP(address);
-  if (canonical === undefined) {
-    found.text(path, address, isValidIP);
+  const problems = old.has(address) ? [] : addressProblems(address);
+  if (canonical === undefined || problems.length > 0) {
+    for (const message of problems) found.invalid(path, address, message);
     return;
   }
   if ((type === 'IPv4') !== isIPv4(canonical)) found.invalid(path, address, `must be an ${type} address`);
@@ -69,14 +76,14 @@ function checkHints(found: ErrorList, hints: EndpointHints, path: FieldPath): vo
   }
 }
 
-function checkEndpoint(found: ErrorList, endpoint: Endpoint, where: { type: string; path: FieldPath }): void {
-  const { type, path } = where;
+function checkEndpoint(found: ErrorList, endpoint: Endpoint, where: Place): void {
+  const { type, path, old } = where;
   const addresses = endpoint.addresses ?? [];
   const at = path.child('addresses');
   if (addresses.length === 0) found.required(at, 'must contain at least 1 address');
   else if (addresses.length > MAX_ADDRESSES) found.tooMany(at, addresses.length, MAX_ADDRESSES);
   addresses.forEach((address, i) => {
-    checkAddress(found, address, { type, path: at.index(i) });
+    checkAddress(found, address, { type, path: at.index(i), old });
   });
   if (endpoint.nodeName !== undefined) found.text(path.child('nodeName'), endpoint.nodeName, isDns1123Subdomain);
   const topology = Object.keys(endpoint.deprecatedTopology ?? {});
@@ -105,8 +112,22 @@ function checkPorts(found: ErrorList, ports: readonly EndpointPort[]): void {
   });
 }
 
-function validate(slice: EndpointSlice): FieldError[] {
+function addressesOf(slice: EndpointSlice | undefined): Set<string> {
+  return new Set((slice?.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []));
+}
+
+function warnings(slice: EndpointSlice): string[] {
+  if (slice.addressType === 'FQDN') return [];
+  return (slice.endpoints ?? []).flatMap((endpoint, i) =>
+    (endpoint.addresses ?? []).flatMap((address, j) =>
+      addressWarnings(address, FieldPath.of('endpoints').index(i).child('addresses').index(j)),
+    ),
+  );
+}
+
+function validate(slice: EndpointSlice, before?: EndpointSlice): FieldError[] {
   const found = new ErrorList();
+  const old = addressesOf(before);
   const type = slice.addressType ?? '';
   if (type === '') found.required(FieldPath.of('addressType'));
   else found.oneOf(FieldPath.of('addressType'), type, ADDRESS_TYPES);
@@ -115,14 +136,14 @@ function validate(slice: EndpointSlice): FieldError[] {
   if (endpoints.length > MAX_ENDPOINTS) found.tooMany(path, endpoints.length, MAX_ENDPOINTS);
   else
     endpoints.forEach((endpoint, i) => {
-      checkEndpoint(found, endpoint, { type, path: path.index(i) });
+      checkEndpoint(found, endpoint, { type, path: path.index(i), old });
     });
   checkPorts(found, slice.ports ?? []);
   return found.errors;
 }
 
 function validateUpdate(slice: EndpointSlice, old: EndpointSlice): FieldError[] {
-  const found = new ErrorList().add(validate(slice));
+  const found = new ErrorList().add(validate(slice, old));
   found.unchanged(FieldPath.of('addressType'), slice.addressType, old.addressType);
   return found.errors;
 }
@@ -136,7 +157,7 @@ export const endpointSlices = defineResource<EndpointSlice>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',
-  strategy: { applyDefaults, validate, validateUpdate },
+  strategy: { applyDefaults, validate: (slice) => validate(slice), validateUpdate, warnings },
   // Labels count as well: Services are found by them.
   generation: {
     changed: (slice, old) =>

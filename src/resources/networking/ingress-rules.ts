@@ -4,12 +4,12 @@ import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import {
   isDns1035Label,
   isDns1123Subdomain,
-  isValidIP,
   isValidPortName,
   isValidPortNumber,
   isWildcardDns1123Subdomain,
 } from '../../machinery/names.ts';
 import { ErrorList } from '../checks/index.ts';
+import { addressProblems } from '../common/index.ts';
 import type {
   HTTPIngressPath,
   Ingress,
@@ -129,12 +129,13 @@ export function validateIngressCreate(ingress: Ingress): FieldError[] {
   return found.errors;
 }
 
-export function validateIngressStatus(ingress: Ingress): FieldError[] {
+export function validateIngressStatus(ingress: Ingress, old: Ingress): FieldError[] {
   const found = new ErrorList();
+  const before = new Set(old.status?.loadBalancer?.ingress?.map((point) => point.ip));
   ingress.status?.loadBalancer?.ingress?.forEach((point, i) => {
     const path = FieldPath.of('status', 'loadBalancer', 'ingress').index(i);
     const { ip = '', hostname = '' } = point;
-    if (ip !== '') found.text(path.child('ip'), ip, isValidIP);
+    if (ip !== '' && !before.has(ip)) found.text(path.child('ip'), ip, addressProblems);
     if (hostname === '') return;
     found.text(path.child('hostname'), hostname, isDns1123Subdomain);
     if (isIP(hostname) !== 0) found.invalid(path.child('hostname'), hostname, NOT_AN_ADDRESS);

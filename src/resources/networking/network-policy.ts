@@ -1,8 +1,8 @@
 // NetworkPolicy: who may talk to whom. https://kubernetes.io/docs/concepts/services-networking/network-policies/
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
-import { isCIDR, isValidPortName, isValidPortNumber, parseCIDR } from '../../machinery/names.ts';
+import { isValidPortName, isValidPortNumber, parseCIDR } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList, nameColumn, selectorText } from '../checks/index.ts';
-import { checkLabelSelector } from '../common/index.ts';
+import { checkLabelSelector, rangeProblems, rangeWarnings } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../generated/networking-v1.ts';
 import { isStrictlyInside } from './cidr.ts';
@@ -37,28 +37,50 @@ function checkPort(found: ErrorList, rule: NetworkPolicyPort, path: FieldPath): 
   }
 }
 
-function checkBlock(found: ErrorList, block: IPBlock, path: FieldPath): void {
+/** Ranges of the policy as it was: they may stay as they are written. */
+type OldRanges = ReadonlySet<string>;
+
+function checkRange(
+  found: ErrorList,
+  range: string,
+  where: { readonly path: FieldPath; readonly old: OldRanges },
+): void {
+  if (!where.old.has(range)) found.text(where.path, range, rangeProblems);
+}
+
+function checkBlock(
+  found: ErrorList,
+  block: IPBlock,
+  where: { readonly path: FieldPath; readonly old: OldRanges },
+): void {
+  const { path, old } = where;
   const cidr = block.cidr ?? '';
   if (cidr === '') {
     found.required(path.child('cidr'));
     return;
   }
-  found.text(path.child('cidr'), cidr, isCIDR);
+  checkRange(found, cidr, { path: path.child('cidr'), old });
   const outer = parseCIDR(cidr);
   if (outer === undefined) return;
   block.except?.forEach((text, i) => {
     const at = path.child('except').index(i);
     const inner = parseCIDR(text);
-    if (inner === undefined) found.text(at, text, isCIDR);
-    else if (!isStrictlyInside(inner, outer)) found.invalid(at, text, 'must be a strict subset of `cidr`');
+    const before = found.errors.length;
+    checkRange(found, text, { path: at, old });
+    if (inner !== undefined && found.errors.length === before && !isStrictlyInside(inner, outer))
+      found.invalid(at, text, 'must be a strict subset of `cidr`');
   });
 }
 
-function checkPeer(found: ErrorList, peer: NetworkPolicyPeer, path: FieldPath): void {
+function checkPeer(
+  found: ErrorList,
+  peer: NetworkPolicyPeer,
+  { path, old }: { readonly path: FieldPath; readonly old: OldRanges },
+): void {
   const { podSelector, namespaceSelector, ipBlock } = peer;
   checkLabelSelector(podSelector, path.child('podSelector'), {}, found.errors);
   checkLabelSelector(namespaceSelector, path.child('namespaceSelector'), {}, found.errors);
-  if (ipBlock !== undefined) checkBlock(found, ipBlock, path.child('ipBlock'));
+  if (ipBlock !== undefined) checkBlock(found, ipBlock, { path: path.child('ipBlock'), old });
   const selectors = podSelector !== undefined || namespaceSelector !== undefined;
   if (!selectors && ipBlock === undefined) found.required(path, 'must specify a peer');
   else if (selectors && ipBlock !== undefined) found.forbidden(path, 'may not specify both ipBlock and another peer');
@@ -68,6 +90,7 @@ interface Rule {
   readonly ports: readonly NetworkPolicyPort[] | undefined;
   readonly peers: readonly NetworkPolicyPeer[] | undefined;
   readonly peerField: 'from' | 'to';
+  readonly old: OldRanges;
 }
 
 function checkRule(found: ErrorList, rule: Rule, path: FieldPath): void {
@@ -75,21 +98,50 @@ function checkRule(found: ErrorList, rule: Rule, path: FieldPath): void {
     checkPort(found, port, path.child('ports').index(i));
   });
   rule.peers?.forEach((peer, i) => {
-    checkPeer(found, peer, path.child(rule.peerField).index(i));
+    checkPeer(found, peer, { path: path.child(rule.peerField).index(i), old: rule.old });
   });
 }
 
-function validate(policy: NetworkPolicy): FieldError[] {
+function blocksOf(policy: NetworkPolicy): { block: IPBlock; path: FieldPath }[] {
+  const spec = FieldPath.of('spec');
+  const rules = [
+    ...(policy.spec?.ingress ?? []).map(({ from }, i) => ({
+      peers: from,
+      path: spec.child('ingress').index(i).child('from'),
+    })),
+    ...(policy.spec?.egress ?? []).map(({ to }, i) => ({ peers: to, path: spec.child('egress').index(i).child('to') })),
+  ];
+  return rules.flatMap(({ peers, path }) =>
+    (peers ?? []).flatMap(({ ipBlock }, i) =>
+      ipBlock === undefined ? [] : [{ block: ipBlock, path: path.index(i).child('ipBlock') }],
+    ),
+  );
+}
+
+function rangesOf(policy: NetworkPolicy | undefined): OldRanges {
+  if (policy === undefined) return new Set();
+  return new Set(blocksOf(policy).flatMap(({ block }) => [block.cidr, ...(block.except ?? [])]));
+}
+
+function warnings(policy: NetworkPolicy): string[] {
+  return blocksOf(policy).flatMap(({ block, path }) => [
+    ...rangeWarnings(block.cidr ?? '', path.child('cidr')),
+    ...(block.except ?? []).flatMap((range, i) => rangeWarnings(range, path.child('except').index(i))),
+  ]);
+}
+
+function validate(policy: NetworkPolicy, before?: NetworkPolicy): FieldError[] {
   const found = new ErrorList();
   const path = FieldPath.of('spec');
   const { podSelector, ingress, egress, policyTypes = [] } = policy.spec ?? {};
+  const old = rangesOf(before);
   checkLabelSelector(podSelector, path.child('podSelector'), {}, found.errors);
   ingress?.forEach((rule, i) => {
     const { ports, from } = rule;
-    checkRule(found, { ports, peers: from, peerField: 'from' }, path.child('ingress').index(i));
+    checkRule(found, { ports, peers: from, peerField: 'from', old }, path.child('ingress').index(i));
   });
   egress?.forEach((rule, i) => {
-    checkRule(found, { ports: rule.ports, peers: rule.to, peerField: 'to' }, path.child('egress').index(i));
+    checkRule(found, { ports: rule.ports, peers: rule.to, peerField: 'to', old }, path.child('egress').index(i));
   });
   const types = path.child('policyTypes');
   if (policyTypes.length > POLICY_TYPES.length)
@@ -111,7 +163,12 @@ export const networkPolicies = defineResource<NetworkPolicy>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.networking.v1.NetworkPolicy',
-  strategy: { applyDefaults, validate, validateUpdate: validate },
+  strategy: {
+    applyDefaults,
+    validate: (policy) => validate(policy),
+    validateUpdate: (policy, old) => validate(policy, old),
+    warnings,
+  },
   generation: 'spec',
   columns: [
     nameColumn(),
