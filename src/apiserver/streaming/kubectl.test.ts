@@ -189,6 +189,8 @@ for (const client of CLIENTS) {
         const answers = await Promise.all([...Array(5).keys()].map((i) => fetchLocal(`/${i}`)));
         expect(answers.map(String)).toEqual([...Array(5).keys()].map((i) => `you asked /${i}`));
         expect(sha(await fetchLocal('/big'))).toBe(sha(body));
+        const tunnelled = client.env.KUBECTL_PORT_FORWARD_WEBSOCKETS === 'true';
+        expect(api.offers.at(-1)).toBe(tunnelled ? 'SPDY/3.1+portforward.k8s.io' : 'portforward.k8s.io');
       } finally {
         child.kill();
         server.close();

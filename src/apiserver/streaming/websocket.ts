@@ -29,8 +29,8 @@ function serverFor(protocol: string): WebSocketServer {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: MAX_MESSAGE,
-      handleProtocols: () => (protocol === '' ? false : protocol),
     });
+    if (protocol !== '') server.on('headers', (lines) => void lines.push(`Sec-WebSocket-Protocol: ${protocol}`));
     servers.set(protocol, server);
   }
   return server;
@@ -48,7 +48,9 @@ export async function acceptWebSocket(
     refuseProtocols(socket, offered, spoken);
     return undefined;
   }
-  const message = { method: request.method, url: request.path, headers: request.headers };
+  // The name of the port-forward tunnel has a slash, which the library takes for a mistake: protocols are agreed on here.
+  const { 'sec-websocket-protocol': _, ...headers } = request.headers;
+  const message = { method: request.method, url: request.path, headers };
   const accepted = await new Promise<WebSocket | undefined>((resolve) => {
     // A handshake that is refused ends with the socket.
     socket.once('close', () => resolve(undefined));
