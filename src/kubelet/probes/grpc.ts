@@ -1,5 +1,5 @@
 // gRPC probes: the standard health service. https://github.com/grpc/grpc/blob/master/doc/health-checking.md
-import grpc from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { goDuration } from '../../machinery/time.ts';
 import { hostPort, type ProbeResult } from './result.ts';
 
@@ -30,7 +30,10 @@ export interface GrpcTarget {
   readonly service: string;
 }
 
-function failureOf(error: grpc.ServiceError, target: GrpcTarget, timeoutMs: number): string {
+/** Loaded when the first probe wants it: few pods do, and it takes its time. */
+type Grpc = typeof import('@grpc/grpc-js');
+
+function failureOf(grpc: Grpc, error: ServiceError, target: GrpcTarget, timeoutMs: number): string {
   const address = hostPort(target.host, target.port);
   if (error.code === grpc.status.UNIMPLEMENTED) {
     return 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)';
@@ -41,7 +44,8 @@ function failureOf(error: grpc.ServiceError, target: GrpcTarget, timeoutMs: numb
   return `error: health rpc probe failed: rpc error: code = ${grpc.status[error.code]} desc = ${error.details}`;
 }
 
-export function probeGrpc(target: GrpcTarget, timeoutMs: number): Promise<ProbeResult> {
+export async function probeGrpc(target: GrpcTarget, timeoutMs: number): Promise<ProbeResult> {
+  const { default: grpc } = await import('@grpc/grpc-js');
   const client = new grpc.Client(hostPort(target.host, target.port), grpc.credentials.createInsecure(), {
     'grpc.primary_user_agent': 'kube-probe/1.36',
     'grpc.use_local_subchannel_pool': 1,
@@ -58,7 +62,7 @@ export function probeGrpc(target: GrpcTarget, timeoutMs: number): Promise<ProbeR
       target.service,
       { deadline: Date.now() + timeoutMs },
       (error, status) => {
-        if (error !== null) return done({ outcome: 'failure', output: failureOf(error, target, timeoutMs) });
+        if (error !== null) return done({ outcome: 'failure', output: failureOf(grpc, error, target, timeoutMs) });
         if (status === 1) return done({ outcome: 'success', output: '' });
         const name = STATES[status ?? 0] ?? String(status);
         return done({ outcome: 'failure', output: `service unhealthy (responded with "${name}")` });

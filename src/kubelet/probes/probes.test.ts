@@ -1,6 +1,7 @@
 // Probes: their clock, their thresholds, and their words.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HandClock } from '../../client/index.ts';
 import type { Probe } from '../../resources/generated/core-v1.ts';
@@ -59,6 +60,36 @@ describe('TCP and gRPC probes', () => {
   it('tell whether a port takes connections', async () => {
     expect((await probeTcp('127.0.0.1', await serve(200), 1000)).outcome).toBe('success');
     expect((await probeTcp('127.0.0.1', 1, 1000)).output).toBe('dial tcp 127.0.0.1:1: connect: connection refused');
+  });
+  it('ask the health service for a service by name', async () => {
+    const health = new grpc.Server();
+    const definition = {
+      check: {
+        path: '/grpc.health.v1.Health/Check',
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: (b: Buffer) => b,
+        requestDeserialize: (b: Buffer) => b.subarray(2).toString(),
+        responseSerialize: (n: number) => Buffer.from([0x08, n]),
+        responseDeserialize: (b: Buffer) => b[1] ?? 0,
+      },
+    };
+    health.addService(definition, {
+      check: (call: { request: string }, reply: (error: null, status: number) => void) =>
+        reply(null, call.request === 'well' ? 1 : 2),
+    });
+    const port = await new Promise<number>((resolve, reject) => {
+      health.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    const of = (service: string) => probeGrpc({ host: '127.0.0.1', port, service }, 2_000);
+    expect((await of('well')).outcome).toBe('success');
+    expect(await of('ill')).toEqual({
+      outcome: 'failure',
+      output: 'service unhealthy (responded with "NOT_SERVING")',
+    });
+    health.forceShutdown();
   });
   it('tell that no health service answers', async () => {
     expect((await probeGrpc({ host: '127.0.0.1', port: 1, service: '' }, 300)).output).toBe(
