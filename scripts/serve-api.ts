@@ -1,12 +1,15 @@
-// Serves the API alone (no controllers, scheduler or kubelet), for the oracle, for load measurements and for trying things out:
-// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb]
+// Serves the API without scheduler and kubelet (and without controllers, unless asked for), for the oracle, for load measurements and for trying things out:
+// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb] [--controllers]
 // Prints the server's address and where its administrator's certificate, key and kubeconfig are.
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApiServer } from '../src/apiserver/index.ts';
+import { createClient, createInformerFactory } from '../src/client/index.ts';
 import { ensurePki } from '../src/cluster/index.ts';
+import { startControllers } from '../src/controllers/index.ts';
 import { systemClock, systemRandom } from '../src/host/clock.ts';
 import { RESOURCES } from '../src/resources/index.ts';
 import { openLmdbStore, openMemoryStore } from '../src/store/index.ts';
@@ -16,6 +19,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     dir: { type: 'string' },
     store: { type: 'string', default: 'memory' },
+    controllers: { type: 'boolean', default: false },
   },
 });
 const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'minke-api-'));
@@ -36,6 +40,23 @@ const { port } = await server.listen({
   tls: { cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca.cert },
 });
 const address = `https://127.0.0.1:${port}`;
+const ending = new AbortController();
+setMaxListeners(0, ending.signal); // Every informer and controller listens to it.
+if (values.controllers) {
+  const user = { username: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] };
+  const client = createClient({ transport: server.handle, userAgent: 'kube-controller-manager', user });
+  const informers = createInformerFactory(client, { clock: systemClock });
+  startControllers({
+    client,
+    informers,
+    clock: systemClock,
+    random: systemRandom,
+    signal: ending.signal,
+    rootCa: pki.ca.cert,
+    onError: (error) => console.error(error),
+  });
+  informers.start(ending.signal);
+}
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const kubeconfig = {
   apiVersion: 'v1',
@@ -55,6 +76,7 @@ console.log(
   `server ${address}\ncert ${join(dir, 'pki/admin.crt')}\nkey ${join(dir, 'pki/admin.key')}\nkubeconfig ${join(dir, 'kubeconfig')}`,
 );
 const stop = (): void => {
+  ending.abort();
   server.close().then(
     () => process.exit(0),
     () => process.exit(1),
