@@ -570,6 +570,46 @@ function processes(options: ConformanceOptions, bench: () => Bench): void {
     },
   );
 
+  test('a working directory among open files of the runtime leads nowhere outside', async () => {
+    const b = bench();
+    const pod = await b.sandbox();
+    for (let fd = 3; fd < 12; fd += 1) {
+      const config = b.containerConfig(['cat', '../../../../../../../../etc/os-release'], {
+        name: `fd${fd}`,
+        workingDir: `/proc/self/fd/${fd}`,
+      });
+      try {
+        const id = await b.runtime.createContainer(pod.id, config, pod.config);
+        await b.runtime.startContainer(id);
+        // The image has no such file, the host does.
+        expect((await b.exited(id)).exitCode).not.toBe(0);
+      } catch (error) {
+        expect(error).toBeInstanceOf(RuntimeError);
+      }
+    }
+  });
+
+  test('a command that speaks without end is cut off and ended', async () => {
+    const b = bench();
+    const pod = await b.sandbox();
+    const id = await b.start(pod, ['sleep', '1000']);
+    await expect(b.runtime.execSync(id, ['yes'], 500)).rejects.toMatchObject({ kind: 'deadline' });
+    const short = await b.runtime.execSync(id, ['sh', '-c', 'yes | head -c 40000000'], 20_000).catch((e: unknown) => e);
+    if (!(short instanceof Error))
+      expect((short as { stdout: Uint8Array }).stdout.length).toBeLessThanOrEqual(16 * 1024 * 1024);
+  });
+
+  test.skipIf(options.foreign === true)('a fork bomb meets its limit', async () => {
+    const b = bench();
+    const { out } = await b.shell(
+      'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 5 & done; echo survived',
+      {
+        resources: { pidsLimit: 10 },
+      },
+    );
+    expect(out).not.toContain('survived');
+  });
+
   test('host files are mounted, read-only ones cannot be written', async () => {
     const b = bench();
     const directory = await mkdtemp(join(tmpdir(), 'minke-mount-'));

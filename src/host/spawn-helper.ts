@@ -96,7 +96,7 @@ export class SpawnHelper {
   }
 
   async #spawn(): Promise<void> {
-    const flags = ['--max-old-space-size=48', '--max-semi-space-size=1', '--v8-pool-size=0', '--no-warnings'];
+    const flags = ['--max-old-space-size=256', '--max-semi-space-size=1', '--v8-pool-size=0', '--no-warnings'];
     // Of a session of its own, so that a Ctrl-C for the parent does not end it first.
     const child = spawn(process.execPath, [...flags, '-e', SOURCE], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
