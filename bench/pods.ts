@@ -83,7 +83,15 @@ async function podmanRun(archive: string, report: Report): Promise<void> {
   try {
     await run('podman', [...options, 'load', '-q', '-i', archive]);
     const ms = await median(5, () =>
-      run('podman', [...options, 'run', '--rm', '--network=none', 'docker.io/library/busybox:latest', 'true']),
+      run('podman', [
+        ...options,
+        'run',
+        '--rm',
+        '--network=none',
+        '--ulimit=host',
+        'docker.io/library/busybox:latest',
+        'true',
+      ]),
     );
     report.row('reference: podman run', `${ms.toFixed(0)} ms`, 'without a network', '');
   } catch (error) {
