@@ -1,6 +1,6 @@
 // What the expressions of one policy see: the request, the parameters, and the policy's own variables, worked out when asked for.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-expression
-import { type Budget, type CelProgram, compileCel, DYN } from '../../../machinery/cel/index.ts';
+import { type Budget, type CelProgram, compileCel, DYN, fromJson } from '../../../machinery/cel/index.ts';
 import { define } from '../../../machinery/cel/registry.ts';
 import { CelError, Duration, Optional, Timestamp, Uint } from '../../../machinery/cel/values.ts';
 import { setOwn } from '../../../machinery/json.ts';
@@ -81,7 +81,9 @@ export interface ScopeValues {
 /** The scope of one policy, for one binding and one set of parameters; all its expressions share a budget. */
 export class Scope {
   private readonly budget: Budget = { left: CEL_BUDGET };
-  private readonly values: Record<string, unknown>;
+  private readonly values: Readonly<Record<string, unknown>>;
+  /** The same as CEL values: made once, when an expression first uses them. */
+  private readonly converted = new Map<string, unknown>();
 
   constructor(given: ScopeValues, variables: readonly Variable[]) {
     const declared = new Map(variables.map((variable) => [variable.name, variable.expression]));
@@ -98,7 +100,18 @@ export class Scope {
 
   /** Throws what compiling or running the expression throws. */
   evaluate(expression: string): unknown {
-    return programOf(expression).evaluate(this.values, this.budget);
+    const program = programOf(expression);
+    const used = Object.fromEntries([...program.uses].map((name) => [name, this.native(name)]));
+    return program.evaluate(used, this.budget);
+  }
+
+  private native(name: string): unknown {
+    const known = this.converted.get(name);
+    if (known !== undefined) return known;
+    const given = this.values[name];
+    const value = given instanceof Map ? given : fromJson(given, DYN);
+    this.converted.set(name, value);
+    return value;
   }
 }
 
