@@ -31,6 +31,8 @@ import { WatchedObjects } from './worker/objects.ts';
 import { PodManager } from './worker/pod-manager.ts';
 import { RuntimeCache } from './worker/runtime-cache.ts';
 
+/** How long a kubelet that stops waits for what its pods are in the middle of. */
+const DETACH_MS = 3_000;
 const TMPFS_MAGIC = 0x01021994;
 
 interface Known {
@@ -305,7 +307,10 @@ class KubeletImpl implements Kubelet {
     ];
     this.log('info', 'kubelet runs', { node: this.options.nodeName, at: clock.now() });
     await Promise.all(background);
-    this.manager.detach();
+    // What is half made had better be finished, but a stop does not take for ever.
+    const enough = new AbortController();
+    await Promise.race([this.manager.detach(), clock.sleep(DETACH_MS, enough.signal)]);
+    enough.abort();
     this.objects.stop();
     this.cache.stop();
     await this.recorder.flushed();

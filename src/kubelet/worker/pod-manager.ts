@@ -180,8 +180,8 @@ export class PodManager {
     this.workers.delete(uid);
   }
 
-  detach(): void {
-    for (const worker of this.workers.values()) worker.detach();
+  async detach(): Promise<void> {
+    await Promise.all([...this.workers.values()].map((w) => w.detach()));
   }
 
   /** What runs or lies here without a pod in the API is stopped and removed. Returns how many pods that were. */

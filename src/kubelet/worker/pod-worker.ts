@@ -40,6 +40,8 @@ export class PodWorker {
   private absent = false;
   private busy = false;
   private again = false;
+  private detached = false;
+  private looping: Promise<void> = Promise.resolve();
   private readonly abort = new AbortController();
   private timer: Timer | undefined;
   private endRetries = 0;
@@ -249,11 +251,13 @@ export class PodWorker {
     this.poke();
   }
 
-  /** The kubelet goes, the pod stays. */
-  detach(): void {
+  /** The kubelet goes, the pod stays. Resolves when the step that was under way is done. */
+  async detach(): Promise<void> {
+    this.detached = true;
     this.timer?.cancel();
     this.probes.stop();
     this.abort.abort();
+    await this.looping;
   }
 
   // The loop.
@@ -265,8 +269,9 @@ export class PodWorker {
       this.again = true;
       return;
     }
+    if (this.detached) return;
     this.busy = true;
-    this.loop().catch((error: unknown) => this.complain('loop', error));
+    this.looping = this.loop().catch((error: unknown) => this.complain('loop', error));
   }
 
   private async loop(): Promise<void> {
@@ -276,7 +281,7 @@ export class PodWorker {
         this.timer?.cancel();
         if (this.stage === 'living') await this.live();
         else await this.finish();
-      } while (this.again);
+      } while (this.again && !this.detached);
     } catch (error) {
       this.complain('round', error);
       this.wake([this.deps.clock.now() + 1_000]);
@@ -287,7 +292,7 @@ export class PodWorker {
 
   private wake(times: readonly (number | undefined)[]): void {
     const known = times.filter((t): t is number => t !== undefined && Number.isFinite(t));
-    if (known.length === 0) return;
+    if (known.length === 0 || this.detached) return;
     this.timer?.cancel();
     const wait = Math.max(0, Math.min(...known) - this.deps.clock.now());
     this.timer = this.deps.clock.setTimer(wait, () => this.poke());
