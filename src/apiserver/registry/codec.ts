@@ -17,6 +17,7 @@ import {
 import { readCustom } from '../crd/wire.ts';
 import type { MediaType } from '../http/negotiation.ts';
 import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
+import { checkYamlSize } from '../verbs/body.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import type { FieldValidation } from './options.ts';
 
@@ -38,6 +39,7 @@ function withMetadata(object: Record<string, unknown>): KubeObject {
 /** The body of a write. Throws a BadRequest in Kubernetes' words. */
 export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Array, contentType: MediaType): Decoded {
   if (contentType === PROTOBUF) return decodeProtobuf(entry, body);
+  if (contentType === 'application/yaml') checkYamlSize(body);
   const options = {
     contentType,
     kind: entry.row.kind,

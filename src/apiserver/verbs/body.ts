@@ -9,6 +9,13 @@ import type { Target } from '../registry/context.ts';
 
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
+/** YAML takes a hundred times as long to read as JSON, and nobody else is served meanwhile: kubectl and client-go send JSON. */
+export const MAX_YAML_BYTES = 512 * 1024;
+
+export function checkYamlSize(body: Uint8Array): void {
+  if (body.length > MAX_YAML_BYTES) throw tooLarge(`limit is ${MAX_YAML_BYTES} for YAML; JSON may be longer`);
+}
+
 const EMPTY = new Uint8Array(0);
 
 export function bodyOf(request: WireRequest): Uint8Array {

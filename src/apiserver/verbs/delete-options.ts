@@ -1,14 +1,14 @@
 // DeleteOptions, from the body or the query.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/
 
-import { parse as parseYaml } from 'yaml';
 import { badRequest } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireRequest } from '../../machinery/http.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
+import { yamlToJson } from '../../resources/schema/index.ts';
 import { bareType } from '../http/negotiation.ts';
 import { checkDryRun, parseBool, parseInt64 } from '../registry/options.ts';
-import { bodyOf } from './body.ts';
+import { bodyOf, checkYamlSize } from './body.ts';
 
 export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
@@ -59,9 +59,10 @@ function parseBody(request: WireRequest): JsonObject | undefined {
   if (body.length === 0) return undefined;
   const text = Buffer.from(body).toString('utf8');
   const yaml = bareType(request.headers['content-type']) === 'application/yaml';
+  if (yaml) checkYamlSize(body);
   let value: unknown;
   try {
-    value = yaml ? parseYaml(text, { maxAliasCount: 100 }) : JSON.parse(text);
+    value = yaml ? yamlToJson(body).value : JSON.parse(text);
   } catch (error) {
     throw badRequest(
       `couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`,

@@ -71,6 +71,32 @@ describe('create', () => {
   });
 });
 
+describe('YAML', () => {
+  const type = 'application/yaml';
+
+  test('is read as Kubernetes reads it', async () => {
+    const body = 'metadata: {name: yaml}\ndata:\n  y: "1"\n  z: |\n    two\n    lines\n';
+    const answer = await server.call('POST', `${MAPS}?dryRun=All`, body, { type });
+    expect(answer.body.data).toEqual({ true: '1', z: 'two\nlines\n' });
+  });
+
+  test('that repeats itself without end is refused at once', async () => {
+    const lines = ['a: &a [x,x,x,x,x,x,x,x,x,x]'];
+    for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg', 'gh', 'hi']) {
+      lines.push(`${to}: &${to} [${Array.from({ length: 10 }, () => `*${from}`).join(',')}]`);
+    }
+    const began = performance.now();
+    const { status, body } = await server.call('POST', MAPS, lines.join('\n'), { type });
+    expect([status, body.message]).toEqual([400, expect.stringContaining('excessive aliasing')]);
+    expect(performance.now() - began).toBeLessThan(500);
+  });
+
+  test('that is very long is refused', async () => {
+    const { status } = await server.call('POST', MAPS, `data: {x: "${'x'.repeat(600_000)}"}`, { type });
+    expect(status).toBe(413);
+  });
+});
+
 describe('update', () => {
   test('with an old resourceVersion is a conflict, even when it is invalid too', async () => {
     const { body } = await server.call('POST', MAPS, map('stale'));
