@@ -97,13 +97,16 @@ export class Containers {
     const context = this.#context;
     const directory = context.containers.path(id);
     const facts = this.#sandboxes.facts(sandbox);
-    const [rootfs, devices, localSeccomp, imageMounts] = await Promise.all([
+    const steps = [
       mountRoot(directory, image.layers, context.helper.run),
       this.#devices(config),
       this.#localSeccomp(config),
       this.#imageMounts(id, config),
       this.#prepareMounts(config.mounts),
-    ]);
+    ] as const;
+    // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
+    await Promise.allSettled(steps);
+    const [rootfs, devices, localSeccomp, imageMounts] = await Promise.all(steps);
     const user = await resolveUser(config.security, image.config.User ?? '', rootfs);
     const target = config.security.targetContainerId;
     const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;

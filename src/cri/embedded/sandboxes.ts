@@ -72,7 +72,7 @@ export class Sandboxes {
   async #make(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const context = this.#context;
-    await Promise.all([
+    const steps = [
       config.namespaces.network === 'pod'
         ? context.network.acquire().then(
             (slot) => {
@@ -93,7 +93,10 @@ export class Sandboxes {
           })
         : undefined,
       this.#limit(record),
-    ]);
+    ];
+    // All of them have to be over, also when one fails: what they made must be known to who takes it back.
+    await Promise.allSettled(steps);
+    await Promise.all(steps);
     await context.sandboxes.create(record);
     await this.#writeFiles(record);
     const bundle = context.sandboxes.path(id);
