@@ -57,6 +57,12 @@ export function tryCreate(row: AnyResource, draft: KubeObject): Trial {
   return { object: settled(row, row.strategy, draft), errors, warnings };
 }
 
+/** As the registry does: these are not the client's to change. */
+function keepTimes({ metadata }: KubeObject, { metadata: was }: KubeObject): void {
+  if (was.creationTimestamp) metadata.creationTimestamp ??= was.creationTimestamp;
+  if (was.deletionTimestamp) metadata.deletionTimestamp = was.deletionTimestamp;
+}
+
 /** `door` names a subresource; without one it is the object itself that is updated. */
 export function tryUpdate(row: AnyResource, draft: KubeObject, given: { old: KubeObject; door?: string }): Trial {
   const { status } = given.old as { status?: object };
@@ -66,9 +72,9 @@ export function tryUpdate(row: AnyResource, draft: KubeObject, given: { old: Kub
   const opened = given.door === undefined ? undefined : row.subresources?.[given.door];
   const strategy = opened?.type === 'object' ? opened.strategy : row.strategy;
   for (const one of [old, draft]) one.metadata.resourceVersion = '1';
-  if (old.metadata.creationTimestamp) draft.metadata.creationTimestamp ??= old.metadata.creationTimestamp;
   const kept = deepClone(old);
   strategy.prepareForUpdate?.(draft, kept, CONTEXT);
+  keepTimes(draft, old);
   const errors = validateUpdate({ row, strategy, object: draft, old: kept, context: CONTEXT });
   const warnings = strategy.warnings?.(draft, kept, CONTEXT) ?? [];
   return { object: settled(row, strategy, draft), errors, warnings };
