@@ -72,7 +72,7 @@ export class Sandboxes {
   async #make(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const context = this.#context;
-    const steps = [
+    const steps: Promise<void>[] = [
       config.namespaces.network === 'pod'
         ? context.network.acquire().then(
             (slot) => {
@@ -86,12 +86,12 @@ export class Sandboxes {
               );
             },
           )
-        : undefined,
+        : Promise.resolve(),
       config.namespaces.ipc === 'pod'
         ? context.shm.take().then((path) => {
             record.shm = path;
           })
-        : undefined,
+        : Promise.resolve(),
       this.#limit(record),
     ];
     // All of them have to be over, also when one fails: what they made must be known to who takes it back.
