@@ -38,7 +38,6 @@ interface Case {
 const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/deployment-wrong-version|namespace-mismatch|namespace-in-body/, 'checked before the object is read'],
   [/template-annotation-key/, 'v1.36 words it otherwise'],
-  [/behavior-no-policies/, 'an empty list is gone once it was read'],
   [/review|^event-/, 'answered by handlers, or stored as another kind'],
   [/^(limitrange|resourcequota)\/effect/, 'admission'],
   [/event\/create\/full/, 'the harness hides what identifies objects'],

@@ -3,7 +3,7 @@ import { type FieldError, invalid } from '../machinery/field-error.ts';
 import { deepClone } from '../machinery/json.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import { type AnyResource, apiVersionOf, type Strategy, type StrategyContext } from './definition.ts';
-import { builtinSchema, decode, normalize } from './schema/index.ts';
+import { builtinSchema, decode, normalize, settleEmptyLists } from './schema/index.ts';
 import { findKind } from './table.ts';
 import { validateCreate, validateUpdate } from './validate.ts';
 
@@ -47,7 +47,10 @@ export function readObject(row: AnyResource, body: string, contentType?: string)
 
 function settled(row: AnyResource, strategy: Strategy<KubeObject>, draft: KubeObject): KubeObject {
   strategy.canonicalize?.(draft);
-  return normalize(builtinSchema(row.schema), draft) as unknown as KubeObject;
+  const schema = builtinSchema(row.schema);
+  const object = normalize(schema, draft);
+  settleEmptyLists(schema, object);
+  return object as unknown as KubeObject;
 }
 
 export function tryCreate(row: AnyResource, draft: KubeObject): Trial {
