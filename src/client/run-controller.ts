@@ -49,7 +49,9 @@ async function work(options: ControllerOptions): Promise<void> {
   }
 }
 
-/** Something that stays missing is told of in the end. */
+/** Something that stays missing is told of in the end; in a namespace that ends nothing can be made. */
 function isEveryday(error: unknown, failures: number): boolean {
+  if (isApiError(error, 'Forbidden'))
+    return (error.details?.causes ?? []).some((cause) => cause.reason === 'NamespaceTerminating');
   return isApiError(error, 'Conflict') || (isApiError(error, 'NotFound') && failures < 5);
 }
