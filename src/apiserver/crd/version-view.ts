@@ -50,7 +50,7 @@ export class VersionView implements Store {
       this.views.set(value, view);
     });
     await converted;
-    return Promise.all(values.map((v) => this.views.get(v) ?? v));
+    return Promise.all(values.map((v) => this.views.get(v) ?? Promise.resolve(v)));
   }
 
   async get(key: string, revision?: number): Promise<StoredValue | undefined> {

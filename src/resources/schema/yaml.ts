@@ -87,15 +87,21 @@ class Converter {
   readonly duplicates: string[] = [];
   private count = 0;
   private depth = 0;
+  /** How many of the nodes stand there by an alias only, and in how many aliases we are. */
+  private repeated = 0;
+  private aliases = 0;
+  private readonly anchored = new Map<string, Node>();
   private readonly open = new Set<Node>();
-  constructor(
-    private readonly lines: LineCounter,
-    private readonly anchors: (alias: Node) => Node | undefined,
-  ) {}
+  constructor(private readonly lines: LineCounter) {}
 
   convert(node: unknown): unknown {
-    if (++this.count > MAX_NODES) throw new DecodeError('yaml: document contains excessive aliasing');
+    if (this.aliases > 0) this.repeated++;
+    // Go's rule: more than 99 of 100 by alias is no document, but a bomb.
+    const bomb = ++this.count > 1000 && this.repeated > this.count * 0.99;
+    if (bomb || this.count > MAX_NODES) throw new DecodeError('yaml: document contains excessive aliasing');
     if (node === null || node === undefined) return null;
+    const anchor = (node as { anchor?: string }).anchor;
+    if (anchor !== undefined) this.anchored.set(anchor, node as Node);
     if (isScalar(node)) return scalar(node);
     if (++this.depth > MAX_DEPTH) throw new DecodeError('yaml: exceeded max depth');
     try {
@@ -109,11 +115,13 @@ class Converter {
   }
 
   private alias(node: Node & { readonly source: string }): unknown {
-    const target = this.anchors(node);
+    const target = this.anchored.get(node.source);
     if (target === undefined) throw new DecodeError(`yaml: unknown anchor '${node.source}' referenced`);
     if (this.open.has(target)) throw new DecodeError(`yaml: anchor '${node.source}' value contains itself`);
     this.open.add(target);
+    this.aliases++;
     const value = this.convert(target);
+    this.aliases--;
     this.open.delete(target);
     return value;
   }
@@ -151,14 +159,16 @@ function problemText(error: YAMLError): string {
       return 'found character that cannot start any token';
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'mapping values are not allowed in this context';
+    case 'BAD_SCALAR_START':
+      return 'found character that cannot start any token';
     case 'BAD_DQ_ESCAPE':
       return 'found unknown escape character';
     case 'MULTILINE_IMPLICIT_KEY':
-      return "could not find expected ':'";
+      return 'mapping values are not allowed in this context';
     case 'BAD_ALIAS':
       return 'did not find expected alphabetic or numeric character';
     case 'MISSING_CHAR':
-      if (message.includes('closing')) return 'found unexpected end of stream';
+      if (/closing/i.test(message)) return 'found unexpected end of stream';
       return "could not find expected ':'";
     case 'BLOCK_IN_FLOW':
       return "did not find expected ',' or '}'";
@@ -177,7 +187,20 @@ function problemText(error: YAMLError): string {
   }
 }
 
-function refusal(error: YAMLError, lines: LineCounter): DecodeError {
+/** A list or map in brackets that never ends: Go tells it at the end of the text. */
+function unclosed(error: YAMLError, text: string): string | undefined {
+  const closing = /^Flow .* end with a ([\]}])$/.exec(error.message)?.[1];
+  if (closing === undefined) return undefined;
+  const body = text.trimEnd();
+  const problem = /[[{,:]$/.test(body)
+    ? 'did not find expected node content'
+    : `did not find expected ',' or '${closing}'`;
+  return `yaml: line ${body.split('\n').length}: ${problem}`;
+}
+
+function refusal(error: YAMLError, lines: LineCounter, text: string): DecodeError {
+  const end = unclosed(error, text);
+  if (end !== undefined) return new DecodeError(end);
   const line = lines.linePos(error.pos[0]).line;
   return new DecodeError(`yaml: ${line > 1 ? `line ${line}: ` : ''}${problemText(error)}`);
 }
@@ -204,8 +227,8 @@ export function yamlToJson(bytes: Uint8Array): YamlValue {
   const document = Array.isArray(documents) ? documents[0] : undefined;
   if (document === undefined) return { value: null, yamlErrors: [] };
   const error = document.errors[0];
-  if (error !== undefined) throw refusal(error, lines);
-  const converter = new Converter(lines, (alias) => (isAlias(alias) ? alias.resolve(document) : undefined));
+  if (error !== undefined) throw refusal(error, lines, text);
+  const converter = new Converter(lines);
   const value = converter.convert(document.contents);
   const yamlErrors =
     converter.duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${converter.duplicates.join('\n')}`];
