@@ -33,7 +33,7 @@ for arg in "$@"; do
     --runtime)
       need crun crun; need conmon conmon; need nft nftables; need ip iproute2; need socat socat; need curl curl ;;
     --tests)
-      need busybox busybox-static; need docker-registry docker-registry; need ps procps; need containerd containerd ;;
+      need busybox busybox-static; need docker-registry docker-registry; need ps procps; need containerd containerd; need strace strace ;;
     *) die "bootstrap: unknown option $arg" ;;
   esac
 done
