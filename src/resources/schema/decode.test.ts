@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../machinery/errors.ts';
 import { builtinSchema } from './builtin.ts';
 import { decode, decodeFree, normalize, strictWarnings } from './decode.ts';
+import { settleEmptyLists } from './empty-lists.ts';
 
 const CONFIG_MAP = builtinSchema('io.k8s.api.core.v1.ConfigMap');
 const DEPLOYMENT = builtinSchema('io.k8s.api.apps.v1.Deployment');
@@ -183,6 +184,25 @@ describe('a JSON body', () => {
   });
 });
 
+describe('lists that are always sent', () => {
+  it('stay as they were sent until they are stored', () => {
+    const role = builtinSchema('io.k8s.api.rbac.v1.Role');
+    const sent = normalize(role, { metadata: {}, rules: [] });
+    expect(sent).toEqual({ metadata: {}, rules: [] });
+    settleEmptyLists(role, sent);
+    expect(sent).toEqual({ metadata: {}, rules: null });
+    expect(normalize(role, {})).toEqual({ metadata: {}, rules: null });
+  });
+
+  it('templates tell that their metadata was never created, objects do not', () => {
+    expect(normalize(DEPLOYMENT, { metadata: { name: 'a' }, spec: { template: {} } })).toMatchObject({
+      metadata: { name: 'a' },
+      spec: { template: { metadata: { creationTimestamp: null } } },
+    });
+    expect(normalize(DEPLOYMENT, { metadata: { name: 'a' } })).not.toHaveProperty('metadata.creationTimestamp');
+  });
+});
+
 describe('a YAML body', () => {
   const yaml = (text: string): ReturnType<typeof decode> => read(text, 'ConfigMap', 'application/yaml');
 
@@ -236,6 +256,10 @@ describe('a YAML body', () => {
       'yaml: line 2: found character that cannot start any token',
     );
     expect(refusal('a: "x\n', 'ConfigMap', 'application/yaml')).toContain('found unexpected end of stream');
+    expect(refusal('{', 'ConfigMap', 'application/yaml')).toContain('yaml: line 1: did not find expected node content');
+    expect(refusal('a: [1, 2\n', 'ConfigMap', 'application/yaml')).toContain(
+      "yaml: line 1: did not find expected ',' or ']'",
+    );
     expect(refusal('data: {x: 1}\n', 'ConfigMap', 'application/yaml')).toContain(
       'cannot unmarshal number into Go struct field ConfigMap.data of type string',
     );

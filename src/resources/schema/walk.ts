@@ -270,8 +270,8 @@ export class Walk {
     if (after === undefined || field.pointer) return after;
     if (typeof after === 'object' && after !== null) {
       if (field.schema.properties !== undefined || field.schema.format !== undefined) return after;
-      if (!isEmpty(after)) return after;
-      return field.omitEmpty ? undefined : null;
+      // An empty list that is always sent is someone's until it is stored: see settleEmptyLists.
+      return field.omitEmpty && isEmpty(after) ? undefined : after;
     }
     // An IntOrString is a struct to Go: never empty.
     if (!field.omitEmpty || field.schema.format === 'int-or-string') return after;
