@@ -59,20 +59,33 @@ export class LoadClient {
     });
   }
 
-  /** A watch whose lines are counted; returns how to end it. */
+  /** A watch whose lines are only counted, as cheaply as can be: the load must not be what is measured. */
+  count(path: string, onLines: (lines: number) => void): Promise<() => void> {
+    return this.stream(path, (chunk) => {
+      let lines = 0;
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+      if (lines > 0) onLines(lines);
+    });
+  }
+
+  /** A watch whose lines are read; returns how to end it. */
   watch(path: string, onLine: (line: string) => void): Promise<() => void> {
+    const decoder = new TextDecoder();
+    let rest = '';
+    return this.stream(path, (chunk) => {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onLine(line);
+    });
+  }
+
+  private stream(path: string, onChunk: (chunk: Buffer) => void): Promise<() => void> {
     const agent = new Agent({ ca: this.target.ca, cert: this.target.cert, key: this.target.key });
     return new Promise((resolve, reject) => {
       const req = request(
         { host: this.url.hostname, port: this.url.port, path, agent, headers: { accept: 'application/json' } },
         (res) => {
-          let rest = '';
-          res.setEncoding('utf8');
-          res.on('data', (chunk: string) => {
-            const lines = (rest + chunk).split('\n');
-            rest = lines.pop() ?? '';
-            for (const line of lines) onLine(line);
-          });
+          res.on('data', onChunk);
           res.on('error', () => undefined);
           resolve(() => {
             req.destroy();
