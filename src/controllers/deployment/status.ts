@@ -129,6 +129,8 @@ function progressCondition(
   const current = findCondition(conditions, 'Progressing');
   if (deadline === undefined)
     return { conditions: conditions.filter((one) => one.type !== 'Progressing'), requeueAfterMs: undefined };
+  // While it is paused, nothing is said of progress: `DeploymentPaused` stands until it is resumed.
+  if (deployment.spec?.paused === true) return { conditions, requeueAfterMs: undefined };
   const done = counts.replicas === counts.updatedReplicas && current?.reason === 'NewReplicaSetAvailable';
   if (done) return { conditions, requeueAfterMs: undefined };
   const subject =
@@ -155,7 +157,7 @@ function progressCondition(
     ];
     return { conditions: renewed, requeueAfterMs: deadline };
   }
-  if (current === undefined || current.reason === 'ProgressDeadlineExceeded' || deployment.spec?.paused === true)
+  if (current === undefined || current.reason === 'ProgressDeadlineExceeded')
     return { conditions, requeueAfterMs: undefined };
   const left = (parseTime(current.lastUpdateTime ?? '') ?? now) + deadline - now;
   if (left <= 0)
