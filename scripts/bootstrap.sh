@@ -31,7 +31,7 @@ need() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$m
 for arg in "$@"; do
   case "$arg" in
     --runtime)
-      need crun crun; need conmon conmon; need nft nftables; need ip iproute2; need socat socat; need curl curl ;;
+      need crun crun; need conmon conmon; need nft nftables; need ip iproute2; need socat socat; need setfattr attr; need curl curl ;;
     --tests)
       need busybox busybox-static; need docker-registry docker-registry; need ps procps; need containerd containerd; need strace strace ;;
     *) die "bootstrap: unknown option $arg" ;;

@@ -32,6 +32,7 @@ const PROGRAMS: readonly ProgramFact[] = [
   { name: 'nft', debianPackage: 'nftables', required: true, purpose: 'publishes host ports and Services' },
   { name: 'mount', debianPackage: 'mount', required: true, purpose: 'mounts root file systems' },
   { name: 'nsenter', debianPackage: 'util-linux', required: true, purpose: 'reaches ports inside pods' },
+  { name: 'setfattr', debianPackage: 'attr', required: false, purpose: 'images whose files carry capabilities' },
   { name: 'socat', debianPackage: 'socat', required: false, purpose: 'kubectl port-forward and attach' },
 ];
 

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { packTar, type TarEntry } from 'modern-tar';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../host/clock.ts';
+import { runProgram } from '../../../host/programs.ts';
 import { openImageStore } from './index.ts';
 import { LayerTree } from './layer-tree.ts';
 import { parseChallenge } from './registry-client.ts';
@@ -108,6 +109,17 @@ describe.skipIf(!root)('a layer (needs root: it sets owners)', () => {
     expect(readFileSync(join(path, 'abs'), 'utf8')).toBe('y');
     expect(readFileSync(join(path, outside, 'inside'), 'utf8')).toBe('z');
     expect(readFileSync(join(path, 'top'), 'utf8')).toBe('t');
+  });
+
+  it('keeps the capabilities of its files', async () => {
+    // cap_net_raw, permitted and effective, as the kernel stores it.
+    const value = '\u0001\0\0\u0002\0\u0020'.padEnd(20, '\0');
+    const entry = file('ping', 'x');
+    const [path = ''] = await imported(
+      await layer({ ...entry, header: { ...entry.header, pax: { 'SCHILY.xattr.security.capability': value } } }),
+    );
+    const { stdout } = await runProgram('getfattr', ['-e', 'hex', '-n', 'security.capability', join(path, 'ping')]);
+    expect(stdout.toString()).toContain('0x0100000200200000');
   });
 
   it('cannot link to a file of the host', async () => {
