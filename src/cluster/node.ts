@@ -167,7 +167,8 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     config: {
       clusterDns: [dnsServiceIp(config.serviceCidr)],
       clusterDomain: config.clusterDomain,
-      staticPodPath: clusterPaths(config.dataDir).staticPods,
+      // One directory for the cluster: its pods are the first node's, not every node's.
+      ...(index === 0 ? { staticPodPath: clusterPaths(config.dataDir).staticPods } : {}),
     },
     log: (level, message, fields) => log[level]({ part: 'kubelet', ...fields }, message),
   });
