@@ -20,5 +20,5 @@ export { metadataOnUpdate } from './metadata-on-update.ts';
 export { checkPrefixedPath } from './prefixed-path.ts';
 export { type ReviewFacts, reviewRow } from './review-row.ts';
 export { specialAddressMessages } from './special-address.ts';
-export { keepMetadata, type StatusRules, statusKept, statusSubresource } from './status.ts';
+export { keepMetadata, keepSpec, keepStatus, type StatusRules, statusKept, statusSubresource } from './status.ts';
 export { type Twin, twinOf } from './twin.ts';

@@ -23,13 +23,19 @@ export interface StatusRules<T extends KubeObject> {
   /** What a write through this door leaves as it was, besides `spec`. */
   readonly keep?: 'metadata' | 'labels';
   /** After spec and metadata were put back. */
-  prepare?(draft: T, old: T): void;
+  readonly prepare?: Strategy<T>['prepareForUpdate'];
   validateUpdate?: Strategy<T>['validateUpdate'];
   readonly resetFields?: readonly string[];
   readonly canonicalize?: Strategy<T>['canonicalize'];
 }
 
 type WithSpec = KubeObject & { spec?: unknown };
+
+/** A write to a subresource leaves the spec as it was. */
+export function keepSpec(draft: WithSpec, old: WithSpec): void {
+  if (old.spec === undefined) delete draft.spec;
+  else draft.spec = old.spec;
+}
 
 export function statusSubresource<T extends KubeObject>(rules: StatusRules<T> = {}): ObjectSubresource<T> {
   const { applyDefaults, validateUpdate, keep, resetFields, canonicalize } = rules;
@@ -40,13 +46,11 @@ export function statusSubresource<T extends KubeObject>(rules: StatusRules<T> = 
     resetFields: resetFields ?? (keep === 'labels' ? ['spec', 'metadata.labels'] : ownReset),
     strategy: {
       ...(applyDefaults === undefined ? {} : { applyDefaults }),
-      prepareForUpdate(draft, old) {
-        const spec = (old as WithSpec).spec;
-        if (spec === undefined) delete (draft as WithSpec).spec;
-        else (draft as WithSpec).spec = spec;
+      prepareForUpdate(draft, old, context) {
+        keepSpec(draft, old);
         if (keep === 'metadata') keepMetadata(draft, old);
         if (keep === 'labels') keepLabels(draft, old);
-        rules.prepare?.(draft, old);
+        rules.prepare?.(draft, old, context);
       },
       ...(validateUpdate === undefined ? {} : { validateUpdate }),
       ...(canonicalize === undefined ? {} : { canonicalize }),
@@ -61,6 +65,12 @@ function keepLabels(draft: KubeObject, old: KubeObject): void {
 
 type WithStatus = KubeObject & { status?: unknown };
 
+/** A write to the object itself leaves the status as it was. */
+export function keepStatus(draft: WithStatus, old: WithStatus): void {
+  if (old.status === undefined) delete draft.status;
+  else draft.status = old.status;
+}
+
 /** The part of a main strategy that keeps clients from writing the status there. */
 export function statusKept<T extends KubeObject>(): Required<
   Pick<Strategy<T>, 'prepareForCreate' | 'prepareForUpdate'>
@@ -69,10 +79,6 @@ export function statusKept<T extends KubeObject>(): Required<
     prepareForCreate: (draft) => {
       delete (draft as WithStatus).status;
     },
-    prepareForUpdate: (draft, old) => {
-      const { status } = old as WithStatus;
-      if (status === undefined) delete (draft as WithStatus).status;
-      else (draft as WithStatus).status = status;
-    },
+    prepareForUpdate: keepStatus,
   };
 }

@@ -73,6 +73,28 @@ export function checkLabelSelector(
   }
 }
 
+/** How many values a set operator takes, for labels and nodes alike. False when `operator` is none of them. */
+export function checkSetValues(
+  { operator, values }: Pick<LabelSelectorRequirement, 'operator' | 'values'>,
+  path: FieldPath,
+  out: Findings,
+): boolean {
+  const given = values?.length ?? 0;
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (given === 0) out.push(fieldErrors.required(path, "must be specified when `operator` is 'In' or 'NotIn'"));
+      return true;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (given > 0)
+        out.push(fieldErrors.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      return true;
+    default:
+      return false;
+  }
+}
+
 function checkRequirement(
   requirement: LabelSelectorRequirement,
   path: FieldPath,
@@ -80,28 +102,8 @@ function checkRequirement(
   out: Findings,
 ): void {
   const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0)
-        out.push(fieldErrors.required(path.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0)
-        out.push(
-          fieldErrors.forbidden(
-            path.child('values'),
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-          ),
-        );
-      break;
-    default:
-      if (options.allowUnknownOperators !== true)
-        out.push(
-          fieldErrors.invalid(path.child('operator'), requirement.operator ?? '', 'not a valid selector operator'),
-        );
-  }
+  if (!checkSetValues(requirement, path.child('values'), out) && options.allowUnknownOperators !== true)
+    out.push(fieldErrors.invalid(path.child('operator'), requirement.operator ?? '', 'not a valid selector operator'));
   checkQualifiedName(requirement.key ?? '', path.child('key'), out);
   if (options.allowInvalidValues === true) return;
   for (const [i, value] of values.entries()) {

@@ -1,7 +1,7 @@
 // Namespaces: the name as a label, finalizers in the spec, and a phase that only deletion changes.
 // Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { ageColumn, column, keepMetadata, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, keepMetadata, keepStatus, nameColumn, statusSubresource } from '../checks/index.ts';
 import { checkKnownFinalizer, checkQualifiedName, type Findings, validateObjectMetaUpdate } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { Namespace } from '../generated/core-v1.ts';
@@ -35,11 +35,6 @@ function keepSpec(draft: Namespace, old: Namespace): void {
   draft.spec = { ...draft.spec };
   if (finalizers === undefined) delete draft.spec.finalizers;
   else draft.spec.finalizers = finalizers;
-}
-
-function keepStatus(draft: Namespace, old: Namespace): void {
-  if (old.status === undefined) delete draft.status;
-  else draft.status = old.status;
 }
 
 function checkFinalizer(name: string, path: FieldPath, out: Findings): void {
@@ -106,20 +101,11 @@ export const namespaces = defineResource<Namespace>({
     canonicalize: labelWithName,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate: validateStatus,
-        canonicalize: labelWithName,
-      },
-    },
+    status: statusSubresource<Namespace>({
+      applyDefaults,
+      validateUpdate: validateStatus,
+      canonicalize: labelWithName,
+    }),
     finalize: {
       type: 'object',
       verbs: ['update'],

@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/architecture/nodes/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import { isValidLabelValue, parseCIDR } from '../../machinery/names.ts';
-import { ageColumn, column, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../checks/index.ts';
 import {
   addInvalid,
   checkLabelName,
@@ -155,29 +155,17 @@ export const nodes = defineResource<Node>({
     prepareForCreate: (draft) => {
       delete draft.spec?.configSource;
     },
-    prepareForUpdate: (draft, old) => {
-      if (old.status === undefined) delete draft.status;
-      else draft.status = old.status;
-    },
+    prepareForUpdate: keepStatus,
     validate,
     // Kubernetes asks both: the rules of an update, and those of a node as such.
     validateUpdate: (node, old) => [...validate(node), ...validateUpdate(node, old)],
     warnings,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate,
-      },
-    },
+    status: statusSubresource<Node>({
+      applyDefaults,
+      validateUpdate,
+    }),
     proxy: { type: 'connect', verbs: ['create', 'delete', 'get', 'patch', 'update'], kind: 'NodeProxyOptions' },
   },
   columns: [

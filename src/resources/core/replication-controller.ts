@@ -1,7 +1,7 @@
 // ReplicationControllers: the ancestor of ReplicaSets.
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { ageColumn, column, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../checks/index.ts';
 import {
   checkNonNegative,
   containersColumn,
@@ -130,10 +130,7 @@ export const replicationControllers = defineResource<ReplicationController>({
   strategy: {
     applyDefaults,
     prepareForCreate,
-    prepareForUpdate: (draft, old) => {
-      if (old.status === undefined) delete draft.status;
-      else draft.status = old.status;
-    },
+    prepareForUpdate: keepStatus,
     validate: (controller) => checkSpec(controller, undefined),
     validateUpdate,
     warnings: (controller, old) =>
@@ -142,19 +139,10 @@ export const replicationControllers = defineResource<ReplicationController>({
         : [],
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate: validateStatus,
-      },
-    },
+    status: statusSubresource<ReplicationController>({
+      applyDefaults,
+      validateUpdate: validateStatus,
+    }),
     scale: {
       type: 'scale',
       specReplicasPath: 'spec.replicas',

@@ -1,7 +1,7 @@
 // ResourceQuotas: how much a namespace may hold, and of which pods it counts.
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { ageColumn, column, nameColumn } from '../checks/index.ts';
+import { ageColumn, column, nameColumn, statusSubresource } from '../checks/index.ts';
 import {
   checkResourceAmount,
   checkResourceName,
@@ -205,19 +205,10 @@ export const resourceQuotas = defineResource<ResourceQuota>({
     validateUpdate,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate: validateStatus,
-      },
-    },
+    status: statusSubresource<ResourceQuota>({
+      applyDefaults,
+      validateUpdate: validateStatus,
+    }),
   },
   columns: [
     nameColumn(),

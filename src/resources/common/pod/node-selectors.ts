@@ -4,7 +4,7 @@ import { type FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import { isDns1123Subdomain, isValidLabelValue } from '../../../machinery/names.ts';
 import type { NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '../../generated/core-v1.ts';
 import { addInvalid, type Findings } from '../collect.ts';
-import { checkLabelName } from '../labels.ts';
+import { checkLabelName, checkSetValues } from '../labels.ts';
 
 /** Values that are no label values may stay where an old object has them, and in mere preferences. */
 export interface TermRules {
@@ -34,34 +34,13 @@ function checkRequirement(
   out: Findings,
 ): void {
   const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0)
-        out.push(fieldErrors.required(path.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0)
-        out.push(
-          fieldErrors.forbidden(
-            path.child('values'),
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-          ),
-        );
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1)
-        out.push(
-          fieldErrors.required(path.child('values'), "must be specified single value when `operator` is 'Lt' or 'Gt'"),
-        );
-      break;
-    default:
+  if (requirement.operator === 'Gt' || requirement.operator === 'Lt') {
+    if (values.length !== 1)
       out.push(
-        fieldErrors.invalid(path.child('operator'), requirement.operator ?? '', 'not a valid selector operator'),
+        fieldErrors.required(path.child('values'), "must be specified single value when `operator` is 'Lt' or 'Gt'"),
       );
-  }
+  } else if (!checkSetValues(requirement, path.child('values'), out))
+    out.push(fieldErrors.invalid(path.child('operator'), requirement.operator ?? '', 'not a valid selector operator'));
   checkLabelName(requirement.key ?? '', path.child('key'), out);
   if (rules.allowInvalidValues) return;
   for (const [i, value] of values.entries())

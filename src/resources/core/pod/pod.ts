@@ -1,6 +1,7 @@
 // Pods: the row of the table, and what the registry does to a pod before it is checked.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 import { isDns1123Label } from '../../../machinery/names.ts';
+import { keepStatus } from '../../checks/index.ts';
 import { computeQosClass, defaultPod, defaultPodSpec } from '../../common/index.ts';
 import { applyAppArmorAnnotations } from '../../common/pod/annotations.ts';
 import { podWarnings } from '../../common/pod/warnings.ts';
@@ -144,10 +145,7 @@ export const pods = defineResource<Pod>({
   strategy: {
     applyDefaults,
     prepareForCreate,
-    prepareForUpdate: (draft, old) => {
-      if (old.status === undefined) delete draft.status;
-      else draft.status = old.status;
-    },
+    prepareForUpdate: keepStatus,
     validate: validatePodCreate,
     validateUpdate: validatePodUpdate,
     warnings,

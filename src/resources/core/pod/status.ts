@@ -3,6 +3,7 @@
 import { isIPv4 } from 'node:net';
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import { canonicalIP } from '../../../machinery/names.ts';
+import { keepSpec } from '../../checks/index.ts';
 import {
   checkDnsSubdomain,
   checkIP,
@@ -19,8 +20,7 @@ const METADATA = FieldPath.of('metadata');
 const STATUS = FieldPath.of('status');
 
 export function preparePodStatus(draft: Pod, old: Pod): void {
-  if (old.spec === undefined) delete draft.spec;
-  else draft.spec = old.spec;
+  keepSpec(draft, old);
   delete draft.metadata.deletionTimestamp;
   if (old.metadata.ownerReferences === undefined) delete draft.metadata.ownerReferences;
   else draft.metadata.ownerReferences = old.metadata.ownerReferences;

@@ -1,7 +1,7 @@
 // The side doors of a pod: debugging containers (`ephemeralcontainers`) and resources that change in place (`resize`).
 // Source: https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
-import { keepMetadata } from '../../checks/index.ts';
+import { keepMetadata, keepStatus } from '../../checks/index.ts';
 import {
   compareQuantities,
   computeQosClass,
@@ -18,8 +18,7 @@ const WHOLE = FieldPath.of('');
 
 function keepRest(draft: Pod, old: Pod, spec: PodSpec): void {
   draft.spec = spec;
-  if (old.status === undefined) delete draft.status;
-  else draft.status = old.status;
+  keepStatus(draft, old);
   keepMetadata(draft, old);
 }
 

@@ -1,7 +1,7 @@
 // Services: the row of the table.
 // Source: https://kubernetes.io/docs/concepts/services-networking/service/
 import { FieldPath } from '../../../machinery/field-error.ts';
-import { ageColumn, column, nameColumn } from '../../checks/index.ts';
+import { ageColumn, column, nameColumn, statusSubresource } from '../../checks/index.ts';
 import { addressWarnings, formatLabels, rangeWarnings } from '../../common/index.ts';
 import { ALL_VERBS, defineResource } from '../../definition.ts';
 import type { Service } from '../../generated/core-v1.ts';
@@ -111,19 +111,10 @@ export const services = defineResource<Service>({
     warnings,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults: defaultService,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate: validateServiceStatus,
-      },
-    },
+    status: statusSubresource<Service>({
+      applyDefaults: defaultService,
+      validateUpdate: validateServiceStatus,
+    }),
     proxy: { type: 'connect', verbs: ['create', 'delete', 'get', 'patch', 'update'], kind: 'ServiceProxyOptions' },
   },
   columns: [

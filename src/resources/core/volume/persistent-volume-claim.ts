@@ -3,7 +3,7 @@
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import { isQualifiedName } from '../../../machinery/names.ts';
 import { parseQuantity } from '../../../machinery/quantity.ts';
-import { ageColumn, column, nameColumn } from '../../checks/index.ts';
+import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../../checks/index.ts';
 import {
   addInvalid,
   compareQuantities,
@@ -222,8 +222,7 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
       settleDataSources(claim.spec ?? {});
     },
     prepareForUpdate: (draft, old) => {
-      if (old.status === undefined) delete draft.status;
-      else draft.status = old.status;
+      keepStatus(draft, old);
       settleDataSources(draft.spec ?? {});
     },
     validate: (claim) => validate(claim),
@@ -236,19 +235,10 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
     warnings,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-        },
-        validateUpdate: validateStatus,
-      },
-    },
+    status: statusSubresource<PersistentVolumeClaim>({
+      applyDefaults,
+      validateUpdate: validateStatus,
+    }),
   },
   columns: [
     nameColumn(),

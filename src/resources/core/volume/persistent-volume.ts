@@ -3,7 +3,7 @@
 import { posix } from 'node:path';
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import { parseQuantity } from '../../../machinery/quantity.ts';
-import { ageColumn, column, nameColumn } from '../../checks/index.ts';
+import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../../checks/index.ts';
 import {
   checkDnsSubdomain,
   checkNodeSelector,
@@ -197,10 +197,7 @@ export const persistentVolumes = defineResource<PersistentVolume>({
     prepareForCreate: (volume) => {
       volume.status = { phase: 'Pending' };
     },
-    prepareForUpdate: (draft, old) => {
-      if (old.status === undefined) delete draft.status;
-      else draft.status = old.status;
-    },
+    prepareForUpdate: keepStatus,
     validate: (volume) => validate(volume),
     // Kubernetes asks for the rules of a volume, and then again with those of an update.
     validateUpdate: (volume, old) => [
@@ -211,26 +208,19 @@ export const persistentVolumes = defineResource<PersistentVolume>({
     warnings,
   },
   subresources: {
-    status: {
-      type: 'object',
-      verbs: ['get', 'patch', 'update'],
-      resetFields: ['spec'],
-      strategy: {
-        applyDefaults,
-        prepareForUpdate: (draft, old, { now }) => {
-          if (old.spec === undefined) delete draft.spec;
-          else draft.spec = old.spec;
-          const status = { ...draft.status };
-          if (
-            status.phase !== old.status?.phase &&
-            status.lastPhaseTransitionTime === old.status?.lastPhaseTransitionTime
-          )
-            status.lastPhaseTransitionTime = `${now.toISOString().slice(0, 19)}Z`;
-          draft.status = status;
-        },
-        validateUpdate: (volume, old) => validateObjectMetaUpdate(volume.metadata, old.metadata),
+    status: statusSubresource<PersistentVolume>({
+      applyDefaults,
+      prepare: (draft, old, { now }) => {
+        const status = { ...draft.status };
+        if (
+          status.phase !== old.status?.phase &&
+          status.lastPhaseTransitionTime === old.status?.lastPhaseTransitionTime
+        )
+          status.lastPhaseTransitionTime = `${now.toISOString().slice(0, 19)}Z`;
+        draft.status = status;
       },
-    },
+      validateUpdate: (volume, old) => validateObjectMetaUpdate(volume.metadata, old.metadata),
+    }),
   },
   columns: [
     nameColumn(),
