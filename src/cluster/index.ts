@@ -1,4 +1,5 @@
 // The face of the composition root.
+export { clusterConfig, clusterPaths } from './config.ts';
 export {
   type BuiltImage,
   buildDebianImage,
@@ -7,4 +8,6 @@ export {
   type RunProgram,
   writeDockerArchive,
 } from './debian-image.ts';
+export { destroyCluster } from './destroy.ts';
 export { ensurePki, type KeyPair, type Pki, type PkiRequest } from './pki.ts';
+export { type RunningCluster, startCluster } from './start.ts';
