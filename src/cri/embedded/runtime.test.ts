@@ -1,6 +1,6 @@
 // The embedded runtime under the suite that all runtimes share, and that nothing of it stays behind.
 import { afterAll, expect, test } from 'vitest';
-import { runtimeConformance } from '../conformance.ts';
+import { runtimeConformance } from '../conformance/index.ts';
 import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
 
 const skip = whyNoContainers();

@@ -10,7 +10,7 @@ import { goArchitecture } from '../../host/machine.ts';
 import { unmountBelow } from '../../host/mounts.ts';
 import { findProgram, runProgram, startProgram } from '../../host/programs.ts';
 import { writeBusyboxArchive } from '../busybox-image.ts';
-import { type RuntimeUnderTest, runtimeConformance } from '../conformance.ts';
+import { type RuntimeUnderTest, runtimeConformance } from '../conformance/index.ts';
 import { pauseProgram } from '../embedded/pause.ts';
 import { GrpcImages } from './images.ts';
 import { GrpcRuntime } from './runtime.ts';

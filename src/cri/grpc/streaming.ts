@@ -10,11 +10,15 @@ const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const PORT_PROTOCOL = 'v4.channel.k8s.io';
 const SEND_CAP = 1024 * 1024;
 
+/** Connected but paused: what comes with the handshake waits until the caller listens and resumes. */
 function connect(url: string, protocols: readonly string[]): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url.replace(/^http/, 'ws'), [...protocols], { perMessageDeflate: false });
     socket.binaryType = 'nodebuffer';
-    socket.once('open', () => resolve(socket));
+    socket.once('open', () => {
+      socket.pause();
+      resolve(socket);
+    });
     socket.once('error', (error) => reject(new RuntimeError('unavailable', `streaming: ${error.message}`, error)));
     socket.once('unexpected-response', (_request, answer) => {
       reject(new RuntimeError('internal', `streaming: the runtime answered ${answer.statusCode ?? 0}`));
@@ -82,6 +86,7 @@ export async function streamCommand(url: string, streams: ExecStreams): Promise<
       });
       socket.once('close', () => resolve());
       socket.once('error', reject);
+      socket.resume();
     });
   } finally {
     signal.removeEventListener('abort', abort);
@@ -114,6 +119,7 @@ export async function streamPort(url: string, port: number, stream: PortStream):
   await new Promise<void>((resolve, reject) => {
     socket.once('close', () => resolve());
     socket.once('error', reject);
+    socket.resume();
   });
   stream.end();
   if (failure !== '') throw new RuntimeError('internal', failure);

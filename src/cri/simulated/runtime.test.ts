@@ -1,7 +1,7 @@
 // The simulated runtime under the suite that all runtimes share, and its rules on a clock that only the test moves.
 import { expect, test } from 'vitest';
 import { type Clock, systemClock, systemRandom } from '../../host/clock.ts';
-import { runtimeConformance } from '../conformance.ts';
+import { runtimeConformance } from '../conformance/index.ts';
 import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
 import { SimulatedImages } from './images.ts';
 import { ANNOTATIONS } from './rules.ts';
