@@ -2,9 +2,17 @@
 import type { JsonObject } from '../../../machinery/object.ts';
 import type { AdmissionRequest } from '../plugin.ts';
 
+/** Subresources have kinds of their own: a Scale, an Eviction, the options of an attach. */
+function kindOf({ entry: { row }, object, old }: AdmissionRequest): JsonObject {
+  const { apiVersion = '', kind = '' } = object ?? old ?? {};
+  if (apiVersion === '' || kind === '') return { group: row.group, version: row.version, kind: row.kind };
+  const slash = apiVersion.indexOf('/');
+  return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind };
+}
+
 export function requestDocument(request: AdmissionRequest, uid: string): JsonObject {
   const { row } = request.entry;
-  const kind = { group: row.group, version: row.version, kind: row.kind };
+  const kind = kindOf(request);
   const resource = { group: row.group, version: row.version, resource: row.plural };
   const { username, uid: userUid, groups, extra } = request.user;
   const doc: JsonObject = {

@@ -1,5 +1,6 @@
 // Calls a webhook over HTTPS: trust by its CA bundle, a time limit, a limit on the answer.
 import { Agent, request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
 import { isJsonObject, type JsonObject } from '../../../machinery/object.ts';
 import type { WebhookClientConfig } from '../../../resources/generated/admissionregistration-v1.ts';
 
@@ -49,6 +50,36 @@ async function addressOf(config: WebhookClientConfig, timeoutMs: number, resolve
   return { ...found, path, serverName, url: `https://${serverName}:${port}${path}` };
 }
 
+class BadAnswer extends Error {}
+
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Why a call failed, in the words that Go has for it. */
+function goMessage(error: NodeJS.ErrnoException, { host, port }: Address): string {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'context deadline exceeded';
+  if (error.code === 'ECONNREFUSED') return `dial tcp ${host}:${port}: connect: connection refused`;
+  if (error.code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
+  if (UNTRUSTED.has(error.code ?? ''))
+    return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+  return error.message;
+}
+
+/** Source: the errors of client-go for answers that are no Status. */
+function refusalOf(status: number, text: string): BadAnswer {
+  if (status === 404) return new BadAnswer('the server could not find the requested resource');
+  if (status === 503) return new BadAnswer('the server is currently unable to handle the request');
+  if (status === 401) return new BadAnswer('the server has asked for the client to provide credentials');
+  const said = JSON.stringify(text.slice(0, 2048));
+  if (status >= 500) return new BadAnswer(`an error on the server (${said}) has prevented the request from succeeding`);
+  return new BadAnswer(`the server responded with the status code ${status} (${said})`);
+}
+
 /** Returns the `response` of the answered AdmissionReview. Rejects with a message in the words of Kubernetes. */
 export async function callWebhook(call: WebhookCall, resolve: ServiceResolver): Promise<JsonObject> {
   const address = await addressOf(call.config, call.timeoutMs, resolve);
@@ -57,9 +88,10 @@ export async function callWebhook(call: WebhookCall, resolve: ServiceResolver): 
   try {
     text = await post(address, body, call);
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).name === 'AbortError' ? 'context deadline exceeded' : (error as Error).message;
-    throw new Error(`failed to call webhook: Post "${address.url}": ${why}`, { cause: error });
+    if (error instanceof BadAnswer) throw new Error(`failed to call webhook: ${error.message}`, { cause: error });
+    throw new Error(`failed to call webhook: Post "${address.url}": ${goMessage(error as Error, address)}`, {
+      cause: error,
+    });
   }
   return readReview(text, call.review);
 }
@@ -89,7 +121,7 @@ function post(address: Address, body: Buffer, call: WebhookCall): Promise<string
         host: address.host,
         port: address.port,
         path: address.path,
-        servername: address.serverName,
+        ...(isIP(address.serverName) === 0 ? { servername: address.serverName } : {}),
         headers: {
           'content-type': 'application/json',
           accept: 'application/json',
@@ -110,7 +142,7 @@ function post(address: Address, body: Buffer, call: WebhookCall): Promise<string
         res.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
           if (res.statusCode === 200) resolve(text);
-          else reject(new Error(`the webhook answered ${res.statusCode}: ${text.slice(0, 500)}`));
+          else reject(refusalOf(res.statusCode ?? 0, text));
         });
       },
     );

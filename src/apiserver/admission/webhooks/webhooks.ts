@@ -11,6 +11,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../../../resources/generated/admissionregistration-v1.ts';
 import { jsonPatch } from '../../patch/index.ts';
+import { decodePatched } from '../../registry/codec.ts';
 import { evaluateConditions } from '../dynamic/conditions.ts';
 import { isExempt, matches, type NamespaceLabels } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
@@ -88,10 +89,7 @@ async function ask(webhook: Webhook, request: AdmissionRequest, parts: WebhookPa
       parts.resolveService,
     );
   } catch (error) {
-    if (failsOpen(webhook)) {
-      request.warn(`Failed to call webhook ${webhook.name}, failing open: ${(error as Error).message}`);
-      return { patch: undefined };
-    }
+    if (failsOpen(webhook)) return { patch: undefined };
     throw internalError(
       new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`, {
         cause: error,
@@ -123,13 +121,24 @@ export function replaceDraft(draft: KubeObject, next: KubeObject): void {
     Object.defineProperty(draft, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/** What a patch made, as its type takes it: unknown fields go, defaults come. Options and reviews stay as they are. */
+function settled(webhook: Webhook, request: AdmissionRequest, patched: unknown): KubeObject {
+  const { row } = request.entry;
+  if (!isJsonObject(patched) || patched.kind !== row.kind) return patched as KubeObject;
+  const { object } = decodePatched(request.entry, patched, (problem) =>
+    internalError(new Error(`admission webhook ${JSON.stringify(webhook.name)}: ${problem}`)),
+  );
+  const next = deepClone(object);
+  row.strategy.applyDefaults?.(next);
+  return next;
+}
+
 async function mutate(webhook: MutatingWebhook, request: AdmissionRequest, parts: WebhookParts): Promise<boolean> {
   const { patch } = await ask(webhook, request, parts);
   const draft = request.object;
   if (patch === undefined || draft === undefined) return false;
   const before = deepClone(draft);
-  replaceDraft(draft, jsonPatch(before, patch) as KubeObject);
-  request.entry.row.strategy.applyDefaults?.(draft);
+  replaceDraft(draft, settled(webhook, request, jsonPatch(before, patch)));
   return !deepEqual(before, draft);
 }
 
