@@ -37,12 +37,12 @@ function unavailable(message: string): ApiError {
 }
 
 /** Who asks, in the headers that extension servers read. */
-function identityHeaders(user: UserInfo): Record<string, string> {
-  const out: Record<string, string> = { 'x-remote-user': user.username };
+function identityHeaders(user: UserInfo): Record<string, string | string[]> {
+  const out: Record<string, string | string[]> = { 'x-remote-user': user.username };
   if (user.uid !== undefined) out['x-remote-uid'] = user.uid;
-  if (user.groups.length > 0) out['x-remote-group'] = user.groups.join(',');
+  if (user.groups.length > 0) out['x-remote-group'] = [...user.groups];
   for (const [key, values] of Object.entries(user.extra ?? {})) {
-    out[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = values.join(',');
+    out[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
   }
   return out;
 }

@@ -2,6 +2,7 @@
 // Source: meta/v1 ManagedFieldsEntry; https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 import type { ManagedFieldsEntry } from '../../machinery/object.ts';
 import { type FieldSet, isEmpty, readFieldSet, union } from './field-set.ts';
+import { sharedSet } from './shared-sets.ts';
 
 export type Operation = 'Apply' | 'Update';
 
@@ -65,7 +66,7 @@ function encodeEntry(entry: Managed): ManagedFieldsEntry {
   const out: ManagedFieldsEntry = { manager: entry.manager, operation: entry.operation, apiVersion: entry.apiVersion };
   if (entry.time !== undefined) out.time = entry.time;
   out.fieldsType = 'FieldsV1';
-  out.fieldsV1 = entry.set;
+  out.fieldsV1 = sharedSet(entry.set);
   if (entry.subresource !== '') out.subresource = entry.subresource;
   return out;
 }

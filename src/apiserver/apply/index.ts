@@ -4,6 +4,7 @@ export { mergeConfiguration } from './configuration.ts';
 export { sameExceptTimes } from './entries.ts';
 export { parentEntries, type ReplicasPath, scaleEntries } from './scale.ts';
 export { withSentEmpties } from './sent-empties.ts';
+export { entriesText, shareSets } from './shared-sets.ts';
 export { managerName, type UpdateRequest, updateManagedFields } from './update.ts';
 export type { Frame, Versions } from './updater.ts';
 export { zeroObject } from './zero.ts';

@@ -181,8 +181,9 @@ export function rowsOf(crd: CustomResourceDefinition, viewOf: ViewMaker): Custom
   if (storage === undefined) return [];
   const { group, conversion, versions } = crd.spec;
   const webhook = conversion?.strategy === 'Webhook' ? conversion.webhook : undefined;
+  const form = canonicalJson([crd.spec, crd.status?.acceptedNames]);
   return versions.map((version) => {
-    const made = rowOf(crd, version);
+    const made = { ...rowOf(crd, version), form };
     if (webhook === undefined) return made;
     return {
       ...made,

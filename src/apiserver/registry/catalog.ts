@@ -26,6 +26,8 @@ export interface CatalogEntry {
   readonly schemaHash?: string;
   /** The store as the version of this row sees it, when a webhook converts. */
   readonly view?: Store;
+  /** What the definition of a custom row says, as text: another text, another row. */
+  readonly form?: string;
 }
 
 /** A row that a CustomResourceDefinition adds. */
@@ -36,6 +38,8 @@ export interface CustomRow {
   readonly schemaHash: string;
   readonly served: boolean;
   readonly view?: Store;
+  /** What the definition of a custom row says, as text: another text, another row. */
+  readonly form?: string;
 }
 
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */
@@ -132,9 +136,10 @@ export class Catalog {
       this.entries.delete(resourceKey(entry.row));
     }
     const peers = rows.map(({ row }) => row);
-    for (const { row, schema, schemaHash, served, view } of rows) {
+    for (const { row, schema, schemaHash, served, view, form } of rows) {
       if (!served) continue;
-      this.add({ ...this.entryOf(row, true, peers), schema, schemaHash, ...(view === undefined ? {} : { view }) });
+      const entry = { ...this.entryOf(row, true, peers), schema, schemaHash, ...(form === undefined ? {} : { form }) };
+      this.add(view === undefined ? entry : { ...entry, view });
     }
     this.generation++;
     for (const listener of this.listeners) listener();

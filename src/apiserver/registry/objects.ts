@@ -1,10 +1,11 @@
 // Between stored bytes and objects: parsing (once per stored value), versions, and the bytes that are stored and sent.
 import { deepClone } from '../../machinery/json.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/object.ts';
+import { RecentCache } from '../../machinery/recent-cache.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import type { StoredValue } from '../../store/index.ts';
+import { entriesText, shareSets } from '../apply/index.ts';
 import type { CatalogEntry } from './catalog.ts';
-import { RecentCache } from './recent-cache.ts';
 
 const META_ORDER: readonly (keyof ObjectMeta)[] = [
   'name',
@@ -21,7 +22,6 @@ const META_ORDER: readonly (keyof ObjectMeta)[] = [
   'annotations',
   'ownerReferences',
   'finalizers',
-  'managedFields',
 ];
 
 function orderedMeta(meta: ObjectMeta): Record<string, unknown> {
@@ -48,7 +48,13 @@ const prefixes = new WeakMap<CatalogEntry, Buffer>();
 /** The object's JSON, with kind, apiVersion and metadata first. Everything stored and everything answered passes through here. */
 export function objectText(object: KubeObject): string {
   const { kind, apiVersion, metadata, ...rest } = object;
-  return JSON.stringify({ kind, apiVersion, metadata: orderedMeta(metadata), ...rest });
+  const { managedFields } = metadata;
+  const before = { kind, apiVersion, metadata: orderedMeta(metadata) };
+  if (managedFields === undefined) return JSON.stringify({ ...before, ...rest });
+  const head = JSON.stringify(before).slice(0, -'}}'.length);
+  const tail = JSON.stringify(rest).slice(1);
+  const entries = `"managedFields":${entriesText(managedFields)}}`;
+  return `${head}${head.endsWith('{') ? '' : ','}${entries}${tail === '}' ? '' : ','}${tail}`;
 }
 
 export function objectBytes(object: KubeObject): Uint8Array {
@@ -58,7 +64,10 @@ export function objectBytes(object: KubeObject): Uint8Array {
 /** Bytes with the revision in them; the object takes the revision too, and is from now on the shared parsed form of the bytes. */
 export function encodeAt(object: KubeObject, revision: number): Uint8Array {
   object.metadata.resourceVersion = String(revision);
-  const bytes = objectBytes(object);
+  const text = objectText(object);
+  // What is kept for long has memory of its own: a piece of Node's pool would hold on to all that was made beside it.
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
   parsedValues.set(bytes, object);
   return bytes;
 }
@@ -75,6 +84,8 @@ export function parseStored({ value }: StoredValue): KubeObject {
   if (object === undefined) {
     const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
     object = JSON.parse(text) as KubeObject;
+    const { managedFields } = object.metadata;
+    if (managedFields !== undefined) object.metadata.managedFields = shareSets(managedFields);
     parsedValues.set(value, object);
   }
   return object;

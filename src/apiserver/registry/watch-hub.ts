@@ -2,7 +2,8 @@
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 import type { Clock, Timer } from '../../host/clock.ts';
 import type { ByteSink, StreamBody } from '../../machinery/http.ts';
-import type { WatchEventType } from '../../machinery/object.ts';
+import type { KubeObject, WatchEventType } from '../../machinery/object.ts';
+import { tellEvents } from '../../machinery/watch-events.ts';
 import type { Store, StoredValue, StoreEvent } from '../../store/index.ts';
 
 /** A frame in place of a change, for one reader's form and selection. */
@@ -11,6 +12,8 @@ export interface FrameMaker {
   readonly shareKey: string;
   /** Makes the frame of one object. */
   make(type: WatchEventType, value: StoredValue): Uint8Array;
+  /** The object that a frame holds, when it holds nothing else and is JSON. */
+  readonly object?: (value: StoredValue) => KubeObject;
   bookmark(revision: number, initialEventsEnd: boolean): Uint8Array;
   /** What a selector says of a value; absent when all is selected. */
   readonly selects?: (value: StoredValue) => boolean;
@@ -27,6 +30,8 @@ export interface WatchPlan {
   readonly bookmarks: boolean;
   readonly timeoutMs: number;
   readonly frames: FrameMaker;
+  /** Calls back when what is watched is not served any more as it was; absent where that cannot be. Returns how to let go. */
+  readonly onStale?: (end: () => void) => () => void;
 }
 
 /** Changes that wait for a reader that is behind; beyond this the watch is closed and the client starts anew. */
@@ -34,6 +39,12 @@ const MAX_PENDING = 20_000;
 const BOOKMARK_MS = 60_000;
 const MAX_BUFFERED = 512 * 1024;
 const INITIAL_CHUNK = 512;
+
+/** One event as a reader is to see it. */
+interface Change {
+  readonly type: WatchEventType;
+  readonly value: StoredValue;
+}
 
 interface SharedBatch {
   readonly last: StoreEvent;
@@ -75,7 +86,7 @@ export class WatchHub {
     const first = events[0];
     const last = events[events.length - 1];
     if (first === undefined || last === undefined) return new Uint8Array(0);
-    if (maker.shareKey === '' || maker.selects !== undefined) return joinFrames(this.framesOf(maker, events));
+    if (maker.shareKey === '' || maker.selects !== undefined) return this.bytesOf(maker, changesOf(maker, events));
     let byForm = this.batches.get(first);
     if (byForm === undefined) {
       byForm = new Map();
@@ -83,32 +94,17 @@ export class WatchHub {
     }
     const known = byForm.get(maker.shareKey);
     if (known !== undefined && known.last === last && known.count === events.length) return known.bytes;
-    const bytes = joinFrames(this.framesOf(maker, events));
+    const bytes = this.bytesOf(maker, changesOf(maker, events));
     byForm.set(maker.shareKey, { last, count: events.length, bytes });
     return bytes;
   }
 
-  private framesOf(maker: FrameMaker, events: readonly StoreEvent[]): Uint8Array[] {
-    const out: Uint8Array[] = [];
-    for (const event of events) {
-      const frame = this.eventFrame(maker, event);
-      if (frame !== undefined) out.push(frame);
-    }
-    return out;
-  }
-
-  private eventFrame(maker: FrameMaker, event: StoreEvent): Uint8Array | undefined {
-    const { current, previous } = event;
-    if (maker.selects === undefined) {
-      if (event.type === 'delete') return this.frame(maker, 'DELETED', current);
-      return this.frame(maker, previous === undefined ? 'ADDED' : 'MODIFIED', current);
-    }
-    const was = previous !== undefined && maker.selects(previous);
-    if (event.type === 'delete') return was ? this.frame(maker, 'DELETED', current) : undefined;
-    const is = maker.selects(current);
-    if (is) return this.frame(maker, was ? 'MODIFIED' : 'ADDED', current);
-    if (!was || previous === undefined) return undefined;
-    return maker.make('DELETED', maker.left(previous, event.revision));
+  private bytesOf(maker: FrameMaker, changes: readonly Change[]): Uint8Array {
+    const bytes = joinFrames(changes.map(({ type, value }) => this.frame(maker, type, value)));
+    const { object } = maker;
+    if (object !== undefined && bytes.length > 0)
+      tellEvents(bytes, () => changes.map(({ type, value }) => ({ type, object: object(value) })));
+    return bytes;
   }
 
   /** Starts to follow the store; the body then writes what comes. Throws what the store throws (CompactedError …). */
@@ -117,6 +113,27 @@ export class WatchHub {
     await watch.follow();
     return watch;
   }
+}
+
+function changesOf(maker: FrameMaker, events: readonly StoreEvent[]): Change[] {
+  const out: Change[] = [];
+  for (const event of events) {
+    const change = changeOf(maker, event);
+    if (change !== undefined) out.push(change);
+  }
+  return out;
+}
+
+function changeOf(maker: FrameMaker, { type, current, previous, revision }: StoreEvent): Change | undefined {
+  if (maker.selects === undefined) {
+    if (type === 'delete') return { type: 'DELETED', value: current };
+    return { type: previous === undefined ? 'ADDED' : 'MODIFIED', value: current };
+  }
+  const was = previous !== undefined && maker.selects(previous);
+  if (type === 'delete') return was ? { type: 'DELETED', value: current } : undefined;
+  if (maker.selects(current)) return { type: was ? 'MODIFIED' : 'ADDED', value: current };
+  if (!was || previous === undefined) return undefined;
+  return { type: 'DELETED', value: maker.left(previous, revision) };
 }
 
 function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
@@ -128,6 +145,7 @@ function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
 class OpenWatch implements StreamBody {
   private sink: ByteSink | undefined;
   private stop: (() => void) | undefined;
+  private letGo: (() => void) | undefined;
   private pending: StoreEvent[] = [];
   private initialSent = 0;
   private waiting = false;
@@ -152,7 +170,10 @@ class OpenWatch implements StreamBody {
     });
     this.hub.open++;
     if (this.ended) stop();
-    else this.stop = stop;
+    else {
+      this.stop = stop;
+      this.letGo = this.plan.onStale?.(() => this.finish());
+    }
   }
 
   start(sink: ByteSink): void {
@@ -166,6 +187,12 @@ class OpenWatch implements StreamBody {
     this.endTimer = clock.setTimer(this.plan.timeoutMs, () => this.timeUp());
     if (this.plan.bookmarks) this.armBookmark();
     this.pump();
+  }
+
+  /** Ends after all that has happened so far. */
+  private finish(): void {
+    const end = (): void => this.end();
+    this.hub.store.revision().then(end, end);
   }
 
   private armBookmark(): void {
@@ -247,6 +274,7 @@ class OpenWatch implements StreamBody {
   private end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.letGo?.();
     if (this.stop !== undefined || this.sink !== undefined) this.hub.open--;
     this.stop?.();
     this.bookmarkTimer?.cancel();

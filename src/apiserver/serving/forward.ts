@@ -35,7 +35,8 @@ export interface ForwardTarget {
   readonly port: number;
   /** Still percent-encoded, without the query. */
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A list is sent as a header for each of its values. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: ForwardTls;
 }
 

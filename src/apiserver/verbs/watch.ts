@@ -95,6 +95,7 @@ function frameMaker(
       }
       return frameOf('BOOKMARK', utf8(JSON.stringify(shown(object))));
     },
+    ...(protobuf || output.as !== undefined ? {} : { object: read }),
     ...(selection === undefined
       ? {}
       : { selects: (value: StoredValue) => selection.matches(readObject(entry, value)) }),
@@ -128,6 +129,14 @@ function errorStream(error: ApiError): WireResponse {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: frame };
 }
 
+/** Definitions of custom resources change and go, and what watches their objects begins anew. */
+function onReplaced({ kernel: { catalog } }: RequestContext, entry: CatalogEntry, end: () => void): () => void {
+  const { group, version, plural } = entry.row;
+  return catalog.onChange(() => {
+    if (catalog.find(group, version, plural)?.form !== entry.form) end();
+  });
+}
+
 export async function watchVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const { entry } = target;
   const { kernel } = context;
@@ -148,6 +157,7 @@ export async function watchVerb(context: RequestContext, target: Target): Promis
     bookmarks: options.allowWatchBookmarks,
     timeoutMs,
     frames,
+    ...(entry.custom ? { onStale: (end: () => void) => onReplaced(context, entry, end) } : {}),
   };
   try {
     const body = await kernel.watches.start({ ...plan, afterRevision: start.afterRevision });
