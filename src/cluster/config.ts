@@ -116,22 +116,39 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     // Names that do not depend on the host: what a document or a test says about `node-1` holds everywhere.
     nodes: Array.from({ length: input.nodes }, (_, i) => `node-${i + 1}`),
     runtime: input.runtime,
-    ...(input.ranges ?? rangesFor(name, input.routes)),
+    ...(input.ranges ?? rangesFor(name, input)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
   };
 }
 
-function rangesFor(name: string, routes: string): Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'> {
+/** Simulated pods are on no wire: with more nodes than a /16 has room for they take the shared address space (RFC 6598). */
+const WIDE_RANGE = '100.64.0.0/10';
+
+function rangesFor(name: string, input: ConfigInput): Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'> {
+  const own = hostRangesFor(name, input.routes);
+  const wide = input.runtime === 'simulated' && input.nodes > nodeCapacity(own.clusterCidr);
+  return wide ? { ...own, clusterCidr: WIDE_RANGE } : own;
+}
+
+function hostRangesFor(name: string, routes: string): Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'> {
   if (name === 'minke') return { clusterCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/16' };
   const octet = octetFor(name, usedOctets(routes));
   return { clusterCidr: `10.${octet}.0.0/16`, serviceCidr: `10.${octet - 100}.0.0/16` };
 }
 
-/** The `index`-th /24 of a /16: a node's own pod range. */
+const NODE_PREFIX = 24;
+
+/** How many nodes a range of pods has room for, a /24 each. */
+export function nodeCapacity(clusterCidr: string): number {
+  return 2 ** (NODE_PREFIX - Number(clusterCidr.split('/')[1]));
+}
+
+/** The `index`-th /24 of the range: a node's own pods. */
 export function podCidrOf(clusterCidr: string, index: number): string {
-  const [a, b] = clusterCidr.split('.');
-  return `${a}.${b}.${index}.0/24`;
+  const [a = 0, b = 0, c = 0] = clusterCidr.split('.').map(Number);
+  const block = a * 65_536 + b * 256 + c + index;
+  return `${block >> 16}.${(block >> 8) & 255}.${block & 255}.0/${NODE_PREFIX}`;
 }
 
 /** The first address of the Service range: the `kubernetes` Service. */

@@ -15,7 +15,7 @@ import {
   SimulatedRuntime,
 } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
-import { createKubelet, hostMounts, type Kubelet } from '../kubelet/index.ts';
+import { createKubelet, hostMounts, type Kubelet, noMounts } from '../kubelet/index.ts';
 import type { Transport } from '../machinery/http.ts';
 import { type ClusterConfig, clusterPaths, dnsServiceIp, podCidrOf } from './config.ts';
 import { hostAddress } from './host-address.ts';
@@ -161,7 +161,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     rootDir: directories.kubelet,
     logDir: directories.logs,
     secretDir: directories.secrets,
-    mounts: hostMounts(),
+    mounts: config.runtime === 'simulated' ? noMounts() : hostMounts(),
     version: KUBERNETES_VERSION,
     hostname: name,
     config: {

@@ -185,24 +185,32 @@ async function startNodes(a: Assembly): Promise<() => Promise<void>> {
   });
   a.images = images;
   const transport = need(a, 'transport');
-  for (const index of a.config.nodes.keys()) {
-    a.nodes.push(await startNode({ config: a.config, index, transport, images, log: a.log }));
-  }
-  return async () => {
+  const stop = async () => {
     await Promise.all(a.nodes.map((node) => node.stop()));
   };
+  try {
+    for (const index of a.config.nodes.keys())
+      a.nodes.push(await startNode({ config: a.config, index, transport, images, log: a.log }));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
 }
 
 async function openControl(a: Assembly): Promise<() => Promise<void>> {
   return serveControl(a.paths.controlSocket, controlTarget(a));
 }
 
+const READY_MS = 60_000;
+const READY_MS_PER_NODE = 50;
+
 /** Waits until every node says that it is Ready; the API is ready already. */
 async function untilReady(a: Assembly): Promise<() => Promise<void>> {
   const client = createClient({ transport: need(a, 'transport'), userAgent: 'minke', user: inProcess('minke') });
   const ending = new AbortController();
   const waiting = new Set(a.config.nodes);
-  const deadline = setTimeout(() => ending.abort(), 60_000);
+  const deadline = setTimeout(() => ending.abort(), READY_MS + READY_MS_PER_NODE * waiting.size);
   const isReady = (conditions: readonly { type: string; status: string }[] | undefined) =>
     (conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
   try {
@@ -216,6 +224,9 @@ async function untilReady(a: Assembly): Promise<() => Promise<void>> {
     clearTimeout(deadline);
     ending.abort();
   }
-  if (waiting.size > 0) throw new Error(`not Ready after a minute: ${[...waiting].join(', ')}; see ${a.paths.log}`);
+  if (waiting.size > 0) {
+    const [some, more] = [[...waiting].slice(0, 3).join(', '), Math.max(0, waiting.size - 3)];
+    throw new Error(`not Ready in time: ${some}${more > 0 ? ` and ${more} more nodes` : ''}`);
+  }
   return nothing;
 }

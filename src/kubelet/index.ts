@@ -2,4 +2,4 @@
 export { DEFAULT_CONFIG, type EvictionThresholds, type KubeletConfig } from './config.ts';
 export { createKubelet } from './kubelet.ts';
 export type { Kubelet, KubeletOptions, LogSink } from './options.ts';
-export { hostMounts, type MountPort } from './volumes/mounts.ts';
+export { hostMounts, type MountPort, noMounts } from './volumes/mounts.ts';

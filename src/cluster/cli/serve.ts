@@ -8,6 +8,8 @@ import type { Progress } from './progress.ts';
 
 /** The pipe that `startServer` reads. */
 const PROGRESS_FD = 3;
+/** After a start that failed: whatever it left open must not keep the process. */
+const LINGER_MS = 2000;
 
 export const serve: CommandSpec = {
   name: 'serve',
@@ -25,6 +27,7 @@ export const serve: CommandSpec = {
       await untilStopped(cluster);
       return 0;
     } catch (error) {
+      setTimeout(() => process.exit(1), LINGER_MS).unref();
       say({ failed: error instanceof Error ? error.message : String(error) });
       throw error;
     }

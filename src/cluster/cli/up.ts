@@ -1,7 +1,7 @@
 // `minke up`: starts the cluster, waits until it is ready, applies files, and hands out the kubeconfig.
 import { existsSync, readFileSync } from 'node:fs';
 import { createClient, httpsTransport } from '../../client/index.ts';
-import { type ClusterConfig, clusterConfig, clusterPaths, DEFAULT_PORT } from '../config.ts';
+import { type ClusterConfig, clusterConfig, clusterPaths, DEFAULT_PORT, nodeCapacity } from '../config.ts';
 import { type KubeconfigInput, mergeIntoUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
 import { hostRoutes, lastConfig } from '../last-config.ts';
 import { applyFiles } from './apply-files.ts';
@@ -75,7 +75,7 @@ function configOf(options: OptionValues): ClusterConfig {
   }
   const dataDir = text(options, 'dataDir');
   const before = lastConfig(clusterPaths(dataDir));
-  return clusterConfig({
+  const config = clusterConfig({
     dataDir,
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
@@ -85,7 +85,12 @@ function configOf(options: OptionValues): ClusterConfig {
     runtime,
     onlyMirrors: flag(options, 'disableDefaultRegistryEndpoint'),
   });
+  const room = nodeCapacity(config.clusterCidr);
+  if (nodes > room) throw new UserError(`--nodes: ${config.clusterCidr} has room for ${room} nodes`, MANY_NODES);
+  return config;
 }
+
+const MANY_NODES = 'with --runtime simulated, a cluster in a new --data-dir takes up to 16384';
 
 async function finish(config: ClusterConfig, options: OptionValues, io: CommandIo, progress: Progress): Promise<void> {
   const input = kubeconfigInput(config);
