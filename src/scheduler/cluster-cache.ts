@@ -85,7 +85,8 @@ export class ClusterCache {
     return {
       nodes: this.order,
       node: (name) => nodes.get(name),
-      nominated: (name) => [...nominated.values()].filter((one) => one.node === name).map((one) => one.info),
+      nominated: (name) =>
+        nominated.size === 0 ? [] : [...nominated.values()].filter((one) => one.node === name).map((one) => one.info),
       namespaceLabels: lookups.namespaceLabels,
       get budgets() {
         return lookups.budgets();

@@ -23,6 +23,20 @@ function imagesOf({ node }: NodeInfo): ReadonlyMap<string, number> {
   return found;
 }
 
+const holders = new WeakMap<readonly NodeInfo[], ReadonlyMap<string, number>>();
+
+/** How many of the nodes have each image. The list of nodes is another one whenever a node is. */
+function holdersOf(nodes: readonly NodeInfo[]): ReadonlyMap<string, number> {
+  let found = holders.get(nodes);
+  if (found === undefined) {
+    const made = new Map<string, number>();
+    for (const node of nodes) for (const name of imagesOf(node).keys()) made.set(name, (made.get(name) ?? 0) + 1);
+    holders.set(nodes, made);
+    found = made;
+  }
+  return found;
+}
+
 export const imageLocality: Plugin = {
   name: 'ImageLocality',
   weight: 1,
@@ -31,9 +45,7 @@ export const imageLocality: Plugin = {
     const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
     const images = containers.map((container) => withTag(container.image ?? ''));
     // What few nodes have counts less, or all pods of an image would heap up where it came first.
-    const spread = new Map(
-      images.map((image) => [image, snapshot.nodes.filter((node) => imagesOf(node).has(image)).length]),
-    );
+    const spread = holdersOf(snapshot.nodes);
     const most = MOST_PER_CONTAINER * images.length;
     return {
       score(node) {

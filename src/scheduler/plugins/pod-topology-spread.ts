@@ -8,6 +8,7 @@ import { type Cycle, MAX_SCORE, type Plugin, type Rejection, type Snapshot } fro
 import type { NodeInfo, PodInfo } from '../node-info.ts';
 
 const NAME = 'PodTopologySpread';
+const HOSTNAME = 'kubernetes.io/hostname';
 const REASON = "node(s) didn't match pod topology spread constraints";
 const SKEW: Rejection = { plugin: NAME, reasons: [REASON], resolvable: true };
 const MISSING: Rejection = { plugin: NAME, reasons: [`${REASON} (missing required label)`], resolvable: false };
@@ -55,7 +56,7 @@ function defaults(pod: PodInfo): Constraint[] {
     honorsTaints: false,
   };
   return [
-    { ...base, key: 'kubernetes.io/hostname', maxSkew: 3 },
+    { ...base, key: HOSTNAME, maxSkew: 3 },
     { ...base, key: 'topology.kubernetes.io/zone', maxSkew: 5 },
   ];
 }
@@ -77,14 +78,30 @@ function count(
   for (const node of nodes) {
     if (all.some((other) => node.labels[other.key] === undefined) || !eligible(one, pod, node)) continue;
     const value = node.labels[one.key] ?? '';
-    let found = counts.get(value) ?? 0;
-    for (const other of node.pods.values()) {
-      if (other.pod.metadata.namespace !== pod.pod.metadata.namespace) continue;
-      if (other.pod.metadata.deletionTimestamp === undefined && one.selects(other)) found++;
-    }
-    counts.set(value, found);
+    counts.set(value, (counts.get(value) ?? 0) + matching(one, pod, node));
   }
   return counts;
+}
+
+function matching(one: Constraint, pod: PodInfo, node: NodeInfo): number {
+  let found = 0;
+  for (const other of node.pods.values()) {
+    if (other.pod.metadata.namespace !== pod.pod.metadata.namespace) continue;
+    if (other.pod.metadata.deletionTimestamp === undefined && one.selects(other)) found++;
+  }
+  return found;
+}
+
+/** Matching pods around a node. A hostname is one node: only those that are asked for are looked at. */
+function countsNear(
+  one: Constraint,
+  all: readonly Constraint[],
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+): (node: NodeInfo) => number {
+  if (one.key === HOSTNAME) return (node) => matching(one, pod, node);
+  const counts = count(one, all, pod, nodes);
+  return (node) => counts.get(node.labels[one.key] ?? '') ?? 0;
 }
 
 function filterOf(pod: PodInfo, snapshot: Snapshot): ((node: NodeInfo) => Rejection | undefined) | undefined {
@@ -117,22 +134,20 @@ export const podTopologySpread: Plugin = {
     const soft = raw.length === 0 ? defaults(pod) : own;
     const filter = filterOf(pod, snapshot);
     if (soft.length === 0) return filter === undefined ? undefined : { filter };
-    let state: { one: Constraint; counts: Map<string, number>; weight: number }[] = [];
+    let state: { one: Constraint; near: (node: NodeInfo) => number; weight: number }[] = [];
     const cycle: Cycle = {
       beforeScore(nodes) {
         state = soft.map((one) => {
-          const counts = count(one, raw.length === 0 ? [one] : soft, pod, snapshot.nodes);
+          const near = countsNear(one, raw.length === 0 ? [one] : soft, pod, snapshot.nodes);
           const domains = new Set(nodes.map((node) => node.labels[one.key])).size;
-          return { one, counts, weight: Math.log(domains + 2) };
+          return { one, near, weight: Math.log(domains + 2) };
         });
       },
       score(node) {
         if (raw.length > 0 && soft.some((one) => node.labels[one.key] === undefined)) return Number.NaN;
         let sum = 0;
-        for (const { one, counts, weight } of state) {
-          const value = node.labels[one.key];
-          if (value !== undefined) sum += (counts.get(value) ?? 0) * weight + (one.maxSkew - 1);
-        }
+        for (const { one, near, weight } of state)
+          if (node.labels[one.key] !== undefined) sum += near(node) * weight + (one.maxSkew - 1);
         return Math.round(sum);
       },
       normalize(scores) {
