@@ -2,6 +2,7 @@
 import { ApiError, type Status } from '../machinery/errors.ts';
 import type { ByteSink, StreamBody } from '../machinery/http.ts';
 import type { KubeObject, WatchEvent } from '../machinery/object.ts';
+import { eventsBehind, tellEvents } from '../machinery/watch-events.ts';
 
 /** What the server may have handed in before it is asked to wait. */
 const HIGH_WATER = 1 << 20;
@@ -99,16 +100,13 @@ export class LineCutter {
   }
 }
 
-/** Whoever watches the same thing in one process is handed the very same bytes: they are read once, and the objects are shared.
- *  (Objects of watches must not be changed.) */
-const shared = new WeakMap<Uint8Array, readonly WatchEvent<KubeObject>[]>();
-
+/** Whoever watches in the server's process is handed the server's own objects with the bytes. (Objects of watches must not be changed.) */
 function eventsOf<T extends KubeObject>(chunk: Uint8Array, cutter: LineCutter): readonly WatchEvent<T>[] {
   const whole = cutter.empty && chunk[chunk.length - 1] === NEWLINE;
-  const known = whole ? shared.get(chunk) : undefined;
+  const known = whole ? eventsBehind(chunk) : undefined;
   if (known !== undefined) return known as readonly WatchEvent<T>[];
   const events = cutter.lines(chunk).map((line) => JSON.parse(line) as WatchEvent<T>);
-  if (whole) shared.set(chunk, events);
+  if (whole) tellEvents(chunk, events);
   return events;
 }
 
