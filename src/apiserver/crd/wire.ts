@@ -1,18 +1,8 @@
 // How a custom resource is read from the wire: its metadata checked, unknown fields taken out and told, defaults filled in.
-import { badRequest } from '../../machinery/errors.ts';
 import { deepClone } from '../../machinery/json.ts';
 import type { JsonObject } from '../../machinery/object.ts';
-import {
-  builtinSchema,
-  DecodeError,
-  decodeValue,
-  dropNulls,
-  fillDefaults,
-  pruneUnknown,
-  type SchemaNode,
-} from '../../resources/schema/index.ts';
-
-const OBJECT_META = builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
+import { dropNulls, fillDefaults, pruneUnknown, type SchemaNode } from '../../resources/schema/index.ts';
+import { readEmbedded, readMetadata } from './embedded.ts';
 
 export interface ReadObject {
   readonly object: JsonObject;
@@ -20,26 +10,17 @@ export interface ReadObject {
   readonly strict: readonly string[];
 }
 
-function readMetadata(object: JsonObject): string[] {
-  const { metadata } = object;
-  if (metadata === undefined || metadata === null) {
-    object.metadata = {};
-    return [];
-  }
-  try {
-    const { object: clean, strictErrors } = decodeValue(OBJECT_META, metadata);
-    object.metadata = clean;
-    return strictErrors.map((e) => e.replace('field "', 'field "metadata.'));
-  } catch (error) {
-    if (error instanceof DecodeError) throw badRequest(error.message);
-    throw error;
-  }
+function readRootMetadata(object: JsonObject): string[] {
+  if (object.metadata !== undefined && object.metadata !== null) return readMetadata(object, '');
+  object.metadata = {};
+  return [];
 }
 
 /** Takes an object as the schema of its version has it. The object is private to the caller and is changed. */
 export function readCustom(schema: SchemaNode, object: JsonObject): ReadObject {
-  const strict = readMetadata(object);
+  const strict = readRootMetadata(object);
   strict.push(...pruneUnknown(object, schema).map((path) => `unknown field ${JSON.stringify(path)}`));
+  strict.push(...readEmbedded(object, schema));
   dropNulls(object, schema);
   fillDefaults(object, schema);
   return { object, strict };

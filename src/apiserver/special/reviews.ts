@@ -26,7 +26,7 @@ interface Review<T> {
 }
 
 function begin<T>(context: RequestContext, target: Target): Review<T> {
-  const output = outputOfObject(context, { entry: target.entry });
+  const output = outputOfObject(context, { entry: target.entry, tables: false });
   const { object, options } = readPosted<T>(context, target.entry);
   trackOwnership(context, target, { old: undefined, next: object, manager: options.fieldManager });
   const answer = (status: JsonObject, spec?: JsonObject): WireResponse => {

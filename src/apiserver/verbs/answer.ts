@@ -11,17 +11,17 @@ import { objectBytes, objectText } from '../registry/objects.ts';
 import { partialMetadata } from './partial.ts';
 import { tableOf } from './table.ts';
 
-/** Negotiates the form of an answer that is one object. Kubernetes makes no tables of `approval`. */
+/** Negotiates the form of an answer that is one object. Kubernetes makes no tables of `approval`, nor of reviews (`tables: false`). */
 export function outputOfObject(
   context: RequestContext,
-  target: { entry: CatalogEntry; subresource?: string },
+  target: { entry: CatalogEntry; subresource?: string; tables?: boolean },
 ): OutputType {
   const { headers, query } = context.request;
   const pretty = query.size > 0 || headers['user-agent'] !== undefined ? isPretty(query, headers['user-agent']) : false;
   return negotiateOutput(
     headers.accept,
     {
-      transforms: target.subresource !== 'approval',
+      transforms: target.subresource !== 'approval' && target.tables !== false,
       list: false,
       stream: false,
       protobuf: () => speaksProtobuf(target.entry),

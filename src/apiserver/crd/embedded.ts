@@ -1,0 +1,59 @@
+// The metadata of objects inside custom resources: read like the metadata of any object, unknown fields taken out and told.
+// Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#rawextension
+import { badRequest } from '../../machinery/errors.ts';
+import { getOwn } from '../../machinery/json.ts';
+import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
+import { builtinSchema, DecodeError, decodeValue, type SchemaNode } from '../../resources/schema/index.ts';
+
+const OBJECT_META = builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
+
+/** Reads `metadata` of an object in place; `path` is where the object is (`spec.template.`, or empty for the root). */
+export function readMetadata(object: JsonObject, path: string): string[] {
+  try {
+    const { object: clean, strictErrors } = decodeValue(OBJECT_META, object.metadata);
+    object.metadata = clean;
+    return strictErrors.map((error) => error.replace('field "', () => `field "${path}metadata.`));
+  } catch (error) {
+    if (error instanceof DecodeError) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+function holdsEmbedded(schema: SchemaNode): boolean {
+  if (schema.embeddedResource === true) return true;
+  if (schema.items !== undefined && holds(schema.items)) return true;
+  if (schema.additionalProperties !== undefined && holds(schema.additionalProperties)) return true;
+  for (const { schema: inner } of schema.properties?.values() ?? []) if (holds(inner)) return true;
+  return false;
+}
+
+const known = new WeakMap<SchemaNode, boolean>();
+
+function holds(schema: SchemaNode): boolean {
+  let answer = known.get(schema);
+  if (answer === undefined) {
+    answer = holdsEmbedded(schema);
+    known.set(schema, answer);
+  }
+  return answer;
+}
+
+/** Reads the metadata of all objects inside a value, in place; returns what was unknown. */
+export function readEmbedded(value: unknown, schema: SchemaNode, path = ''): string[] {
+  if (!holds(schema)) return [];
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? [] : value.flatMap((item, i) => readEmbedded(item, items, `${path}[${i}]`));
+  }
+  if (!isJsonObject(value)) return [];
+  const found: string[] = [];
+  if (schema.embeddedResource === true && isJsonObject(getOwn(value, 'metadata'))) {
+    found.push(...readMetadata(value, `${path}.`));
+  }
+  for (const key of Object.keys(value)) {
+    const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
+    if (inner === undefined) continue;
+    found.push(...readEmbedded(value[key], inner, path === '' ? key : `${path}.${key}`));
+  }
+  return found;
+}
