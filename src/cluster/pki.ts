@@ -7,7 +7,7 @@ import type * as x509 from '@peculiar/x509';
 import { writeFileAtomicSync } from './files.ts';
 
 const YEAR = 365 * 24 * 3600 * 1000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 export interface KeyPair {
   readonly cert: string;
@@ -73,7 +73,7 @@ class Signer {
   ) {}
 
   async makeCa(): Promise<KeyPair> {
-    const lib = await load();
+    const lib = await loadX509();
     const keys = await newKeys();
     const cert = await lib.X509CertificateGenerator.createSelfSigned({
       serialNumber: serial(),
@@ -95,7 +95,7 @@ class Signer {
   }
 
   async issue(ca: KeyPair, subject: Subject): Promise<KeyPair> {
-    const lib = await load();
+    const lib = await loadX509();
     const caCert = new lib.X509Certificate(ca.cert);
     const caKey = await importKey(ca.key);
     const keys = await newKeys();
@@ -142,7 +142,7 @@ class Signer {
 let library: Promise<typeof x509> | undefined;
 
 /** Loaded only when something has to be signed: a start with a PKI in place does without it. */
-function load(): Promise<typeof x509> {
+export function loadX509(): Promise<typeof x509> {
   // reflect-metadata first: the library's own dependency asks for it.
   library ??= import('reflect-metadata').then(() => import('@peculiar/x509'));
   return library;
@@ -152,12 +152,12 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
 }
 
-function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+export function importKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
   return webcrypto.subtle.importKey('pkcs8', der, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign']);
 }
 
-function serial(): string {
+export function serial(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(16));
   bytes[0] = (bytes[0] ?? 0) & 0x7f;
   return Buffer.from(bytes).toString('hex');

@@ -14,6 +14,7 @@ import { RESOURCES } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
 import { type Assembly, need } from './assembly.ts';
+import { certificateAuthority } from './certificate-authority.ts';
 import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
@@ -159,6 +160,7 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
     random: systemRandom,
     signal: ending.signal,
     rootCa: need(a, 'pki').ca.cert,
+    authority: certificateAuthority(need(a, 'pki').ca, systemClock),
     onError: onError('controllers'),
   });
   const scheduler = runScheduler({

@@ -1,4 +1,5 @@
 // All controllers, in one visible table.
+import { certificateCleaner, certificateSigning } from './certificates/controller.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation/controller.ts';
 import { cronJob } from './cron-job/controller.ts';
 import { daemonSet } from './daemon-set/controller.ts';
@@ -27,6 +28,8 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   namespaceController,
   serviceAccountController,
   rootCaPublisher,
+  certificateSigning,
+  certificateCleaner,
   clusterRoleAggregation,
   garbageCollector,
   nodeLifecycle,

@@ -1,6 +1,19 @@
 // What every controller is given, and what a row of the table of controllers is.
 import { type Client, EventRecorder, type InformerFactory } from '../../client/index.ts';
 import type { Clock, Random } from '../../host/clock.ts';
+import type { RequestFacts } from '../certificates/rules.ts';
+
+/** Reads certificate requests and signs them with the cluster's authority; its key stays with whoever made this. */
+export interface CertificateAuthority {
+  /** Rejects what is no certificate request. */
+  read(pem: string): Promise<RequestFacts>;
+  /** PEM of the certificate; at most a year long. */
+  sign(order: {
+    readonly request: string;
+    readonly usages: readonly string[];
+    readonly seconds: number | undefined;
+  }): Promise<string>;
+}
 
 export interface ControllerContext {
   readonly client: Client;
@@ -10,6 +23,8 @@ export interface ControllerContext {
   readonly signal: AbortSignal;
   /** PEM of the authority that signed the API server's certificate; published in every namespace. */
   readonly rootCa?: string;
+  /** Without it nobody issues certificates. */
+  readonly authority?: CertificateAuthority;
   /** Told of what went wrong, with the controller's name. */
   readonly onError?: (error: unknown, controller: string) => void;
 }
