@@ -8,6 +8,7 @@ import type { Store } from '../store/index.ts';
 import { bootstrapPolicy } from './auth/bootstrap-policy.ts';
 import { bootstrapFlowObjects } from './flow/index.ts';
 import { type Catalog, type CatalogEntry, storageKey } from './registry/catalog.ts';
+import type { LiveCache } from './registry/live-cache.ts';
 import { cloneObject, readObject } from './registry/objects.ts';
 
 const SYSTEM: UserInfo = { username: 'system:apiserver', groups: ['system:masters'] };
@@ -96,6 +97,21 @@ function localApiServices(catalog: Catalog): KubeObject[] {
   );
 }
 
+function kubernetesService(serviceCidr: string): KubeObject {
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      clusterIP: firstAddress(serviceCidr),
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+      sessionAffinity: 'None',
+      type: 'ClusterIP',
+    },
+  };
+  return service;
+}
+
 function objectsOf(parts: BootstrapParts): KubeObject[] {
   const namespaces = NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   const cidr = {
@@ -104,20 +120,9 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     metadata: { name: 'kubernetes' },
     spec: { cidrs: [parts.serviceCidr] },
   };
-  const kubernetes = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
-    spec: {
-      clusterIP: firstAddress(parts.serviceCidr),
-      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
-      sessionAffinity: 'None',
-      type: 'ClusterIP',
-    },
-  };
   return [
     ...namespaces,
-    kubernetes,
+    kubernetesService(parts.serviceCidr),
     ...bootstrapPolicy(),
     ...priorityClasses(),
     ...(bootstrapFlowObjects() as KubeObject[]),
@@ -187,4 +192,23 @@ export async function bootstrap(parts: BootstrapParts): Promise<void> {
   // One that cannot be made must not keep the server from serving.
   const done = await Promise.allSettled(others.map((object) => ensure(parts, object)));
   for (const one of done) if (one.status === 'rejected') parts.onError?.(one.reason);
+}
+
+/**
+ * Makes the Service `kubernetes` again when somebody has deleted it, as `kubectl delete services --all` does.
+ * Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/controlplane/controller/kubernetesservice/controller.go
+ */
+export function keepKubernetesService(parts: BootstrapParts, services: LiveCache): () => void {
+  let making = false;
+  const make = (): void => {
+    if (making || services.get('default/kubernetes') !== undefined) return;
+    making = true;
+    void ensure(parts, kubernetesService(parts.serviceCidr))
+      .catch((error: unknown) => parts.onError?.(error))
+      .finally(() => {
+        making = false;
+      });
+  };
+  make();
+  return services.onChange(make);
 }

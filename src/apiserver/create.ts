@@ -20,7 +20,7 @@ import { NodePodIndex } from './auth/node-pods.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
 import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { TokenIssuer } from './auth/tokens.ts';
-import { bootstrap } from './bootstrap.ts';
+import { bootstrap, keepKubernetesService } from './bootstrap.ts';
 import { CustomResources } from './crd/index.ts';
 import { FlowControl } from './flow/index.ts';
 import { type HealthCheck, healthHandler } from './health.ts';
@@ -205,13 +205,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await caches.start();
   await nodePods.start();
   await services.start();
-  await bootstrap({
+  const beginning = {
     handle: handler.handle,
     catalog,
     store,
     serviceCidr,
     ...(options.onError === undefined ? {} : { onError: options.onError }),
-  });
+  };
+  await bootstrap(beginning);
+  const stopKeeping = keepKubernetesService(beginning, caches.of('/v1/services'));
   const custom = new CustomResources({
     store,
     catalog,
@@ -244,6 +246,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     advertise: (where) => advertise(handler.handle, where),
     async close() {
       stopCompaction();
+      stopKeeping();
       custom.close();
       aggregator.close();
       caches.close();

@@ -22,10 +22,24 @@ export type Dialect = 'v2' | 'v3';
 const REFERENCE: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
 const INT_FORMATS: ReadonlySet<string> = new Set(['int32', 'int64']);
 
+/** What is said of a type, and of its fields. */
+type TypeWords = TypeDescriptions[string];
+const NO_WORDS: TypeWords = ['', {}];
+
+/** Fields that mean the same wherever they are. */
+const COMMON_FIELDS: ReadonlyMap<string, string> = new Map([
+  ['metadata', 'What identifies the object: its name, namespace, labels, annotations and owners.'],
+  ['spec', 'What is wanted: the state that the cluster brings about and keeps.'],
+  ['status', 'What is: the state as it was last observed. Written by the system.'],
+  ['template', 'What each of the objects that are made from this one looks like.'],
+  ['selector', 'Which objects belong to this one, by their labels.'],
+]);
+
 /** Schemas of one document, gathered from the types it starts with. */
 export class SchemaCollector {
   private readonly wanted: string[] = [];
   private readonly seen = new Set<string>();
+  private readonly words = new Map<string, TypeWords>();
 
   constructor(
     private readonly dialect: Dialect,
@@ -48,18 +62,30 @@ export class SchemaCollector {
     const made = new Map<string, JsonObject>();
     for (let i = 0; i < this.wanted.length; i++) {
       const id = this.wanted[i] ?? '';
-      const at = splitDefinitionName(id);
-      const descriptions = at === undefined ? {} : await descriptionsOf(at.key);
-      made.set(id, this.definition(id, descriptions, at?.name ?? ''));
+      for (const { schema } of builtinSchema(id).properties?.values() ?? []) {
+        if (schema.id !== undefined) await this.learn(schema.id);
+      }
+      made.set(id, this.definition(id, await this.learn(id)));
     }
     const out: JsonObject = {};
     for (const id of [...made.keys()].sort()) out[id] = made.get(id);
     return out;
   }
 
-  private definition(id: string, all: TypeDescriptions, name: string): JsonObject {
+  /** What is said of a type and its fields. */
+  private async learn(id: string): Promise<TypeWords> {
+    const known = this.words.get(id);
+    if (known !== undefined) return known;
+    const at = splitDefinitionName(id);
+    const all = at === undefined ? {} : await descriptionsOf(at.key);
+    const name = at?.name ?? '';
+    const words: TypeWords = Object.hasOwn(all, name) ? (all[name] ?? NO_WORDS) : NO_WORDS;
+    this.words.set(id, words);
+    return words;
+  }
+
+  private definition(id: string, [description, fields]: TypeWords): JsonObject {
     const node = builtinSchema(id);
-    const [description = '', fields = {}] = Object.hasOwn(all, name) ? (all[name] ?? []) : [];
     const out: JsonObject = { ...(description === '' ? {} : { description }), ...this.body(node, fields) };
     const gvks = this.kinds.get(id);
     if (gvks !== undefined) out['x-kubernetes-group-version-kind'] = gvks;
@@ -74,7 +100,8 @@ export class SchemaCollector {
     const properties: JsonObject = {};
     const required: string[] = [];
     for (const [name, field] of node.properties) {
-      properties[name] = this.field(field, Object.hasOwn(fields, name) ? (fields[name] ?? '') : '');
+      const own = Object.hasOwn(fields, name) ? (fields[name] ?? '') : '';
+      properties[name] = this.field(field, own === '' ? this.wordsFor(name, field) : own);
       if (field.required) required.push(name);
     }
     return {
@@ -83,6 +110,13 @@ export class SchemaCollector {
       ...(required.length === 0 ? {} : { required }),
       ...(node.mapType === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
     };
+  }
+
+  /** The models say nothing of a field that is an object of another type: then what begins the words about that type is told. */
+  private wordsFor(name: string, { schema }: FieldNode): string {
+    const ofType = schema.id === undefined ? '' : (this.words.get(schema.id)?.[0] ?? '');
+    if (ofType === '') return '';
+    return COMMON_FIELDS.get(name) ?? /^.*?\.(?=\s|$)/s.exec(ofType)?.[0] ?? ofType;
   }
 
   private special(node: SchemaNode): JsonObject | undefined {
