@@ -1,7 +1,9 @@
 // The typed client: turns calls into requests over whatever transport it was given.
+import type { Clock } from '../host/clock.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import { encodeJson } from '../machinery/json.ts';
 import type { KubeList, KubeObject, WatchEvent } from '../machinery/object.ts';
+import { patient } from './patience.ts';
 import type {
   Client,
   DeleteOptions,
@@ -19,6 +21,8 @@ export interface ClientOptions {
   readonly userAgent: string;
   /** Who asks, over the in-process transport. Over HTTPS the credentials say it. */
   readonly user?: UserInfo;
+  /** For requests that a busy server puts off; the system's own when absent. */
+  readonly clock?: Clock;
 }
 
 interface Call {
@@ -31,6 +35,7 @@ interface Call {
 }
 
 export function createClient(options: ClientOptions): Client {
+  const transport = patient(options.transport, options.clock);
   const send = (call: Call): Promise<WireResponse> => {
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
     if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
@@ -43,7 +48,7 @@ export function createClient(options: ClientOptions): Client {
       ...(options.user === undefined ? {} : { user: options.user }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     };
-    return options.transport(request);
+    return transport(request);
   };
   const ask = async (call: Call): Promise<unknown> => decodeAnswer(await send(call));
   return {
