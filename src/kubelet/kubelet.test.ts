@@ -36,6 +36,7 @@ async function begin(): Promise<void> {
     mounts: {
       tmpfs: () => Promise.resolve(),
       hugetlbfs: () => Promise.resolve(),
+      mount: () => Promise.resolve(),
       bind: () => Promise.resolve(),
       unmount: () => Promise.resolve(),
       below: () => Promise.resolve([]),

@@ -192,7 +192,7 @@ class KubeletImpl implements Kubelet {
         host: this.known?.host ?? { servers: [], searches: [], options: [] },
       }),
       mounts: options.mounts,
-      claims: claimSource(options.client),
+      claims: claimSource(options.client, () => this.keeper.current),
       requestToken: tokenRequester(options),
       runtimeName: () => this.runtimeName,
       rootDir: options.rootDir,

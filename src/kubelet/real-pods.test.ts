@@ -197,7 +197,7 @@ describe.skipIf(skip !== undefined)('pods run for real', () => {
       bad,
       (x) => x.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
     );
-    expect(s.containerStatuses?.[0]?.state?.waiting?.message).toContain('leads out of the volume');
+    expect(s.containerStatuses?.[0]?.state?.waiting?.message).toContain('failed to prepare subPath');
     await status(good, over);
     expect(await logOf(good)).toBe('ok\n');
     remove(bad, 1);

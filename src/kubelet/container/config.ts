@@ -1,6 +1,7 @@
 // From a pod's container to what the runtime is told to make.
 import type {
   ContainerConfig,
+  Device,
   ImageInfo,
   LinuxSecurity,
   Mount,
@@ -90,6 +91,7 @@ export interface ContainerInput {
   readonly image: ImageInfo;
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
+  readonly devices: readonly Device[];
   readonly security: LinuxSecurity;
   readonly resources: ResourceContext;
 }
@@ -123,7 +125,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     workingDir: ref.spec.workingDir ?? '',
     env: [...env].map(([key, value]) => ({ key, value })),
     mounts: input.mounts,
-    devices: [],
+    devices: input.devices,
     labels: {
       [LABEL.podName]: names.name,
       [LABEL.podNamespace]: names.namespace,

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Mount } from '../../cri/port.ts';
+import type { Device, Mount } from '../../cri/port.ts';
 import type { VolumeMount } from '../../resources/generated/core-v1.ts';
+import type { LogSink } from '../options.ts';
 import type { ContainerRef, PodPaths } from '../pod/identity.ts';
 import type { MountPort } from '../volumes/mounts.ts';
 import type { MountedVolume, VolumeMap } from '../volumes/pod-volumes.ts';
@@ -19,6 +20,7 @@ export interface MountInput {
   readonly port: MountPort;
   /** Ids of image volumes, by the volume's name. */
   readonly imageIds: ReadonlyMap<string, string>;
+  readonly log: LogSink;
 }
 
 function propagationOf(mount: VolumeMount): Mount['propagation'] {
@@ -29,13 +31,14 @@ function propagationOf(mount: VolumeMount): Mount['propagation'] {
 function subPathOf(mount: VolumeMount, env: ReadonlyMap<string, string>): string {
   const expression = mount.subPathExpr ?? '';
   if (expression === '') return mount.subPath ?? '';
-  const missing: string[] = [];
+  // An empty value counts as missing: the mount would else be that of the whole volume.
+  const missing = new Set<string>();
   const out = expand(expression, (name) => {
-    const value = env.get(name);
-    if (value === undefined) missing.push(name);
+    const value = env.get(name) ?? '';
+    if (value === '') missing.add(name);
     return value;
   });
-  if (missing.length > 0) throw configError(`missing value for "${missing[0] ?? ''}"`);
+  if (missing.size > 0) throw configError(`missing value for ${[...missing].sort().join(', ')}`);
   return out;
 }
 
@@ -65,8 +68,10 @@ async function bindSubPath({ input, mount, index, volume, subPath }: SubPathInpu
       await opened.close();
     }
   } catch (error) {
+    // What is wrong is the node's business: the paths in it are the host's.
+    input.log('warn', 'subPath', { volume: mount.name, subPath, error: messageOf(error) });
     throw configError(
-      `failed to prepare subPath for volumeMount "${mount.name}" of container "${input.ref.spec.name}": ${messageOf(error)}`,
+      `failed to prepare subPath for volumeMount "${mount.name}" of container "${input.ref.spec.name}"`,
       error,
     );
   }
@@ -112,4 +117,14 @@ export async function containerMounts(input: MountInput): Promise<Mount[]> {
   const message = await messageFile(input);
   if (message !== undefined && !out.some((m) => m.containerPath === message.containerPath)) out.push(message);
   return out;
+}
+
+/** Block volumes, as devices of the container. https://kubernetes.io/docs/concepts/storage/persistent-volumes/#raw-block-volume-support */
+export function containerDevices({ ref, volumes }: Pick<MountInput, 'ref' | 'volumes'>): Device[] {
+  return (ref.spec.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name);
+    if (volume?.block !== true)
+      throw configError(`cannot find volume "${name}" to pass into container "${ref.spec.name}"`);
+    return { hostPath: volume.hostPath, containerPath: devicePath, permissions: volume.readOnly ? 'r' : 'mrw' };
+  });
 }

@@ -35,7 +35,7 @@ async function begin(config: Partial<KubeletConfig> = {}): Promise<void> {
     rootDir: path.join(dir, 'kubelet'),
     logDir: path.join(dir, 'logs'),
     secretDir: path.join(dir, 'secrets'),
-    mounts: { tmpfs: none, hugetlbfs: none, bind: none, unmount: none, below: () => Promise.resolve([]) },
+    mounts: { tmpfs: none, hugetlbfs: none, mount: none, bind: none, unmount: none, below: () => Promise.resolve([]) },
     config,
   });
   running = kubelet.run(stop.signal);

@@ -1,21 +1,32 @@
 // Finds the place on this host of the volume that a claim is bound to.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import type { Client } from '../../client/index.ts';
-import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from '../../client/index.ts';
+import { nodeSelectorMatches, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from '../../client/index.ts';
 import { isApiError } from '../../machinery/errors.ts';
-import type { PersistentVolume } from '../../resources/generated/core-v1.ts';
-import { namesOf } from '../pod/identity.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../resources/generated/core-v1.ts';
+import { messageOf } from '../container/errors.ts';
+import { allContainers, namesOf } from '../pod/identity.ts';
+import { blockDevice } from './block-device.ts';
 import { VolumeError } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
-import type { ClaimSource } from './pod-volumes.ts';
+import { noDriver } from './other-sources.ts';
 
-async function placeOf(volume: PersistentVolume): Promise<string> {
-  const { hostPath, local } = volume.spec ?? {};
+export interface ClaimedVolume {
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** The containers see a device and no directory. */
+  readonly block: boolean;
+  /** Whether the pod's fsGroup becomes the owner of what is in it. */
+  readonly fsGroup: boolean;
+}
+
+/** Where the volume of a claim lies on this host; throws what the event should say. */
+export type ClaimSource = (pod: Pod, volume: string, claim: string) => Promise<ClaimedVolume>;
+
+async function directoryOf(volume: PersistentVolume): Promise<string> {
+  const { hostPath, local, csi } = volume.spec ?? {};
   if (hostPath !== undefined) {
-    await prepareHostPath(
-      hostPath.path,
-      hostPath.type === undefined || hostPath.type === '' ? 'DirectoryOrCreate' : hostPath.type,
-    );
+    await prepareHostPath(hostPath.path, hostPath.type ?? '');
     return hostPath.path;
   }
   if (local !== undefined) {
@@ -24,30 +35,84 @@ async function placeOf(volume: PersistentVolume): Promise<string> {
     });
     return local.path;
   }
+  if (csi !== undefined) throw noDriver('attacher.MountDevice failed to create newCsiDriverClient', csi.driver);
   throw new Error('no volume plugin matched: this node mounts hostPath and local volumes');
 }
 
-export function claimSource(client: Client): ClaimSource {
-  return async (pod, volume, claim) => {
-    const { namespace, uid } = namesOf(pod);
-    const claims = client.resource(PERSISTENT_VOLUME_CLAIMS);
-    let pvc: Awaited<ReturnType<typeof claims.get>>;
+async function placeOf(volume: PersistentVolume): Promise<ClaimedVolume> {
+  const block = volume.spec?.volumeMode === 'Block';
+  const readOnly = false;
+  const { local, hostPath } = volume.spec ?? {};
+  if (!block) return { path: await directoryOf(volume), readOnly, block, fsGroup: local !== undefined };
+  if (local === undefined)
+    throw new Error(hostPath === undefined ? 'no volume plugin matched' : 'hostPath volumes are no block devices');
+  return { path: await blockDevice(local.path), readOnly, block, fsGroup: false };
+}
+
+/** A pod that uses the claim already goes on; no other may begin. */
+function hasStarted(pod: Pod): boolean {
+  return (pod.status?.containerStatuses ?? []).some((c) => c.state?.running !== undefined);
+}
+
+function checkClaim(pod: Pod, volume: string, pvc: PersistentVolumeClaim): string {
+  const { namespace, name, uid } = namesOf(pod);
+  const claim = pvc.metadata.name ?? '';
+  const template = pod.spec?.volumes?.find((v) => v.name === volume)?.ephemeral;
+  if (template !== undefined && !(pvc.metadata.ownerReferences ?? []).some((o) => o.controller && o.uid === uid)) {
+    throw new Error(`PVC ${namespace}/${claim} was not created for pod ${namespace}/${name} (pod is not owner)`);
+  }
+  if (pvc.metadata.deletionTimestamp !== undefined && !hasStarted(pod)) throw new Error('PVC is being deleted');
+  const bound = pvc.spec?.volumeName ?? '';
+  if (pvc.status?.phase !== 'Bound' || bound === '') throw new Error('PVC is not bound');
+  return bound;
+}
+
+/** Which of volumeMounts and volumeDevices names it must fit the volume's mode. */
+function checkUse(pod: Pod, volume: string, block: boolean): void {
+  const containers = allContainers(pod).map((c) => c.spec);
+  const mounted = containers.some((c) => (c.volumeMounts ?? []).some((m) => m.name === volume));
+  const device = containers.some((c) => (c.volumeDevices ?? []).some((d) => d.name === volume));
+  if (block && mounted) throw new Error(`volume ${volume} has volumeMode Block, but is specified in volumeMounts`);
+  if (!block && device) {
+    throw new Error(`volume ${volume} has volumeMode Filesystem, but is specified in volumeDevices`);
+  }
+}
+
+async function claimOf(client: Client, namespace: string, claim: string): Promise<PersistentVolumeClaim> {
+  try {
+    return await client.resource(PERSISTENT_VOLUME_CLAIMS).get(namespace, claim);
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) throw new Error(`persistentvolumeclaim "${claim}" not found`);
+    throw error;
+  }
+}
+
+export function claimSource(client: Client, node: () => Node | undefined): ClaimSource {
+  const find = async (pod: Pod, volume: string, claim: string): Promise<[PersistentVolumeClaim, string]> => {
+    const { namespace } = namesOf(pod);
     try {
-      pvc = await claims.get(namespace, claim);
+      const pvc = await claimOf(client, namespace, claim);
+      return [pvc, checkClaim(pod, volume, pvc)];
     } catch (error) {
-      if (isApiError(error, 'NotFound')) throw new VolumeError(volume, `persistentvolumeclaim "${claim}" not found`);
-      throw error;
+      throw new VolumeError(volume, `error processing PVC ${namespace}/${claim}: ${messageOf(error)}`);
     }
-    if (pvc.metadata.deletionTimestamp !== undefined && uid === '') {
-      throw new VolumeError(volume, 'PersistentVolumeClaim is being deleted');
-    }
-    const name = pvc.spec?.volumeName ?? '';
-    if (pvc.status?.phase !== 'Bound' || name === '') {
-      throw new VolumeError(volume, `error processing PVC ${namespace}/${claim}: PVC is not bound`);
-    }
+  };
+  return async (pod, volume, claim) => {
+    const [pvc, name] = await find(pod, volume, claim);
     const pv = await client.resource(PERSISTENT_VOLUMES).get('', name);
+    const { name: here = '', labels = {} } = node()?.metadata ?? {};
+    if (here !== '' && !nodeSelectorMatches(pv.spec?.nodeAffinity?.required, { name: here, labels })) {
+      throw new VolumeError(name, 'no matching NodeSelectorTerms', { step: 'MountVolume.NodeAffinity check' });
+    }
     const modes = pvc.spec?.accessModes ?? [];
     const readOnly = modes.length === 1 && modes[0] === 'ReadOnlyMany';
-    return { path: await placeOf(pv), readOnly };
+    try {
+      checkUse(pod, volume, pv.spec?.volumeMode === 'Block');
+      return { ...(await placeOf(pv)), readOnly };
+    } catch (error) {
+      // Its name in events is the volume's own, not the pod's for it.
+      const step = pv.spec?.volumeMode === 'Block' ? { step: 'MapVolume.SetUpDevice' } : {};
+      throw new VolumeError(name, messageOf(error), { cause: error, ...step });
+    }
   };
 }

@@ -1,5 +1,5 @@
 // Mounting on the host: the few operations that volumes need.
-import { bindMount, listMounts, mount, unmount } from '../../host/mounts.ts';
+import { bindMount, listMounts, type MountRequest, mount, unmount } from '../../host/mounts.ts';
 
 export interface TmpfsOptions {
   readonly sizeBytes?: number;
@@ -10,6 +10,7 @@ export interface TmpfsOptions {
 export interface MountPort {
   tmpfs(target: string, options: TmpfsOptions): Promise<void>;
   hugetlbfs(target: string, pageSize: string | undefined): Promise<void>;
+  mount(request: MountRequest): Promise<void>;
   /** `source` may be a /proc/<pid>/fd/<n> link: it is not followed by name. */
   bind(source: string, target: string): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -30,6 +31,7 @@ export function hostMounts(): MountPort {
       const options = pageSize === undefined ? ['rw'] : [`pagesize=${pageSize}`];
       await mount({ type: 'hugetlbfs', source: 'nodev', target, options });
     },
+    mount: (request) => mount(request),
     bind: (source, target) => bindMount(source, target),
     unmount: (target) => unmount([target]),
     async below(directory) {

@@ -1,28 +1,29 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
-import { chmod, lstat, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { parseQuantity } from '../../machinery/quantity.ts';
-import type { EmptyDirVolumeSource, Pod, Volume } from '../../resources/generated/core-v1.ts';
+import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import { namesOf, type PodPaths, specOf } from '../pod/identity.ts';
 import { writeAtomically } from './atomic-writer.ts';
+import type { ClaimSource } from './claims.ts';
+import { setUpEmptyDir } from './empty-dir.ts';
 import { VolumeError } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
 import type { MountPort } from './mounts.ts';
+import { mountNfs, unsupported } from './other-sources.ts';
 import { applyFsGroup, type FsGroup } from './ownership.ts';
 import { type PayloadContext, payloadOf } from './payload.ts';
 
 export interface MountedVolume {
   readonly hostPath: string;
   readonly readOnly: boolean;
+  /** `hostPath` is a device, for volumeDevices. */
+  readonly block?: boolean;
   /** An image's reference and id: the runtime mounts it. */
   readonly image?: { readonly reference: string; readonly pullPolicy: string };
 }
 
 export type VolumeMap = ReadonlyMap<string, MountedVolume>;
-
-/** Where the volume of a claim lies on this host; throws what the event should say. */
-export type ClaimSource = (pod: Pod, volume: string, claim: string) => Promise<{ path: string; readOnly: boolean }>;
 
 export interface VolumeDeps {
   readonly mounts: MountPort;
@@ -87,7 +88,8 @@ export class PodVolumes {
       try {
         this.ready.set(volume.name, await this.one(context, volume));
       } catch (error) {
-        failed ??= error instanceof VolumeError ? error : new VolumeError(volume.name, messageOf(error), error);
+        failed ??=
+          error instanceof VolumeError ? error : new VolumeError(volume.name, messageOf(error), { cause: error });
       }
     }
     if (failed !== undefined) throw failed;
@@ -96,7 +98,14 @@ export class PodVolumes {
 
   private async one(context: PayloadContext, volume: Volume): Promise<MountedVolume> {
     if (isLive(volume)) return this.files(context, volume);
-    if (volume.emptyDir !== undefined) return this.emptyDir(context.pod, volume.name, volume.emptyDir);
+    if (volume.emptyDir !== undefined) {
+      const dir = this.deps.paths.volume('empty-dir', volume.name);
+      const { allocatable } = context.fields;
+      const fsGroup = fsGroupOf(context.pod);
+      const { mounts } = this.deps;
+      await setUpEmptyDir({ pod: context.pod, source: volume.emptyDir, dir, mounts, allocatable, fsGroup });
+      return { hostPath: dir, readOnly: false };
+    }
     if (volume.hostPath !== undefined) {
       await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '');
       return { hostPath: volume.hostPath.path, readOnly: false };
@@ -107,8 +116,12 @@ export class PodVolumes {
     }
     const claim = volume.persistentVolumeClaim?.claimName ?? this.ephemeralClaim(context.pod, volume);
     if (claim !== undefined) return this.claimed(context.pod, volume, claim);
-    const kind = Object.keys(volume).find((k) => k !== 'name') ?? 'unknown';
-    throw new VolumeError(volume.name, `no volume plugin matched: ${kind} is not supported on this node`);
+    if (volume.nfs !== undefined) {
+      const hostPath = this.deps.paths.volume('nfs', volume.name);
+      await mountNfs(volume.nfs, hostPath, this.deps.mounts);
+      return { hostPath, readOnly: volume.nfs.readOnly === true };
+    }
+    throw unsupported(volume);
   }
 
   private ephemeralClaim(pod: Pod, volume: Volume): string | undefined {
@@ -119,32 +132,8 @@ export class PodVolumes {
     const found = await this.deps.claims(pod, volume.name, claim);
     const readOnly = found.readOnly || volume.persistentVolumeClaim?.readOnly === true;
     const group = fsGroupOf(pod);
-    if (group !== undefined && !readOnly) await applyFsGroup(found.path, group);
-    return { hostPath: found.path, readOnly };
-  }
-
-  private async emptyDir(pod: Pod, name: string, source: EmptyDirVolumeSource): Promise<MountedVolume> {
-    const dir = this.deps.paths.volume('empty-dir', name);
-    const fresh = (await stat(dir).catch(() => undefined)) === undefined;
-    await mkdir(dir, { recursive: true });
-    const medium = source.medium ?? '';
-    if (medium !== '') await this.mountMedium(dir, medium, source.sizeLimit);
-    else if (fresh) await chmod(dir, 0o777);
-    const group = fsGroupOf(pod);
-    if (group !== undefined && fresh) await applyFsGroup(dir, group);
-    return { hostPath: dir, readOnly: false };
-  }
-
-  private async mountMedium(dir: string, medium: string, sizeLimit: string | undefined): Promise<void> {
-    if ((await this.deps.mounts.below(dir)).includes(dir)) return;
-    if (medium === 'Memory') {
-      const size = sizeLimit === undefined ? 0 : Number(parseQuantity(sizeLimit).value());
-      await this.deps.mounts.tmpfs(dir, size > 0 ? { sizeBytes: size } : {});
-      return;
-    }
-    const pages = /^HugePages(?:-(\d+)([KMG])i)?$/.exec(medium);
-    if (pages === null) throw new Error(`unknown storage medium "${medium}"`);
-    await this.deps.mounts.hugetlbfs(dir, pages[1] === undefined ? undefined : `${pages[1]}${pages[2]}`);
+    if (found.fsGroup && group !== undefined && !readOnly) await applyFsGroup(found.path, group);
+    return { hostPath: found.path, readOnly, ...(found.block ? { block: true } : {}) };
   }
 
   private async files(context: PayloadContext, volume: Volume): Promise<MountedVolume> {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigMap, Volume } from '../../resources/generated/core-v1.ts';
 import { pod } from '../test-support/pods.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
+import { hugePageSize, memorySize } from './empty-dir.ts';
 import { prepareHostPath } from './host-path.ts';
 import { type PayloadContext, payloadOf } from './payload.ts';
 import { openBelow } from './safe-path.ts';
@@ -166,5 +167,47 @@ describe('tokens', () => {
     expect(await tokens.token(pod({}), source)).toBe('t');
     now = 1_000_000;
     await expect(tokens.token(pod({}), source)).rejects.toThrow('away');
+  });
+});
+
+describe('an emptyDir in memory', () => {
+  const sized = (limits: (string | undefined)[], sizeLimit?: string): number => {
+    const containers = limits.map((memory, i) => ({
+      name: `c${i}`,
+      image: 'x',
+      ...(memory === undefined ? {} : { resources: { limits: { memory } } }),
+    }));
+    const source = { medium: 'Memory', ...(sizeLimit === undefined ? {} : { sizeLimit }) };
+    return memorySize({ pod: pod({ containers }), source, allocatable: { memory: '1Gi' } });
+  };
+
+  it('is as large as what the pod may use, or smaller when its limit says so', () => {
+    expect(sized([undefined])).toBe(2 ** 30);
+    expect(sized(['1Mi', '2Mi'])).toBe(3 * 2 ** 20);
+    expect(sized(['1Mi', undefined])).toBe(2 ** 30);
+    expect(sized(['8Mi'], '2Mi')).toBe(2 * 2 ** 20);
+    expect(sized(['8Mi'], '2Gi')).toBe(8 * 2 ** 20);
+  });
+});
+
+describe('huge pages', () => {
+  const asking = (...sizes: string[]) =>
+    pod({
+      containers: sizes.map((size, i) => ({
+        name: `c${i}`,
+        image: 'x',
+        resources: { limits: { [`hugepages-${size}`]: '4Mi' } },
+      })),
+    });
+
+  it('have the size that the pod asks for', () => {
+    expect(hugePageSize(asking('2Mi'), 'HugePages')).toBe('2Mi');
+    expect(hugePageSize(asking('2Mi', '1Gi'), 'HugePages-1Gi')).toBe('1Gi');
+  });
+
+  it('are refused when it asks for none, for others or for several', () => {
+    expect(() => hugePageSize(asking(), 'HugePages')).toThrow('there is no resource request for huge pages');
+    expect(() => hugePageSize(asking('2Mi'), 'HugePages-1Gi')).toThrow('there is no resource request for huge pages');
+    expect(() => hugePageSize(asking('2Mi', '1Gi'), 'HugePages')).toThrow('multiple huge page sizes');
   });
 });

@@ -98,7 +98,7 @@ export class PodWorker {
       now: () => deps.clock.now(),
       claims: deps.claims,
     };
-    return new VolumeKeeper(deps, volumeDeps, (message) => this.say(undefined, 'Warning', 'FailedMount', message));
+    return new VolumeKeeper(deps, volumeDeps, (reason, message) => this.say(undefined, 'Warning', reason, message));
   }
 
   private makeProbes(): PodProbes {

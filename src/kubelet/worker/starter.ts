@@ -10,7 +10,7 @@ import { configError, messageOf, StartError } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
 import { runHook } from '../container/hooks.ts';
 import { hostsFile } from '../container/hosts.ts';
-import { containerMounts } from '../container/mounts.ts';
+import { containerDevices, containerMounts } from '../container/mounts.ts';
 import { checkNonRoot, containerSecurity } from '../container/security.ts';
 import type { SayEvent } from '../images/manager.ts';
 import { type ContainerRef, fieldPathOf, logPathOf, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
@@ -156,11 +156,13 @@ export class Starter {
       paths: this.paths,
       port: this.deps.mounts,
       imageIds,
+      log: this.deps.log,
     });
+    const devices = containerDevices({ ref, volumes: input.volumes });
     const node = this.deps.node();
     const resources = { memoryCapacity: node.memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
     const security = containerSecurity(about);
-    const config = containerConfig({ pod, ref, attempt, image, env, mounts, security, resources });
+    const config = containerConfig({ pod, ref, attempt, image, env, mounts, devices, security, resources });
     await mkdir(path.join(this.paths.logs, ref.spec.name), { recursive: true });
     try {
       return await this.deps.runtime.createContainer(input.sandbox.id, config, input.sandboxConfig);

@@ -3,6 +3,7 @@ import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
 import { allContainers, specOf } from '../pod/identity.ts';
+import { VolumeError } from '../volumes/errors.ts';
 import type { PayloadContext } from '../volumes/payload.ts';
 import { PodVolumes, type VolumeDeps, type VolumeMap } from '../volumes/pod-volumes.ts';
 import { PodTokens } from '../volumes/tokens.ts';
@@ -30,7 +31,7 @@ export class VolumeKeeper {
   constructor(
     private readonly deps: WorkerDeps,
     volumeDeps: VolumeDeps,
-    private readonly say: (message: string) => void,
+    private readonly say: (reason: string, message: string) => void,
   ) {
     this.volumes = new PodVolumes(volumeDeps);
     this.tokens = new PodTokens(deps.requestToken, () => deps.clock.now());
@@ -80,7 +81,7 @@ export class VolumeKeeper {
       this.ready = true;
       this.failures = 0;
     } catch (error) {
-      this.say(messageOf(error));
+      this.say(error instanceof VolumeError ? error.reason : 'FailedMount', messageOf(error));
       this.stale = true;
       this.retryAt = now + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
     }

@@ -146,9 +146,8 @@ export class Room {
   }
 
   async log(name: string, container = 'c'): Promise<string> {
-    return String(
-      await this.client.raw('GET', `/api/v1/namespaces/${this.namespace}/pods/${name}/log?container=${container}`),
-    );
+    const path = `/api/v1/namespaces/${this.namespace}/pods/${name}/log?container=${container}`;
+    return ((await this.client.raw('GET', path)) ?? '') as string;
   }
 
   /** What the container wrote, once that matches. */

@@ -38,7 +38,7 @@ function checkMount(mount: VolumeMount, around: Around, list: FieldPath, i: numb
     out.push(
       fieldErrors.invalid(path.child('mountPath'), mountPath, 'must not already exist as a path in volumeDevices'),
     );
-  if (mount.subPath || mount.subPathExpr) checkSubPaths(mount, volume?.image !== undefined, { list, path }, scope);
+  if (mount.subPath || mount.subPathExpr) checkSubPaths(mount, { list, path }, scope);
   // The path of these two has no index: so Kubernetes reports them.
   if (mount.mountPropagation !== undefined)
     checkPropagation(mount.mountPropagation, around.container, list.child('mountPropagation'), scope);
@@ -47,17 +47,11 @@ function checkMount(mount: VolumeMount, around: Around, list: FieldPath, i: numb
 
 function checkSubPaths(
   mount: VolumeMount,
-  ofImage: boolean,
   at: { readonly list: FieldPath; readonly path: FieldPath },
   scope: PodScope,
 ): void {
   const { out } = scope;
   const { subPath, subPathExpr } = mount;
-  if (ofImage) {
-    const refused = 'not allowed in image volume sources';
-    if (subPath) out.push(fieldErrors.invalid(at.path.child('subPath'), subPath, refused));
-    if (subPathExpr) out.push(fieldErrors.invalid(at.path.child('subPathExpr'), subPathExpr, refused));
-  }
   if (subPath) checkDescendingPath(subPath, at.list.child('subPath'), out);
   if (!subPathExpr) return;
   if (subPath)
