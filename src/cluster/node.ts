@@ -136,6 +136,12 @@ async function embeddedRuntime(
   return { ...embedded, images };
 }
 
+/** Simulated nodes have no part in the host's shortages. */
+const UNTROUBLED = {
+  evictionHard: { memoryAvailable: 0, nodefsAvailable: 0, nodefsInodesFree: 0, pidAvailable: 0 },
+  evictionLookMs: 300_000,
+} as const;
+
 export async function startNode(request: NodeRequest): Promise<RunningNode> {
   const { config, index, transport, log } = request;
   const name = config.nodes[index] ?? `${config.name}-${index}`;
@@ -169,6 +175,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
       clusterDomain: config.clusterDomain,
       // One directory for the cluster: its pods are the first node's, not every node's.
       ...(index === 0 ? { staticPodPath: clusterPaths(config.dataDir).staticPods } : {}),
+      ...(config.runtime === 'simulated' ? UNTROUBLED : {}),
     },
     log: (level, message, fields) => log[level]({ part: 'kubelet', ...fields }, message),
   });
