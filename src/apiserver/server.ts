@@ -27,7 +27,7 @@ import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { routeOf } from './router.ts';
 import type { UpgradeHandler } from './serving/https.ts';
-import { prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
+import { prepareStream, prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 
 export interface KernelParts {
@@ -189,9 +189,9 @@ export class RequestHandler {
     return route.handler({ ...what, kernel }, route.target);
   }
 
-  /** Takes a connection over for exec, attach and port-forward; what is refused is refused over HTTP. */
+  /** Takes a connection over for exec, attach, port-forward, and for streams over a WebSocket; what is refused is refused over HTTP. */
   readonly upgrade: UpgradeHandler = async (request, socket, head) => {
-    let serveConnection: Takeover;
+    let serveConnection: Takeover | WireResponse;
     try {
       const info = parseRequestInfo(request);
       const attributes = await this.attributesOf(request, info);
@@ -200,16 +200,18 @@ export class RequestHandler {
       this.authorize(attributes, trail);
       trail.answered({ status: 101, headers: {}, body: new Uint8Array(0) });
       const route = info.isResource ? routeOf(this.kernel.catalog, info, this.parts.special) : undefined;
-      if (route === undefined || !UPGRADED_SUBRESOURCES.has(route.target.subresource)) {
-        throw badRequest('this path cannot be upgraded');
-      }
-      const context: RequestContext = { kernel: this.kernel, request, info, user, warnings: [] };
-      serveConnection = await prepareUpgrade(context, route.target, this.parts.nodeConnector);
+      if (route === undefined) throw badRequest('this path cannot be upgraded');
+      const kernel = this.kernelFor(route.target.entry);
+      const context: RequestContext = { kernel, request, info, user, warnings: [] };
+      serveConnection = UPGRADED_SUBRESOURCES.has(route.target.subresource)
+        ? await prepareUpgrade(context, route.target, this.parts.nodeConnector)
+        : await prepareStream(context, route);
     } catch (error) {
       refuseUpgrade(socket, errorResponse(request, error));
       return;
     }
-    await serveConnection({ request, socket, head });
+    if (typeof serveConnection === 'function') await serveConnection({ request, socket, head });
+    else refuseUpgrade(socket, serveConnection);
   };
 
   private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {

@@ -8,7 +8,13 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { parseBool } from '../registry/options.ts';
 import { admissionRequest } from '../registry/write.ts';
-import { servePortForward, serveRemoteCommand, type UpgradedConnection, upgradeKind } from '../streaming/index.ts';
+import {
+  servePortForward,
+  serveRemoteCommand,
+  serveStream,
+  type UpgradedConnection,
+  upgradeKind,
+} from '../streaming/index.ts';
 import { readOne } from './direct.ts';
 import { chooseContainer, nodeApiOf, type StoredPod } from './nodes.ts';
 
@@ -136,4 +142,21 @@ export function prepareUpgrade(
   return target.subresource === 'portforward'
     ? prepareForward(context, target, connector)
     : prepareCommand(context, target, connector);
+}
+
+interface Streaming {
+  readonly target: Target;
+  readonly handler: (context: RequestContext, target: Target) => Promise<WireResponse>;
+}
+
+/** Logs and watches over a WebSocket: the request is served as ever, and its answer goes out as messages, or as a refusal. */
+export async function prepareStream(context: RequestContext, route: Streaming): Promise<Takeover | WireResponse> {
+  const { verb } = context.info;
+  const isLog = route.target.subresource === 'log' && verb === 'get';
+  if (upgradeKind(context.request) !== 'websocket' || !(isLog || verb === 'watch')) {
+    throw badRequest('this path cannot be upgraded');
+  }
+  const answer = await route.handler(context, route.target);
+  if (answer.status >= 400) return answer;
+  return (connection) => serveStream(connection, answer.body, isLog ? 'bytes' : 'events');
 }

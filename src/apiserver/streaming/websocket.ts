@@ -83,6 +83,11 @@ function bytesOf(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
+/** The same bytes, as the library sends them. */
+export function bytesOfMessage(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}
+
 export interface ChannelOptions {
   /** Messages are text: a digit and base64. */
   readonly base64: boolean;

@@ -66,6 +66,7 @@ export function serverPod(name: string, container: Partial<Container> = {}, tlsS
     name,
     {
       command: [process.execPath, '-e', SCRIPT],
+      startupProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, failureThreshold: 60 },
       readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
       ...own,
       volumeMounts: [

@@ -13,12 +13,14 @@ const WATCHED_MS = 6_000;
 describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   const lab = useLab({ namespace: 'probes' });
   const often = { periodSeconds: 1, failureThreshold: 1 };
+  /** Servers have a startup probe: how slow the machine is plays no part. */
   const http = (path: string, more: Partial<Probe> = {}): Probe => ({
     httpGet: { path, port: 8080 },
     ...often,
+    timeoutSeconds: 5,
     ...more,
   });
-  const cat = { exec: { command: ['cat', '/tmp/health'] }, ...often, initialDelaySeconds: 1 };
+  const cat = { exec: { command: ['cat', '/tmp/health'] }, ...often, timeoutSeconds: 10, initialDelaySeconds: 1 };
   const shell = (script: string, container: Partial<Container>) => ({ command: ['sh', '-c', script], ...container });
   const restarted = (name: string, times = 1, ms = 20_000): Promise<Pod> =>
     lab().seen(name, (p) => restarts(p) >= times && containerStatus(p)?.state?.running !== undefined, ms);
@@ -39,12 +41,12 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   });
 
   it(covers('Pod liveness probe, using http endpoint, restart'), async () => {
-    const livenessProbe = http('/healthz', { initialDelaySeconds: 1 });
-    const env = [{ name: 'FAIL_AFTER_MS', value: '2000' }];
+    const livenessProbe = http('/healthz');
+    const env = [{ name: 'FAIL_AFTER_MS', value: '3000' }];
     await lab().create(serverPod('http-ill', { livenessProbe, env }));
     const pod = await restarted('http-ill');
     expect(restarts(pod)).toBe(1);
-    const { message } = await lab().event('http-ill', (e) => e.reason === 'Unhealthy' && e.message !== undefined);
+    const { message } = await lab().event('http-ill', (e) => e.message?.includes('statuscode') === true);
     expect(message).toMatch(/probe failed: HTTP probe failed with statuscode: 500$/);
     const killing = await lab().event('http-ill', (e) => e.reason === 'Killing');
     expect(killing.message).toBe('Container main failed liveness probe, will be restarted');
@@ -75,12 +77,11 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   });
 
   it(covers('Pod liveness probe, using tcp socket, no restart'), async () => {
-    const livenessProbe = { tcpSocket: { port: 8080 }, ...often, initialDelaySeconds: 1 };
+    const livenessProbe = { tcpSocket: { port: 8080 }, ...often, timeoutSeconds: 5 };
     // Its HTTP answers are errors soon; the socket stays open.
     const env = [{ name: 'FAIL_AFTER_MS', value: '1000' }];
     await lab().create(serverPod('tcp-well', { livenessProbe, env }));
-    await lab().seen('tcp-well', isReady);
-    await lab().seen('tcp-well', (p) => !isReady(p) && restarts(p) === 0);
+    await lab().event('tcp-well', (e) => e.message?.includes('statuscode: 500') === true, 30_000);
     await sleep(WATCHED_MS);
     expect(restarts(await lab().get('tcp-well'))).toBe(0);
   });
@@ -96,8 +97,8 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   it(covers('Pod liveness probe, using grpc call, success'), () =>
     staysWell(
       serverPod('grpc-well', {
-        livenessProbe: { grpc: { port: 5000 }, ...often, initialDelaySeconds: 1, timeoutSeconds: 2 },
-        readinessProbe: { grpc: { port: 5000, service: 'a-service' }, periodSeconds: 1, timeoutSeconds: 2 },
+        livenessProbe: { grpc: { port: 5000 }, ...often, timeoutSeconds: 5 },
+        readinessProbe: { grpc: { port: 5000, service: 'a-service' }, periodSeconds: 1, timeoutSeconds: 5 },
       }),
     ),
   );
@@ -113,7 +114,7 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   });
 
   it('over gRPC tells a service that does not serve from one that is not there', async () => {
-    const probe = (service: string) => ({ grpc: { port: 5000, service }, periodSeconds: 1, timeoutSeconds: 2 });
+    const probe = (service: string) => ({ grpc: { port: 5000, service }, periodSeconds: 1, timeoutSeconds: 5 });
     await Promise.all([
       lab().create(serverPod('grpc-sick', { readinessProbe: probe('sick') })),
       lab().create(serverPod('grpc-nosuch', { readinessProbe: probe('nosuch') })),
@@ -185,23 +186,23 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
     const readinessProbe = { httpGet: { path: '/wants-header?x=1', port: 'web', httpHeaders }, periodSeconds: 1 };
     const ports = [{ name: 'web', containerPort: 8080 }];
     await lab().ready(serverPod('headers', { readinessProbe, ports }));
-    const { headers, url } = (await seenBy(lab(), 'headers'))[0] ?? { headers: {}, url: '' };
-    expect(url).toBe('/wants-header?x=1');
-    expect(headers).toMatchObject({ 'user-agent': 'own', host: 'example.test', 'x-custom': 'Awesome' });
-    expect(headers.accept).toBeUndefined();
+    const [request] = (await seenBy(lab(), 'headers')).filter((r) => r.url.startsWith('/wants'));
+    expect(request).toMatchObject({
+      url: '/wants-header?x=1',
+      headers: { 'user-agent': 'own', host: 'example.test', 'x-custom': 'Awesome' },
+    });
+    expect(request?.headers.accept).toBeUndefined();
   });
 
   it('follows a redirect on the same host, to success or to failure', async () => {
-    await lab().create(
-      serverPod('redirect-ill', { livenessProbe: http('/redirect-to-failure', { initialDelaySeconds: 1 }) }),
-    );
-    await staysWell(serverPod('redirect-well', { livenessProbe: http('/redirect-here', { initialDelaySeconds: 1 }) }));
+    await lab().create(serverPod('redirect-ill', { livenessProbe: http('/redirect-to-failure') }));
+    await staysWell(serverPod('redirect-well', { livenessProbe: http('/redirect-here') }));
     expect((await seenBy(lab(), 'redirect-well')).some((r) => r.url === '/healthz?redirected')).toBe(true);
     await restarted('redirect-ill');
   });
 
   it('counts a redirect to another host as success, with a warning', async () => {
-    await staysWell(serverPod('redirect-away', { livenessProbe: http('/redirect-away', { initialDelaySeconds: 1 }) }));
+    await staysWell(serverPod('redirect-away', { livenessProbe: http('/redirect-away') }));
     const { message, type } = await lab().event('redirect-away', (e) => e.reason === 'ProbeWarning');
     expect(type).toBe('Warning');
     expect(message).toMatch(/^Liveness probe warning: Probe terminated redirects/);
@@ -211,12 +212,10 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
     const hanging = { exec: { command: ['sleep', '1000'] }, ...often, timeoutSeconds: 1 };
     await Promise.all([
       lab().create(podOf('exec-hangs', shell(STAY, { readinessProbe: hanging }))),
-      lab().create(
-        serverPod('http-hangs', { livenessProbe: http('/silence', { timeoutSeconds: 1, initialDelaySeconds: 1 }) }),
-      ),
+      lab().create(serverPod('http-hangs', { livenessProbe: http('/silence', { timeoutSeconds: 1 }) })),
     ]);
     const { message } = await lab().event('exec-hangs', (e) => e.reason === 'Unhealthy' && (e.count ?? 1) >= 1);
-    expect(message).toContain('Readiness probe failed: command timed out: "sleep 1000" timed out after 1s');
+    expect(message).toContain('Readiness probe failed: command "sleep 1000" timed out');
     await restarted('http-hangs');
     await lab().event('http-hangs', (e) => e.message?.includes('/silence": context deadline exceeded') === true);
     await sleep(3_000);

@@ -17,8 +17,8 @@ interface Ending {
 }
 
 /** All messages that come over a WebSocket until the server closes it. */
-export function readSocket(at: Credentials, path: string, protocol: string): Promise<Buffer[]> {
-  const socket = new WebSocket(`${at.server.replace(/^http/, 'ws')}${path}`, [protocol], {
+export function readSocket(at: Credentials, path: string, protocol?: string): Promise<Buffer[]> {
+  const socket = new WebSocket(`${at.server.replace(/^http/, 'ws')}${path}`, protocol === undefined ? [] : [protocol], {
     ca: at.ca,
     cert: at.cert,
     key: at.key,
