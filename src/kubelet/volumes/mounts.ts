@@ -44,5 +44,5 @@ export function hostMounts(): MountPort {
 /** Plain directories: for pods of which no process runs. */
 export function noMounts(): MountPort {
   const nothing = async () => {};
-  return { tmpfs: nothing, hugetlbfs: nothing, bind: nothing, unmount: nothing, below: async () => [] };
+  return { tmpfs: nothing, hugetlbfs: nothing, mount: nothing, bind: nothing, unmount: nothing, below: async () => [] };
 }
