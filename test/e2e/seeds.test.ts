@@ -91,8 +91,8 @@ describe.skipIf(reason !== undefined)(
         'Successfully assigned default/nginx-pod to',
         'Pulling image "nginx:latest"',
         'Successfully pulled image "nginx:latest"',
-        'Created container',
-        'Started container',
+        'Container created',
+        'Container started',
       ]) {
         expect(text).toContain(words);
       }
