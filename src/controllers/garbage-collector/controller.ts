@@ -13,7 +13,7 @@ import { type ControllerContext, type ControllerRow, recorderFor } from '../shar
 import { type DiscoveredResource, discover } from '../shared/discovery.ts';
 import { startKeyed, whenAborted } from '../shared/keyed.ts';
 import { type GraphNode, graphNode, OwnershipGraph } from './graph.ts';
-import { blocking, FOREGROUND, judge, ORPHAN, type OwnerState } from './reconcile.ts';
+import { blocking, FOREGROUND, isWaiting, judge, ORPHAN, type OwnerState } from './reconcile.ts';
 
 /** Events own nothing, are owned by nothing, and are many. */
 const IGNORED = new Set(['/events', 'events.k8s.io/events']);
@@ -85,12 +85,14 @@ class GarbageCollector {
       return { informer: informers.informer(ref), end: () => undefined };
     const own = new AbortController();
     signal.addEventListener('abort', () => own.abort(), { once: true, signal: own.signal });
-    const options = {
-      clock,
-      signal: own.signal,
-      ...(onError === undefined ? {} : { onError: (error: unknown) => onError(error, NAME) }),
+    // A kind that is served no longer is no news: its definition tells.
+    const tell = (error: unknown): void => {
+      if (!isApiError(error) || error.code !== 404) onError?.(error, NAME);
     };
-    return { informer: followCollection(client, ref, options), end: () => own.abort() };
+    return {
+      informer: followCollection(client, ref, { clock, signal: own.signal, onError: tell }),
+      end: () => own.abort(),
+    };
   }
 
   private seen(node: GraphNode): void {
@@ -112,7 +114,7 @@ class GarbageCollector {
   private enqueueWaitingOwners(node: GraphNode): void {
     for (const { uid } of node.owners) {
       const owner = this.graph.get(uid);
-      if (owner?.deleting && owner.finalizers.includes(FOREGROUND)) this.enqueue(uid);
+      if (owner !== undefined && isWaiting(owner)) this.enqueue(uid);
     }
   }
 
@@ -127,9 +129,11 @@ class GarbageCollector {
     const owners = await Promise.all(
       node.owners.map(async (owner) => ({ owner, state: await this.stateOf(owner, node) })),
     );
-    const verdict = judge(node, owners, this.graph.dependentsOf(uid).length > 0);
+    const verdict = judge(node, owners, this.graph.dependentsOf(uid));
     if (verdict.kind === 'release') await this.release(node, new Set(verdict.uids));
-    else if (verdict.kind === 'delete') await this.deleteLive(node, verdict.propagationPolicy);
+    if (verdict.kind !== 'delete') return undefined;
+    if (verdict.unblock === true) await this.unblock(node);
+    await this.deleteLive(node, verdict.propagationPolicy);
     return undefined;
   }
 
@@ -137,7 +141,7 @@ class GarbageCollector {
     const known = this.graph.get(owner.uid);
     if (known !== undefined && matches(known, owner)) {
       const there = known.namespace === '' || known.namespace === dependent.namespace;
-      if (there) return known.deleting && known.finalizers.includes(FOREGROUND) ? 'waiting' : 'solid';
+      if (there) return isWaiting(known) ? 'waiting' : 'solid';
       this.warnOfNamespace(owner, dependent);
       return 'dangling';
     }
@@ -196,6 +200,19 @@ class GarbageCollector {
   private async release(node: GraphNode, uids: ReadonlySet<string>): Promise<void> {
     const ownerReferences = node.owners.filter((owner) => !uids.has(owner.uid));
     await this.patchMetadata(node, { ownerReferences: ownerReferences.length === 0 ? null : ownerReferences });
+  }
+
+  /** Owners no longer wait for this one, which ends a circle of objects that wait for one another. */
+  private async unblock(node: GraphNode): Promise<void> {
+    const client = this.context.client.resource(node.ref);
+    try {
+      const { uid, resourceVersion, ownerReferences = [] } = (await client.get(node.namespace, node.name)).metadata;
+      if (uid !== node.uid || !ownerReferences.some((one) => one.blockOwnerDeletion === true)) return;
+      const free = ownerReferences.map((one) => ({ ...one, blockOwnerDeletion: false }));
+      await client.patch(node.namespace, node.name, 'merge', { metadata: { ownerReferences: free, resourceVersion } });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
   }
 
   private async orphanDependents(owner: GraphNode): Promise<void> {
