@@ -45,8 +45,7 @@ export interface Strategy<T extends KubeObject> {
 /** How metadata.name is checked on create. */
 export type NameRule =
   | 'dns-subdomain' // most kinds
-  | 'dns-label' // namespaces
-  | 'dns-label-1035' // services
+  | 'dns-label' // namespaces, services and StatefulSets
   | 'path-segment'; // RBAC kinds: anything that fits in a path
 
 export interface Column<T extends KubeObject> {

@@ -43,6 +43,8 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/event\/create\/full/, 'the harness hides what identifies objects'],
   [/service\/invalid\/(ip-family-v6|require-dual-stack|node-port-out-of-range)/, 'see service/allocation.test.ts'],
   [/label-key-two-slashes|host-alias-name|selector-scope-not-exists/, 'v1.36 words it otherwise'],
+  [/service\/invalid\/name-|ingress-invalid-service-name/, 'v1.36 has another rule for the names of Services'],
+  [/statefulset-invalid-no-template/, 'v1.36 looks at the pods of the template'],
 ];
 
 function cases(): { id: string; step: Step; answer: Answer; row: AnyResource }[] {

@@ -1,5 +1,6 @@
 // StatefulSet. https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 import { FieldPath } from '../../machinery/field-error.ts';
+import { isDns1123Label } from '../../machinery/names.ts';
 import {
   ageColumn,
   checkAtMost100,
@@ -20,9 +21,12 @@ import {
   defaultPodTemplateSpec,
   imagesColumn,
   semanticEqual,
+  validateClaimSpec,
+  validatePodTemplateSpec,
 } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from '../generated/apps-v1.ts';
+import type { PodTemplateSpec, Volume } from '../generated/core-v1.ts';
 import {
   checkAlwaysRestarts,
   checkSelector,
@@ -122,29 +126,58 @@ function checkPolicies(found: ErrorList, spec: StatefulSetSpec): void {
     ]);
 }
 
-/** The pods of the template are only validated when they are made: a template that cannot work is taken. */
-function checkTemplate(found: ErrorList, spec: StatefulSetSpec): void {
+/** Pods mount the claims as volumes of the same names, which come before the template's own. */
+function withClaims(template: PodTemplateSpec, spec: StatefulSetSpec): PodTemplateSpec {
+  const names = new Set((spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata?.name ?? ''));
+  if (names.size === 0) return template;
+  const claims = [...names].map((name): Volume => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const others = (template.spec?.volumes ?? []).filter((volume) => !names.has(volume.name));
+  return { ...template, spec: { containers: [], ...template.spec, volumes: [...claims, ...others] } };
+}
+
+interface Leniency {
+  readonly old?: StatefulSetSpec | undefined;
+  /** What was stored before these were looked at may stay as it is. */
+  readonly template: boolean;
+  readonly claims: boolean;
+  readonly serviceName: boolean;
+}
+
+const STRICT: Leniency = { template: false, claims: false, serviceName: false };
+const STORED: Leniency = { template: false, claims: true, serviceName: true };
+
+function checkTemplate(found: ErrorList, spec: StatefulSetSpec, lenient: Leniency): void {
   const template = spec.template ?? EMPTY_TEMPLATE;
   const { selector } = spec;
   const path = SPEC.child('template');
   if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selector, '');
   else {
     if (isUnset(selector) || !isEmptySelector(selector)) checkTemplateLabels(found, selector, template, path);
-    checkLabels(template.metadata?.labels, path.child('labels'), found.errors);
-    checkAnnotations(template.metadata?.annotations, path.child('annotations'), found.errors);
+    if (lenient.template) {
+      checkLabels(template.metadata?.labels, path.child('labels'), found.errors);
+      checkAnnotations(template.metadata?.annotations, path.child('annotations'), found.errors);
+    } else found.add(validatePodTemplateSpec(withClaims(template, spec), path, { old: lenient.old?.template }));
   }
   checkAlwaysRestarts(found, template, 'StatefulSet');
 }
 
-function validate(set: StatefulSet): ErrorList {
+function checkClaims(found: ErrorList, spec: StatefulSetSpec): void {
+  spec.volumeClaimTemplates?.forEach((claim, i) => {
+    found.add(validateClaimSpec(claim.spec ?? {}, SPEC.child('volumeClaimTemplates').index(i).child('spec')));
+  });
+}
+
+function validate(set: StatefulSet, lenient = STRICT): ErrorList {
   const found = new ErrorList();
   const spec = set.spec ?? { selector: {}, template: EMPTY_TEMPLATE };
   checkPolicies(found, spec);
+  if (!lenient.claims) checkClaims(found, spec);
   found.notNegative(SPEC.child('replicas'), spec.replicas);
   found.notNegative(SPEC.child('minReadySeconds'), spec.minReadySeconds);
   found.notNegative(SPEC.child('ordinals.start'), spec.ordinals?.start);
+  if (!lenient.serviceName && spec.serviceName) found.text(SPEC.child('serviceName'), spec.serviceName, isDns1123Label);
   checkSelector(found, spec.selector, 'statefulset');
-  checkTemplate(found, spec);
+  checkTemplate(found, spec, lenient);
   return found;
 }
 
@@ -155,7 +188,7 @@ function fixedPart(spec: StatefulSetSpec | undefined): Record<string, unknown> {
 }
 
 function validateUpdate(set: StatefulSet, old: StatefulSet): ErrorList {
-  const found = validate(set);
+  const found = validate(set, { ...STORED, old: old.spec, template: validate(old, STORED).errors.length > 0 });
   if (!semanticEqual(fixedPart(set.spec), fixedPart(old.spec))) found.forbidden(SPEC, ONLY_THESE);
   return found;
 }

@@ -2,7 +2,6 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import {
-  isDns1035Label,
   isDns1123Label,
   isDns1123Subdomain,
   isPathSegmentName,
@@ -25,7 +24,6 @@ function unmasked(name: string, isPrefix: boolean): string {
 const NAME_CHECKS: Readonly<Record<NameRule, NameCheck>> = {
   'dns-subdomain': (name, isPrefix) => isDns1123Subdomain(unmasked(name, isPrefix)),
   'dns-label': (name, isPrefix) => isDns1123Label(unmasked(name, isPrefix)),
-  'dns-label-1035': (name, isPrefix) => isDns1035Label(unmasked(name, isPrefix)),
   'path-segment': (name, isPrefix) => (isPrefix ? isPathSegmentPrefix(name) : isPathSegmentName(name)),
 };
 

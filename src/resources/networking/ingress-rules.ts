@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import {
-  isDns1035Label,
+  isDns1123Label,
   isDns1123Subdomain,
   isValidPortName,
   isValidPortNumber,
@@ -34,7 +34,7 @@ function checkServiceBackend(found: ErrorList, service: IngressServiceBackend, p
   const at = path.child('service');
   const name = service.name ?? '';
   if (name === '') found.required(at.child('name'));
-  else found.text(at.child('name'), name, isDns1035Label);
+  else found.text(at.child('name'), name, isDns1123Label);
   const { name: portName = '', number = 0 } = service.port ?? {};
   if (portName !== '' && number !== 0) found.invalid(path, '', 'cannot set both port name & port number');
   else if (portName !== '') found.text(at.child('port', 'name'), portName, isValidPortName);

@@ -90,7 +90,7 @@ export const services = defineResource<Service>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.core.v1.Service',
-  nameRule: 'dns-label-1035',
+  nameRule: 'dns-label',
   generation: 'none',
   resetFields: ['status'],
   deleteAnswersObject: true,

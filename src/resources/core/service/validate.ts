@@ -17,7 +17,6 @@ import {
   type Findings,
   rangeProblems,
   semanticEqual,
-  validateObjectMeta,
   validateObjectMetaUpdate,
 } from '../../common/index.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../generated/core-v1.ts';
@@ -270,7 +269,6 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
   if (needsHealthCheckPort(before) && needsHealthCheckPort(spec))
     if ((before.healthCheckNodePort ?? 0) !== (spec.healthCheckNodePort ?? 0))
       out.push(fieldErrors.forbidden(SPEC.child('healthCheckNodePort'), 'field is immutable'));
-  out.push(...validateObjectMeta(service.metadata, { namespaced: true, nameRule: 'dns-label-1035' }));
   out.push(...validateService(service));
   return out;
 }
