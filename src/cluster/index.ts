@@ -1,5 +1,5 @@
 // The face of the composition root.
-export { clusterConfig, clusterPaths } from './config.ts';
+
 export {
   type BuiltImage,
   buildDebianImage,
@@ -7,7 +7,8 @@ export {
   type DebianImageSpec,
   type RunProgram,
   writeDockerArchive,
-} from './debian-image.ts';
+} from '../host/debian-image.ts';
+export { clusterConfig, clusterPaths } from './config.ts';
 export { destroyCluster } from './destroy.ts';
 export { ensurePki, type KeyPair, type Pki, type PkiRequest } from './pki.ts';
 export { type RunningCluster, startCluster } from './start.ts';

@@ -114,11 +114,8 @@ describe.skipIf(!isRoot)('the environment of a container (needs root)', { concur
     ];
     const parts = { labels: { app: 'downward' }, annotations: { 'a.b/c': 'note' } };
     const seen = variables(await lab().output(scriptPod('downward-names', 'env; hostname -i', { env }, parts)));
-    const ip = (
-      await lab()
-        .history.of('downward-names')
-        .find((p) => p.status?.podIP !== undefined)
-    )?.status?.podIP;
+    const states = lab().history.of('downward-names');
+    const ip = states.find((p) => p.status?.podIP !== undefined)?.status?.podIP;
     expect(Object.fromEntries(seen)).toMatchObject({
       POD_NAME: 'downward-names',
       POD_NAMESPACE: 'environment',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { HttpsTransport, ResourceClient } from '../../../src/client/index.ts';
 import { type Client, createClient, httpsTransport, NAMESPACES, PODS } from '../../../src/client/index.ts';
-import { buildDebianImage, DEBIAN_IMAGES, writeDockerArchive } from '../../../src/cluster/index.ts';
+import { buildDebianImage, DEBIAN_IMAGES, writeDockerArchive } from '../../../src/host/debian-image.ts';
 import type { KubeObject } from '../../../src/machinery/object.ts';
 import type { Container, ContainerStatus, Event, Pod, PodSpec } from '../../../src/resources/generated/core-v1.ts';
 import { type Ran, run, type TestCluster, testCluster } from '../../e2e/cluster.ts';
