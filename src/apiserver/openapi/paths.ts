@@ -32,6 +32,9 @@ const PATCH_TYPES = [
   'application/strategic-merge-patch+json',
 ];
 
+/** Custom kinds know no strategic merge, and kubectl believes what stands here. */
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => !type.includes('strategic'));
+
 const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation'];
 const LIST_PARAMETERS = [
   'allowWatchBookmarks',
@@ -85,33 +88,31 @@ class PathBuilder {
 
   constructor(private readonly request: PathsRequest) {}
 
-  addResource({ row }: CatalogEntry): void {
+  addResource({ row, custom }: CatalogEntry): void {
     const root = row.group === '' ? `/api/${row.version}` : `/apis/${row.group}/${row.version}`;
     const base = row.namespaced ? `${root}/namespaces/{namespace}/${row.plural}` : `${root}/${row.plural}`;
     const gvk = { group: row.group, version: row.version, kind: row.kind };
     const serves = (operation: Operation): boolean => (row.verbs as readonly string[]).includes(operation.verb);
-    this.add(base, COLLECTION.filter(serves), { row, gvk, schema: row.schema, suffix: '' });
+    const patches = custom ? CUSTOM_PATCH_TYPES : PATCH_TYPES;
+    const about = { row, gvk, schema: row.schema, suffix: '', patches };
+    this.add(base, COLLECTION.filter(serves), about);
     if (row.namespaced && (row.verbs as readonly string[]).includes('list')) {
-      this.add(`${root}/${row.plural}`, COLLECTION.slice(0, 1), {
-        row,
-        gvk,
-        schema: row.schema,
-        suffix: 'ForAllNamespaces',
-      });
+      this.add(`${root}/${row.plural}`, COLLECTION.slice(0, 1), { ...about, suffix: 'ForAllNamespaces' });
     }
-    this.add(`${base}/{name}`, NAMED.filter(serves), { row, gvk, schema: row.schema, suffix: '' });
+    this.add(`${base}/{name}`, NAMED.filter(serves), about);
     for (const [name, sub] of Object.entries(row.subresources ?? {}))
-      this.addSubresource(`${base}/{name}/${name}`, row, name, sub);
+      this.addSubresource(`${base}/{name}/${name}`, about, name, sub);
   }
 
-  private addSubresource(path: string, row: AnyResource, name: string, sub: Subresource<KubeObject>): void {
+  private addSubresource(path: string, about: About, name: string, sub: Subresource<KubeObject>): void {
+    const { row } = about;
     const verbs = subresourceVerbs(sub);
     const gvk = subresourceKind(row, sub);
     const operations = NAMED.filter((operation) => verbs.includes(operation.verb));
     if (verbs.includes('create')) operations.push({ method: 'post', action: 'post', verb: 'create' });
     const schema = sub.type === 'object' ? row.schema : sub.type === 'scale' ? 'io.k8s.api.autoscaling.v1.Scale' : '';
     const suffix = name.charAt(0).toUpperCase() + name.slice(1);
-    this.add(path, operations, { row, gvk, schema, suffix });
+    this.add(path, operations, { ...about, gvk, schema, suffix });
   }
 
   private add(path: string, operations: readonly Operation[], about: About): void {
@@ -130,7 +131,8 @@ class PathBuilder {
     return { name, in: where, ...required, ...shape };
   }
 
-  private operation(operation: Operation, { row, gvk, schema, suffix }: About): JsonObject {
+  private operation(operation: Operation, about: About): JsonObject {
+    const { row, gvk, schema, suffix } = about;
     const group = row.group === '' ? 'core' : row.group;
     const title = group.split('.')[0] ?? '';
     const tag = `${title}_${row.version}`;
@@ -142,14 +144,14 @@ class PathBuilder {
       description: `${verb} ${row.kind}`,
       tags: [tag],
       parameters: parametersOf(operation).map((name) => this.parameter(name, 'query')),
-      ...this.body(operation, schema),
+      ...this.body(operation, about),
       responses: this.responses(operation, schema),
       'x-kubernetes-action': operation.action,
       'x-kubernetes-group-version-kind': gvk,
     };
   }
 
-  private body(operation: Operation, schema: string): JsonObject {
+  private body(operation: Operation, { schema, patches }: About): JsonObject {
     const sends = operation.method === 'post' || operation.method === 'put' || operation.method === 'patch';
     if (!sends || schema === '') return {};
     const patch = operation.method === 'patch';
@@ -159,14 +161,14 @@ class PathBuilder {
     const shape = patch ? { type: 'object' } : type;
     if (this.request.dialect === 'v2') {
       return {
-        consumes: patch ? PATCH_TYPES : ['*/*'],
+        consumes: patch ? patches : ['*/*'],
         parameters: [
           { name: 'body', in: 'body', required: true, schema: shape },
           ...parametersOf(operation).map((name) => this.parameter(name, 'query')),
         ],
       };
     }
-    const types = patch ? PATCH_TYPES : ['*/*'];
+    const types = patch ? patches : ['*/*'];
     return { requestBody: { required: true, content: Object.fromEntries(types.map((t) => [t, { schema: shape }])) } };
   }
 
@@ -188,6 +190,8 @@ interface About {
   readonly gvk: Gvk;
   readonly schema: string;
   readonly suffix: string;
+  /** The media types of patches that it takes. */
+  readonly patches: readonly string[];
 }
 
 export function pathsOf(request: PathsRequest): JsonObject {
