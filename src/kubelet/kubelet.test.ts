@@ -124,12 +124,12 @@ describe('a kubelet', () => {
     expect(s.containerStatuses?.[0]?.containerID).toMatch(/^minke:\/\//);
     await until(
       () => events(),
-      (e) => e.some((x) => x.includes('{c}: Container started')),
+      (e) => e.some((x) => x.includes('Started container c')),
     );
     expect(events()).toContain(
-      'Normal Pulled spec.containers{c}: Container image "busybox:latest" already present on machine and can be accessed by the pod',
+      'Normal Pulled spec.containers{c}: Container image "busybox:latest" already present on machine',
     );
-    expect(events()).toContain('Normal Created spec.containers{c}: Container created');
+    expect(events()).toContain('Normal Created spec.containers{c}: Created container: c');
     const hosts = await readFile(path.join(dir, 'kubelet/pods/u1/etc-hosts'), 'utf8');
     expect(hosts).toContain(`${s.podIP}\tp\n`);
   });

@@ -91,8 +91,8 @@ describe.skipIf(reason !== undefined)(
         'Successfully assigned default/nginx-pod to',
         'Pulling image "nginx:latest"',
         'Successfully pulled image "nginx:latest"',
-        'Container created',
-        'Container started',
+        'Created container',
+        'Started container',
       ]) {
         expect(text).toContain(words);
       }

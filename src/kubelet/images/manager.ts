@@ -77,11 +77,7 @@ export class ImageManager {
     if (present !== undefined) this.lastUsed.set(present.id, this.clock.now());
     const policy = ask.policy === '' ? defaultPullPolicy(ask.image) : ask.policy;
     if (present !== undefined && policy !== 'Always') {
-      ask.say(
-        'Normal',
-        'Pulled',
-        `Container image "${ask.image}" already present on machine and can be accessed by the pod`,
-      );
+      ask.say('Normal', 'Pulled', `Container image "${ask.image}" already present on machine`);
       return present;
     }
     if (policy === 'Never') {

@@ -191,7 +191,8 @@ export class Starter {
     const image = await this.image(input, input.ref.spec.image ?? '', input.ref.spec.imagePullPolicy ?? '');
     await this.prune(input);
     const id = await this.create(input, image);
-    say('Normal', 'Created', 'Container created');
+    const name = input.ref.spec.name;
+    say('Normal', 'Created', `Created container: ${name}`);
     const hook = input.ref.spec.lifecycle?.postStart;
     if (hook !== undefined) input.hold(id, true);
     try {
@@ -204,7 +205,7 @@ export class Starter {
       throw new StartError(kind ?? 'RunContainerError', messageOf(error), error);
     }
     await this.deps.cache.refreshContainer(uid, id);
-    say('Normal', 'Started', 'Container started');
+    say('Normal', 'Started', `Started container ${name}`);
     if (hook !== undefined) await this.postStart(input, id);
     return id;
   }
