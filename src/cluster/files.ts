@@ -1,5 +1,20 @@
-// Small files that must never be seen half written.
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+// The data directory, and small files in it that must never be seen half written.
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import type { ClusterPaths } from './config.ts';
+
+/**
+ * Makes the directory of a cluster. Users of a pod's own namespace (hostUsers: false) have to pass through it to their root file
+ * systems, so what is nobody else's business has directories that are closed.
+ */
+export function makeDataDirectory(paths: ClusterPaths): void {
+  mkdirSync(paths.root, { recursive: true, mode: 0o711 });
+  for (const path of [paths.kubelet, paths.podLogs]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+  }
+  // It may hold passwords, and the user made it.
+  if (existsSync(paths.registries)) chmodSync(paths.registries, 0o600);
+}
 
 /** Writes beside the target, flushes, and renames over it. */
 export function writeFileAtomicSync(path: string, content: string, mode: number): void {

@@ -18,7 +18,7 @@ import { certificateAuthority } from './certificate-authority.ts';
 import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
-import { writeFileAtomicSync } from './files.ts';
+import { makeDataDirectory, writeFileAtomicSync } from './files.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { createLogger } from './log.ts';
 import { startNode } from './node.ts';
@@ -49,7 +49,7 @@ function partsOf(a: Assembly): Part[] {
 /** Starts a cluster in this process. Rejects, with nothing left running, when a part does not start. */
 export async function startCluster(config: ClusterConfig, onStep: (step: string) => void): Promise<RunningCluster> {
   const paths = clusterPaths(config.dataDir);
-  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+  makeDataDirectory(paths);
   mkdirSync(paths.staticPods, { recursive: true, mode: 0o700 });
   writeFileAtomicSync(paths.config, `${JSON.stringify(config)}\n`, 0o600);
   const assembly: Assembly = { config, paths, log: createLogger(config.name), startedAt: systemClock.now(), nodes: [] };

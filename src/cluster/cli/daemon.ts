@@ -1,10 +1,9 @@
 // The server as a process of its own: started detached, found by its pid file, told to stop by signal.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type ClusterConfig, type ClusterPaths, clusterPaths } from '../config.ts';
-import { writeFileAtomicSync } from '../files.ts';
+import { makeDataDirectory, writeFileAtomicSync } from '../files.ts';
 import { UserError } from './command.ts';
 
 /** What a starting server tells, one JSON object a line. */
@@ -48,7 +47,7 @@ export function runningServer(paths: ClusterPaths): PidRecord | undefined {
 /** Starts the server and resolves when it says that it is ready; rejects with what it said when it fails. */
 export async function startServer(config: ClusterConfig, onStep: (step: string) => void): Promise<void> {
   const paths = clusterPaths(config.dataDir);
-  mkdirSync(dirname(paths.log), { recursive: true, mode: 0o700 });
+  makeDataDirectory(paths);
   const log = openSync(paths.log, 'a', 0o600);
   const entry = process.argv[1] ?? '';
   const child = spawn(process.execPath, [...process.execArgv, entry, 'serve', '--config', JSON.stringify(config)], {

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../host/files.ts';
-import { listMounts, unmount } from '../../host/mounts.ts';
+import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
 import type { Containers } from './containers.ts';
 import { containerCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
 import { isAlive, processRef } from './processes.ts';
@@ -14,6 +14,7 @@ async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Pro
   const alive = record.pause !== undefined && (await isAlive(record.pause));
   if (record.state === 'ready' && alive) return 'keep';
   await context.oci.delete(record.id, sandboxCgroup(context, record));
+  await context.userNamespaces.release(record);
   if (record.state === 'creating') return 'drop';
   record.state = 'notready';
   delete record.slot;
@@ -65,7 +66,10 @@ async function sweepSandboxes(
   kept: readonly SandboxRecord[],
   broken: readonly string[],
 ): Promise<void> {
-  for (const name of broken) await rm(join(context.sandboxes.directory, name), { recursive: true, force: true });
+  for (const name of broken) {
+    await unmountBelow(join(context.sandboxes.directory, name));
+    await rm(join(context.sandboxes.directory, name), { recursive: true, force: true });
+  }
   const shm = join(context.runDirectory, 'shm');
   const used = new Set(kept.map((r) => r.shm));
   const left = (await readdir(shm)).map((name) => join(shm, name)).filter((p) => !used.has(p));

@@ -98,10 +98,10 @@ export class Containers {
     const directory = context.containers.path(id);
     const facts = this.#sandboxes.facts(sandbox);
     const steps = [
-      mountRoot(directory, image.layers, context.helper.run),
+      this.#root(sandbox, directory, image),
       this.#devices(config),
       this.#localSeccomp(config),
-      this.#imageMounts(id, config),
+      this.#imageMounts(id, sandbox, config),
       this.#prepareMounts(config.mounts),
     ] as const;
     // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
@@ -149,6 +149,15 @@ export class Containers {
   }
 
   /** Seccomp profiles that crun will compile for the container of that id. */
+  async #root(sandbox: SandboxRecord, directory: string, image: OpenedImage): Promise<string> {
+    const { userNamespaces, helper } = this.#context;
+    const layers = await userNamespaces.layers(sandbox, image.layers);
+    return mountRoot(directory, layers, {
+      run: helper.run,
+      own: (upper) => userNamespaces.own(sandbox, upper),
+    });
+  }
+
   readonly #missingFilters = new Map<string, string>();
 
   async #devices(config: ContainerConfig): Promise<OciDevice[]> {
@@ -183,22 +192,25 @@ export class Containers {
   async #imageMounts(
     id: string,
     config: ContainerConfig,
+    sandbox: SandboxRecord,
   ): Promise<{ mounts: Map<string, OciMount>; onHost: string[] }> {
-    const { images, containers, emptyDirectory, helper } = this.#context;
+    const { images, containers, emptyDirectory, helper, userNamespaces } = this.#context;
     const mounts = new Map<string, OciMount>();
     const onHost: string[] = [];
     for (const m of config.mounts) {
       if (m.image === undefined || m.image === '') continue;
       const image = await images.open(m.image);
       if (image === undefined) throw new Error(`image volume ${m.image}: not found`);
-      if (m.imageSubPath === undefined || m.imageSubPath === '') {
-        mounts.set(m.containerPath, imageVolume(m.containerPath, image.layers, emptyDirectory));
+      const layers = await userNamespaces.layers(sandbox, image.layers);
+      const whole = m.imageSubPath === undefined || m.imageSubPath === '';
+      if (whole && layers === image.layers) {
+        mounts.set(m.containerPath, imageVolume(m.containerPath, layers, emptyDirectory));
         continue;
       }
       const root = containers.path(id, `volume${onHost.length}`);
       onHost.push(root);
-      await mountImage(root, image.layers, emptyDirectory, helper.run);
-      const source = await resolveInRoot(root, m.imageSubPath);
+      await mountImage(root, layers, emptyDirectory, helper.run);
+      const source = whole ? root : await resolveInRoot(root, m.imageSubPath ?? '');
       if (!(await exists(source)))
         throw new Error(`image volume ${m.image}: ${m.imageSubPath}: no such file or directory`);
       mounts.set(m.containerPath, {

@@ -10,6 +10,7 @@ import type { ImageStore } from './images/index.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import type { ContainerRecord, RecordStore, SandboxRecord } from './records.ts';
 import type { HostFacts } from './spec/container-spec.ts';
+import type { PodUserNamespaces } from './user-namespaces.ts';
 
 export interface RuntimeContext {
   readonly clock: Clock;
@@ -29,6 +30,7 @@ export interface RuntimeContext {
   readonly network: PodNetwork;
   readonly shm: Pool<string>;
   readonly images: ImageStore;
+  readonly userNamespaces: PodUserNamespaces;
   readonly sandboxes: RecordStore<SandboxRecord>;
   readonly containers: RecordStore<ContainerRecord>;
   readonly emit: (event: RuntimeEvent) => void;

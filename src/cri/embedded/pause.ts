@@ -1,4 +1,5 @@
 // The pause program: a static ELF of a few hundred bytes that holds a sandbox's namespaces, reaps orphans and ends on SIGTERM.
+import { CODE_ADDRESS, elfProgram, le32 } from './elf.ts';
 
 // https://man7.org/linux/man-pages/man2/rt_sigaction.2.html : the kernel's structure is handler, flags, restorer, mask, 8 bytes each.
 const SIG_IGN = 1n;
@@ -8,26 +9,14 @@ const SIGINT = 2;
 const SIGTERM = 15;
 const SIGCHLD = 17;
 
-const BASE = 0x40_0000;
-const ELF_HEADER = 64;
-const PROGRAM_HEADER = 56;
-const CODE = ELF_HEADER + PROGRAM_HEADER;
-
 interface Machine {
-  /** e_machine of the ELF header. */
-  readonly elf: number;
   readonly sigaction: (signal: number, address: number) => number[];
   readonly exit: readonly number[];
   /** Waits for ever; jumps back to its own begin. */
   readonly wait: readonly number[];
 }
 
-function le32(value: number): number[] {
-  return [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >>> 24) & 0xff];
-}
-
 const x86: Machine = {
-  elf: 62,
   sigaction: (signal, address) => [
     ...[0xb8, ...le32(13)], // mov eax, rt_sigaction
     ...[0xbf, ...le32(signal)], // mov edi, signal
@@ -51,7 +40,6 @@ function movkHigh(register: number, value: number): number[] {
 const svc = le32(0xd400_0001);
 
 const arm: Machine = {
-  elf: 183,
   sigaction: (signal, address) => [
     ...movz(8, 134), // rt_sigaction
     ...movz(0, signal),
@@ -87,32 +75,12 @@ export function pauseProgram(architecture: string): Buffer {
     ...machine.sigaction(SIGINT, end),
     ...machine.wait,
   ];
-  const main = layout(0, 0).length;
-  const handler = CODE + main;
+  const handler = layout(0, 0).length;
   const data = Math.ceil((handler + machine.exit.length) / 8) * 8;
-  const code = Buffer.from([...layout(BASE + data, BASE + data + 32), ...machine.exit]);
-  const size = data + 64;
-  const file = Buffer.alloc(size);
-  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]).copy(file); // ELF, 64 bits, little-endian, version 1
-  file.writeUInt16LE(2, 16); // an executable
-  file.writeUInt16LE(machine.elf, 18);
-  file.writeUInt32LE(1, 20);
-  file.writeBigUInt64LE(BigInt(BASE + CODE), 24); // entry
-  file.writeBigUInt64LE(BigInt(ELF_HEADER), 32); // where the program headers begin
-  file.writeUInt16LE(ELF_HEADER, 52);
-  file.writeUInt16LE(PROGRAM_HEADER, 54);
-  file.writeUInt16LE(1, 56);
-  const header = ELF_HEADER;
-  file.writeUInt32LE(1, header); // PT_LOAD
-  file.writeUInt32LE(5, header + 4); // read and execute
-  file.writeBigUInt64LE(BigInt(BASE), header + 16);
-  file.writeBigUInt64LE(BigInt(BASE), header + 24);
-  file.writeBigUInt64LE(BigInt(size), header + 32);
-  file.writeBigUInt64LE(BigInt(size), header + 40);
-  file.writeBigUInt64LE(0x1000n, header + 48);
-  code.copy(file, CODE);
-  action(SIG_IGN, SA_NOCLDWAIT, 0n).copy(file, data);
+  const body = Buffer.alloc(data + 64);
+  Buffer.from([...layout(CODE_ADDRESS + data, CODE_ADDRESS + data + 32), ...machine.exit]).copy(body);
+  action(SIG_IGN, SA_NOCLDWAIT, 0n).copy(body, data);
   // The handler ends the process, so nothing ever returns to the restorer; the kernel only wants one.
-  action(BigInt(BASE + handler), SA_RESTORER, BigInt(BASE + handler)).copy(file, data + 32);
-  return file;
+  action(BigInt(CODE_ADDRESS + handler), SA_RESTORER, BigInt(CODE_ADDRESS + handler)).copy(body, data + 32);
+  return elfProgram(architecture, body);
 }

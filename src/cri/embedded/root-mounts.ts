@@ -16,16 +16,23 @@ function lower(layers: readonly string[]): string {
     .join(':');
 }
 
-export async function mountRoot(directory: string, layers: readonly string[], run: RunProgram): Promise<string> {
+export interface RootMounting {
+  readonly run: RunProgram;
+  /** Gives the upper directory to whose root the container's is. */
+  readonly own: (upper: string) => Promise<void>;
+}
+
+export async function mountRoot(directory: string, layers: readonly string[], how: RootMounting): Promise<string> {
   const [root, upper, work] = [join(directory, 'rootfs'), join(directory, 'upper'), join(directory, 'work')];
   await Promise.all([root, upper, work].map((d) => mkdir(d, { recursive: true })));
+  await how.own(upper);
   await chmod(upper, 0o755); // it is what the container sees as its `/`
   const options = [`lowerdir=${lower(layers)}`, `upperdir=${upper}`, `workdir=${work}`];
   if (options.join(',').length > OPTION_CAP)
     throw new Error(
       `the image has too many layers (${layers.length}) for one overlay mount in a directory named so long`,
     );
-  await mount({ type: 'overlay', source: 'overlay', target: root, options }, run);
+  await mount({ type: 'overlay', source: 'overlay', target: root, options }, how.run);
   return root;
 }
 

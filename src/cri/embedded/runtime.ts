@@ -39,6 +39,7 @@ import { Sandboxes } from './sandboxes.ts';
 import { sharedMemoryPool } from './shared-memory.ts';
 import { ociResources } from './spec/resources.ts';
 import { Stats } from './stats.ts';
+import { PodUserNamespaces } from './user-namespaces.ts';
 
 /** How often what has no event of its own is looked at: pause processes, and shims that were killed. */
 const SWEEP_MS = 1000;
@@ -317,6 +318,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     cgroupRoot,
     runDirectory,
     exitDirectory,
+  const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
     pauseRoot,
     emptyDirectory: join(stateDir, 'empty'),
     helper,
@@ -332,7 +334,8 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     network,
     shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, helper.run, log),
     images: options.images,
-    sandboxes: new RecordStore<SandboxRecord>(join(stateDir, 's')),
+    userNamespaces: new PodUserNamespaces({ directory: pauseRoot, sandboxes, run: helper.run }),
+    sandboxes,
     containers: new RecordStore<ContainerRecord>(join(stateDir, 'c')),
     emit: (event) => {
       for (const listener of listeners) {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import type { PodSlot } from '../../network/index.ts';
 import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
@@ -53,8 +54,6 @@ export class Sandboxes {
   async run(config: PodSandboxConfig): Promise<string> {
     const existing = this.#find(config);
     if (existing !== undefined) return existing.id;
-    if (config.namespaces.user !== undefined)
-      throw new RuntimeError('sandbox', 'user namespaces (hostUsers: false) are not supported by the embedded runtime');
     const record: SandboxRecord = { id: newId(), config, createdAt: this.#context.clock.now(), state: 'creating' };
     this.records.set(record.id, record);
     try {
@@ -73,19 +72,10 @@ export class Sandboxes {
     const { config, id } = record;
     const context = this.#context;
     const steps: Promise<void>[] = [
-      config.namespaces.network === 'pod'
-        ? context.network.acquire().then(
-            (slot) => {
-              record.slot = slot;
-            },
-            (error: unknown) => {
-              throw new RuntimeError(
-                'sandbox',
-                `failed to setup network for sandbox "${id}": ${error instanceof Error ? error.message : String(error)}`,
-                error,
-              );
-            },
-          )
+    await context.userNamespaces.requireAccess(record);
+      // With a user namespace the network namespace must belong to it, so it is made with the sandbox and joined to the network then.
+      config.namespaces.network === 'pod' && config.namespaces.user === undefined
+        ? this.#join(record, context.network.acquire())
         : Promise.resolve(),
       config.namespaces.ipc === 'pod'
         ? context.shm.take().then((path) => {
@@ -115,6 +105,10 @@ export class Sandboxes {
       throw new RuntimeError('sandbox', startFailure(text), error);
     });
     await published;
+    if (config.namespaces.network === 'pod' && record.slot === undefined) {
+      await this.#join(record, context.network.attach(pid));
+      await this.#publish(record);
+    }
     if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
     const pause = await processRef(pid);
     if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
@@ -124,6 +118,13 @@ export class Sandboxes {
   }
 
   async #limit(record: SandboxRecord): Promise<void> {
+  async #join(record: SandboxRecord, slot: Promise<PodSlot>): Promise<void> {
+    record.slot = await slot.catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new RuntimeError('sandbox', `failed to setup network for sandbox "${record.id}": ${why}`, error);
+    });
+  }
+
     const { resources } = record.config;
     if (!hasLimits(resources)) return;
     const path = podCgroup(this.#context, record);
@@ -177,6 +178,7 @@ export class Sandboxes {
     await Promise.all([
       slot === undefined ? undefined : context.network.release(slot),
       shm === undefined ? undefined : removeSharedMemory([shm], context.helper.run),
+      context.userNamespaces.release(record),
     ]);
     delete record.slot;
     delete record.shm;
@@ -196,6 +198,7 @@ export class Sandboxes {
       (r) => r.id !== id && r.config.cgroupParent === record.config.cgroupParent,
     );
     if (!siblings) await context.cgroups.remove(podCgroup(context, record));
+    await context.userNamespaces.release(record);
     await context.sandboxes.remove(id);
     await rm(context.sandboxes.path(id), { recursive: true, force: true });
     this.records.delete(id);

@@ -1,5 +1,5 @@
 // An embedded runtime for tests, with directories, names and address ranges of its own; and what such a runtime may leave behind: nothing.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { detectCgroups } from '../../host/cgroups.ts';
@@ -40,6 +40,7 @@ export interface TestbedOptions {
 export async function openTestbed(options: TestbedOptions): Promise<Testbed> {
   const { name, octet } = options;
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'minke-embedded-')));
+  await chmod(directory, 0o711); // users of a pod's own namespace pass through it
   const images = await openImageStore({ directory: join(directory, 'images'), clock: systemClock });
   const archive = join(directory, 'busybox.tar');
   if (!(await exists(archive))) await writeBusyboxArchive(archive, goArchitecture());

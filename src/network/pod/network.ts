@@ -160,15 +160,22 @@ export class PodNetwork {
     return `${this.#prefix}${this.#serial.toString(16).padStart(5, '0')}`;
   }
 
-  async #make(n: number): Promise<PodSlot[]> {
-    const slots: PodSlot[] = [];
-    for (let i = 0; i < n; i += 1) {
-      const name = this.#nextName();
-      slots.push({ link: name, netns: name, netnsPath: `${NETNS_DIRECTORY}/${name}`, ip: this.#addresses.take() });
-    }
+  #newSlot(): PodSlot {
+    const name = this.#nextName();
+    return { link: name, netns: name, netnsPath: `${NETNS_DIRECTORY}/${name}`, ip: this.#addresses.take() };
+  }
+
+  #make(n: number): Promise<PodSlot[]> {
+    return this.#build(
+      Array.from({ length: n }, () => this.#newSlot()),
+      (s) => `netns add ${s.netns}`,
+    );
+  }
+
+  async #build(slots: PodSlot[], space: (slot: PodSlot) => string): Promise<PodSlot[]> {
     const mtu = this.#options.mtu === undefined ? '' : ` mtu ${this.#options.mtu}`;
     const batch = slots.flatMap((s) => [
-      `netns add ${s.netns}`,
+      space(s),
       `link add ${s.link}${mtu} type veth peer name eth0${mtu} address ${macOf(s.ip)} netns ${s.netns}`,
       `link set ${s.link} master ${this.bridge} up`,
       `link set ${s.link} type bridge_slave hairpin on`,
@@ -203,6 +210,14 @@ export class PodNetwork {
   }
 
   /** Takes a pod's network down; those asked for within one turn go in one process. */
+  /** Joins the network namespace that a process has to the network; it bears a name from then on. */
+  async attach(pid: number): Promise<PodSlot> {
+    if (this.#state !== true) throw new Error(this.#state);
+    const slot = this.#newSlot();
+    await this.#build([slot], (s) => `netns attach ${s.netns} ${pid}`);
+    return slot;
+  }
+
   release(slot: PodSlot): Promise<void> {
     if (this.#removals !== undefined) {
       this.#removals.slots.push(slot);

@@ -6,6 +6,7 @@ import { baseMounts, DEFAULT_PATH, MASKED_PATHS, READONLY_PATHS } from './defaul
 import { ociResources } from './resources.ts';
 import { defaultSeccomp, type SeccompProfile } from './seccomp.ts';
 import type { OciDevice, OciDeviceRule, OciMount, OciNamespace, OciSpec } from './types.ts';
+import { idMappings, withIds } from './user-namespace.ts';
 import type { ContainerUser } from './users.ts';
 
 export interface HostFacts {
@@ -96,7 +97,10 @@ function mountsOf(input: ContainerSpecInput): OciMount[] {
     if (!given.has(destination) && source !== '')
       own.push({ destination, type: 'bind', source, options: ['rbind', 'rprivate', mode] });
   const base = baseMounts(privileged).filter((m) => !given.has(m.destination));
-  const asked = config.mounts.map((m) => input.imageMounts.get(m.containerPath) ?? bind(m));
+  const { user } = sandbox.namespaces;
+  const ids = user === undefined ? undefined : idMappings(user);
+  // The files are the node's own, each made for the pod; an image is mounted with the ids already.
+  const asked = config.mounts.map((m) => input.imageMounts.get(m.containerPath) ?? withIds(bind(m), ids));
   // A mount below another one's place must come after it.
   asked.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
   return [...base, ...own, ...asked];
@@ -111,6 +115,7 @@ function namespacesOf(input: ContainerSpecInput): OciNamespace[] {
     list.push({ type: 'uts', path: join('uts') });
   }
   if (sandbox.namespaces.ipc !== 'node') list.push({ type: 'ipc', path: join('ipc') });
+  if (sandbox.namespaces.user !== undefined) list.push({ type: 'user', path: join('user') });
   if (config.security.pidMode === 'container') list.push({ type: 'pid' });
   else if (config.security.pidMode === 'pod') list.push({ type: 'pid', path: join('pid') });
   else if (config.security.pidMode === 'target' && input.targetPid !== undefined)
@@ -192,6 +197,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
     },
     linux: {
       namespaces: namespacesOf(input),
+      ...(input.sandbox.namespaces.user === undefined ? {} : idMappings(input.sandbox.namespaces.user)),
       cgroupsPath: input.cgroupsPath,
       resources: ociResources(config.resources, deviceRules(input), { unified: host.unifiedCgroups, swap: host.swap }),
       devices: input.devices,

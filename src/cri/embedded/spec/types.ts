@@ -6,6 +6,9 @@ export interface OciMount {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
+  /** With them the mount shows the files' owners through the namespace. */
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
 }
 
 export interface OciDevice {
