@@ -148,7 +148,6 @@ export class Containers {
     };
   }
 
-  /** Seccomp profiles that crun will compile for the container of that id. */
   async #root(sandbox: SandboxRecord, directory: string, image: OpenedImage): Promise<string> {
     const { userNamespaces, helper } = this.#context;
     const layers = await userNamespaces.layers(sandbox, image.layers);
@@ -158,6 +157,7 @@ export class Containers {
     });
   }
 
+  /** Seccomp profiles that crun will compile for the container of that id. */
   readonly #missingFilters = new Map<string, string>();
 
   async #devices(config: ContainerConfig): Promise<OciDevice[]> {
@@ -191,8 +191,8 @@ export class Containers {
   /** Image volumes; one of which only a part is wanted needs a mount on the host to find that part in. */
   async #imageMounts(
     id: string,
-    config: ContainerConfig,
     sandbox: SandboxRecord,
+    config: ContainerConfig,
   ): Promise<{ mounts: Map<string, OciMount>; onHost: string[] }> {
     const { images, containers, emptyDirectory, helper, userNamespaces } = this.#context;
     const mounts = new Map<string, OciMount>();

@@ -310,6 +310,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
     ...(options.masquerade === undefined ? {} : { masquerade: options.masquerade }),
   });
+  const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
   const context: RuntimeContext = {
     clock,
     log,
@@ -318,7 +319,6 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     cgroupRoot,
     runDirectory,
     exitDirectory,
-  const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
     pauseRoot,
     emptyDirectory: join(stateDir, 'empty'),
     helper,

@@ -71,8 +71,8 @@ export class Sandboxes {
   async #make(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const context = this.#context;
-    const steps: Promise<void>[] = [
     await context.userNamespaces.requireAccess(record);
+    const steps: Promise<void>[] = [
       // With a user namespace the network namespace must belong to it, so it is made with the sandbox and joined to the network then.
       config.namespaces.network === 'pod' && config.namespaces.user === undefined
         ? this.#join(record, context.network.acquire())
@@ -104,11 +104,11 @@ export class Sandboxes {
       const text = error instanceof Error ? error.message : String(error);
       throw new RuntimeError('sandbox', startFailure(text), error);
     });
-    await published;
     if (config.namespaces.network === 'pod' && record.slot === undefined) {
       await this.#join(record, context.network.attach(pid));
       await this.#publish(record);
     }
+    await published;
     if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
     const pause = await processRef(pid);
     if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
@@ -117,7 +117,6 @@ export class Sandboxes {
     await context.sandboxes.save(record);
   }
 
-  async #limit(record: SandboxRecord): Promise<void> {
   async #join(record: SandboxRecord, slot: Promise<PodSlot>): Promise<void> {
     record.slot = await slot.catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
@@ -125,6 +124,7 @@ export class Sandboxes {
     });
   }
 
+  async #limit(record: SandboxRecord): Promise<void> {
     const { resources } = record.config;
     if (!hasLimits(resources)) return;
     const path = podCgroup(this.#context, record);

@@ -209,7 +209,6 @@ export class PodNetwork {
     return this.#pool.take();
   }
 
-  /** Takes a pod's network down; those asked for within one turn go in one process. */
   /** Joins the network namespace that a process has to the network; it bears a name from then on. */
   async attach(pid: number): Promise<PodSlot> {
     if (this.#state !== true) throw new Error(this.#state);
@@ -218,6 +217,7 @@ export class PodNetwork {
     return slot;
   }
 
+  /** Takes a pod's network down; those asked for within one turn go in one process. */
   release(slot: PodSlot): Promise<void> {
     if (this.#removals !== undefined) {
       this.#removals.slots.push(slot);
