@@ -183,6 +183,10 @@ export class SpawnHelper {
     return this.#child !== undefined;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** As runProgram; without a helper process it is runProgram. */
   readonly run: RunProgram = async (name, args, options = {}) => {
     if (this.#child === undefined || options.signal?.aborted) return runProgram(name, args, options);

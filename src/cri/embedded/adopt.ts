@@ -11,7 +11,7 @@ import type { Sandboxes } from './sandboxes.ts';
 import { removeSharedMemory } from './shared-memory.ts';
 
 async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Promise<'keep' | 'drop'> {
-  const alive = record.pause !== undefined && (await isAlive(record.pause));
+  const alive = record.pause !== undefined && isAlive(record.pause);
   if (record.state === 'ready' && alive) return 'keep';
   await context.oci.delete(record.id, sandboxCgroup(context, record));
   await context.userNamespaces.release(record);
@@ -26,7 +26,7 @@ async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Pro
 /** Started, but this program's predecessor died before it wrote that down? */
 async function adoptCreated(context: RuntimeContext, record: ContainerRecord, cgroup: string): Promise<void> {
   const pid = Number(await readFile(context.containers.path(record.id, 'pidfile'), 'utf8').catch(() => '0'));
-  const ref = pid > 0 ? await processRef(pid) : undefined;
+  const ref = pid > 0 ? processRef(pid) : undefined;
   const ended = await exists(join(context.exitDirectory, record.id));
   const ours = ref !== undefined && (await context.cgroups.processes(cgroup)).includes(pid);
   if ((ours || ended) && !(await context.oci.isWaiting(record.id))) {
@@ -113,7 +113,7 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
     const cgroup = containerCgroup(context, sandbox, record.id);
     if (record.state === 'created') await adoptCreated(context, record, cgroup);
     if (record.state === 'running' && !(await containers.checkExit(record.id))) {
-      if (record.process === undefined || !(await isAlive(record.process))) await containers.markLost(record);
+      if (record.process === undefined || !isAlive(record.process)) await containers.markLost(record);
     }
     if (record.state === 'exited') await context.oci.delete(record.id, cgroup);
   }

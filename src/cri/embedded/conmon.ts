@@ -95,8 +95,8 @@ export class Conmon {
   /** Makes the container, which then waits to be started. Answers its PID. */
   async create(request: ConmonRequest): Promise<number> {
     await mkdir(dirname(request.logPath), { recursive: true, mode: 0o755 });
-    const { helper } = this.#options;
-    const env = { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' };
+    const { helper, runtime } = this.#options;
+    const env = { ...runtime.env, _OCI_SYNCPIPE: '3' };
     // The helper process is in conmon's cgroup already, and so is all that it starts.
     const line = helper.ready
       ? await helper.runForLine('conmon', this.#args(request), {

@@ -69,6 +69,7 @@ export class Containers {
       (r) => r.config.name === config.name && r.config.attempt === config.attempt,
     );
     if (existing !== undefined) return existing.id;
+    this.#context.expectProcess(); // it will be started soon
     const image = await this.#context.images.open(config.image);
     if (image === undefined)
       throw new RuntimeError('create-container', `failed to resolve image "${config.userImage}": not found`);
@@ -257,7 +258,7 @@ export class Containers {
         stdin: record.config.stdin,
         stdinOnce: record.config.stdinOnce,
       });
-      const ref = await processRef(pid);
+      const ref = processRef(pid);
       await context.oci.start(id);
       if (ref !== undefined) record.process = ref;
     } catch (error) {
@@ -310,7 +311,7 @@ export class Containers {
     if (record.state !== 'running') return;
     const context = this.#context;
     const cgroup = this.cgroup(record);
-    const killedForMemory = end.exitCode !== 0 && (await context.cgroups.oomKills(cgroup)) > 0;
+    const killedForMemory = end.exitCode !== 0 && context.cgroups.oomKills(cgroup) > 0;
     record.state = 'exited';
     record.exitCode = end.exitCode;
     record.finishedAt = end.finishedAt;
@@ -360,7 +361,7 @@ export class Containers {
     if (record.state === 'created') return this.#locks.run(id, () => this.#abandon(record));
     if (record.state !== 'running') return;
     const { process: ref } = record;
-    if (timeoutMs > 0 && ref !== undefined && (await isAlive(ref))) {
+    if (timeoutMs > 0 && ref !== undefined && isAlive(ref)) {
       signalProcess(ref.pid, signalNumber(record.stopSignal));
       if (await this.waitExit(id, timeoutMs)) return;
     }
@@ -381,7 +382,7 @@ export class Containers {
   async kill(record: ContainerRecord): Promise<void> {
     if (record.state !== 'running') return;
     const { process: ref } = record;
-    if (ref !== undefined && (await isAlive(ref))) signalProcess(ref.pid, 'SIGKILL');
+    if (ref !== undefined && isAlive(ref)) signalProcess(ref.pid, 'SIGKILL');
     else await this.#context.cgroups.kill(this.cgroup(record));
     if (await this.waitExit(record.id, KILL_WAIT_MS)) return;
     await this.#context.cgroups.kill(this.cgroup(record));

@@ -33,6 +33,8 @@ export interface RuntimeContext {
   readonly userNamespaces: PodUserNamespaces;
   readonly sandboxes: RecordStore<SandboxRecord>;
   readonly containers: RecordStore<ContainerRecord>;
+  /** A process is about to be started in a cgroup: see Cgroups.expectProcess. */
+  readonly expectProcess: () => void;
   readonly emit: (event: RuntimeEvent) => void;
 }
 

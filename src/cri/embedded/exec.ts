@@ -42,6 +42,7 @@ export class Execs {
   async #session(id: string, command: readonly string[], tty: boolean): Promise<Session> {
     const record = this.#containers.needRunning(id);
     if (command.length === 0) throw new RuntimeError('internal', 'no command given');
+    this.#context.expectProcess();
     serial += 1;
     const base = join(this.#context.runDirectory, 'exec', `${process.pid}.${serial}`);
     const files = { log: `${base}.log`, pidFile: `${base}.pid`, processFile: `${base}.json` };
@@ -76,7 +77,7 @@ export class Execs {
    */
   async #kill(session: Session, runtimePid: number | undefined): Promise<void> {
     const pid = Number(await readFile(session.pidFile, 'utf8').catch(() => '0'));
-    if (pid > 1) for (const one of await processTree(pid)) signalProcess(one, 'SIGKILL');
+    if (pid > 1) for (const one of processTree(pid)) signalProcess(one, 'SIGKILL');
     else if (runtimePid !== undefined) signalProcess(runtimePid, 'SIGKILL');
   }
 
@@ -107,7 +108,7 @@ export class Execs {
       drainMs: DRAIN_IDLE_MS,
     };
     try {
-      const result = await helper.run(oci.path, session.args, { ...limits, allowFailure: true });
+      const result = await helper.run(oci.path, session.args, { ...limits, env: oci.env, allowFailure: true });
       if (!late) return result;
     } catch (error) {
       if (!late) throw error;
@@ -132,7 +133,9 @@ export class Execs {
   #pipes(session: Session, streams: ExecStreams): Promise<number> {
     return new Promise((resolve, reject) => {
       const { stdin, stdout, stderr, signal } = streams;
-      const child = startProgram(this.#context.oci.path, session.args, {
+      const { oci } = this.#context;
+      const child = startProgram(oci.path, session.args, {
+        env: { ...oci.env },
         stdio: [
           stdin === undefined ? 'ignore' : 'pipe',
           stdout === undefined ? 'ignore' : 'pipe',
@@ -209,7 +212,8 @@ export class Execs {
   #terminal(session: Session, streams: ExecStreams): Promise<number> {
     return new Promise((resolve) => {
       const { stdin, stdout, signal } = streams;
-      const pty = spawnPty(this.#context.oci.path, session.args, { encoding: null, cols: 80, rows: 24 });
+      const { oci } = this.#context;
+      const pty = spawnPty(oci.path, session.args, { encoding: null, cols: 80, rows: 24, env: { ...oci.env } });
       let size = { width: 80, height: 24 };
       let resizing: Promise<void> = Promise.resolve();
       const stopResize = streams.onResize(({ width, height }) => {

@@ -1,29 +1,45 @@
 // The OCI runtime (crun, or runc where only that is found): making, starting, changing and deleting containers with few processes.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
-import { writeFileAtomic } from '../../host/files.ts';
+import { exists, writeFileAtomic } from '../../host/files.ts';
+import { bindMount, listMounts, unmount } from '../../host/mounts.ts';
 import { findProgram, ProgramError, startProgram } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciResources, OciSpec } from './spec/types.ts';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const ANNOTATION_FILTER = 'run.oci.seccomp_bpf_data';
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface OciRuntimeOptions {
   /** Where the runtime keeps its own state; on a tmpfs, so that it is gone after a reboot. */
   readonly root: string;
   readonly filterCache: string;
+  /** Where the runtime's own program is mounted read-only. */
+  readonly binary: string;
   readonly cgroups: Cgroups;
   readonly helper: SpawnHelper;
+  readonly log: (message: string) => void;
+}
+
+/** Whether a program is mounted read-only in another place, and is still the same. */
+async function isProtected(program: string, at: string): Promise<boolean> {
+  const mounted = (await listMounts()).findLast((m) => m.mountPoint === at);
+  if (mounted === undefined) return false;
+  const [one, other] = await Promise.all([stat(program), stat(at)]);
+  if (mounted.options.includes('ro') && one.ino === other.ino && one.dev === other.dev) return true;
+  await unmount([at]);
+  return isProtected(program, at);
 }
 
 export class OciRuntime {
   readonly #options: OciRuntimeOptions;
   readonly name: 'crun' | 'runc';
-  readonly path: string;
+  #path: string;
+  #env: Readonly<Record<string, string>> = { PATH: process.env.PATH ?? PATH };
   readonly #filters = new Map<string, string>();
 
   constructor(options: OciRuntimeOptions) {
@@ -33,7 +49,16 @@ export class OciRuntime {
     if (path === undefined)
       throw new ProgramError('crun: program not found on this host', 'crun', undefined, '', 'missing');
     this.name = crun === undefined ? 'runc' : 'crun';
-    this.path = path;
+    this.#path = path;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** The environment that the runtime wants; containers have one of their own. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#env;
   }
 
   get globalArgs(): string[] {
@@ -45,10 +70,26 @@ export class OciRuntime {
   async prepare(): Promise<void> {
     await mkdir(this.#options.root, { recursive: true, mode: 0o700 });
     await mkdir(this.#options.filterCache, { recursive: true, mode: 0o700 });
+    if (this.name === 'crun')
+      await this.#protect().catch((error: unknown) => this.#options.log(`crun is not mounted: ${String(error)}`));
+  }
+
+  /**
+   * Lest a container overwrites crun through /proc/PID/exe (CVE-2019-5736), crun copies itself and starts again from the copy. It is spared
+   * that, a third of its time, where it is told that it lies on a read-only mount, and finds it true.
+   */
+  async #protect(): Promise<void> {
+    const { binary } = this.#options;
+    if (!(await isProtected(this.#path, binary))) {
+      if (!(await exists(binary))) await writeFile(binary, '');
+      await bindMount(this.#path, binary, ['ro']);
+    }
+    this.#path = binary;
+    this.#env = { ...this.#env, _LIBCONTAINER_CLONED_BINARY: '1' };
   }
 
   async version(): Promise<string> {
-    const { stdout } = await this.#options.helper.run(this.path, ['--version']);
+    const { stdout } = await this.#options.helper.run(this.path, ['--version'], { env: this.env });
     return /version (\S+)/.exec(stdout.toString())?.[1] ?? 'unknown';
   }
 
@@ -118,7 +159,7 @@ export class OciRuntime {
     const { helper } = this.#options;
     const all = [...this.globalArgs, ...args];
     const code = helper.ready
-      ? await helper.runQuiet(this.path, all, { timeoutMs: CREATE_TIMEOUT_MS })
+      ? await helper.runQuiet(this.path, all, { timeoutMs: CREATE_TIMEOUT_MS, env: this.env })
       : await this.#direct(all);
     if (code !== 0) {
       const message = await this.logMessage(log);
@@ -127,7 +168,7 @@ export class OciRuntime {
   }
 
   async #direct(args: readonly string[]): Promise<number> {
-    const child = startProgram(this.path, args, { stdio: 'ignore', detached: true });
+    const child = startProgram(this.path, args, { stdio: 'ignore', detached: true, env: { ...this.env } });
     return new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => child.kill('SIGKILL'), CREATE_TIMEOUT_MS);
       child.once('error', reject);
@@ -168,7 +209,7 @@ export class OciRuntime {
         }
       }
     }
-    await this.#options.helper.run(this.path, [...this.globalArgs, 'start', id]);
+    await this.#options.helper.run(this.path, [...this.globalArgs, 'start', id], { env: this.env });
   }
 
   /** Whether a container was made and never let run. */
@@ -191,7 +232,8 @@ export class OciRuntime {
       // A killed process needs a moment to be gone from its cgroup, and nothing tells.
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 + attempt, 50)));
     }
-    await this.#options.helper.run(this.path, [...this.globalArgs, 'delete', '--force', id], { allowFailure: true });
+    const force = [...this.globalArgs, 'delete', '--force', id];
+    await this.#options.helper.run(this.path, force, { env: this.env, allowFailure: true });
     if (!(await cgroups.remove(cgroup))) throw new Error(`container ${id}: processes in ${cgroup} do not end`);
     await rm(join(this.#options.root, id), { recursive: true, force: true });
   }
@@ -202,7 +244,8 @@ export class OciRuntime {
     const file = join(this.#options.root, id, 'minke-resources.json');
     await writeFile(file, JSON.stringify(rest), { mode: 0o600 });
     try {
-      await this.#options.helper.run(this.path, [...this.globalArgs, 'update', '--resources', file, id]);
+      const args = [...this.globalArgs, 'update', '--resources', file, id];
+      await this.#options.helper.run(this.path, args, { env: this.env });
     } finally {
       await rm(file, { force: true });
     }

@@ -203,7 +203,13 @@ class EmbeddedRuntimeService implements RuntimeService {
 
   async listPodSandboxStats(): Promise<readonly PodSandboxStats[]> {
     const ready = [...this.sandboxes.records.values()].filter((r) => r.state === 'ready');
-    return Promise.all(ready.map((r) => this.#stats.pod(r)));
+    const all: PodSandboxStats[] = [];
+    for (const record of ready) {
+      all.push(await this.#stats.pod(record));
+      // The numbers are read in this thread, and others want it too.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return all;
   }
 
   onEvent(callback: (event: RuntimeEvent) => void): () => void {
@@ -214,7 +220,7 @@ class EmbeddedRuntimeService implements RuntimeService {
   #sweeps = 0;
 
   /** Looking whether a number is a process costs next to nothing; whether it is still the same one, and no zombie, a file. */
-  async #alive(ref: ProcessRef): Promise<boolean> {
+  #alive(ref: ProcessRef): boolean {
     if (!signalProcess(ref.pid, 0)) return false;
     return this.#sweeps % THOROUGH_EVERY !== 0 || isAlive(ref);
   }
@@ -223,10 +229,10 @@ class EmbeddedRuntimeService implements RuntimeService {
   async sweep(): Promise<void> {
     this.#sweeps += 1;
     for (const record of this.sandboxes.records.values())
-      if (record.state === 'ready' && record.pause !== undefined && !(await this.#alive(record.pause)))
+      if (record.state === 'ready' && record.pause !== undefined && !this.#alive(record.pause))
         await this.#locks.run(record.config.uid, () => this.sandboxes.markDead(record));
     for (const record of this.containers.records.values()) {
-      if (record.state !== 'running' || record.process === undefined || (await this.#alive(record.process))) continue;
+      if (record.state !== 'running' || record.process === undefined || this.#alive(record.process)) continue;
       const { process: ref } = record;
       // Its shim may be about to write down how it ended.
       this.#context.clock.setTimer(SWEEP_MS, () => {
@@ -292,8 +298,10 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const oci = new OciRuntime({
     root: join(runDirectory, 'crun'),
     filterCache: join(runDirectory, 'filters'),
+    binary: join(runDirectory, 'oci-runtime'),
     cgroups,
     helper,
+    log,
   });
   await oci.prepare();
   const pauseRoot = join(stateDir, 'pause');
@@ -337,6 +345,9 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     userNamespaces: new PodUserNamespaces({ directory: pauseRoot, sandboxes, run: helper.run }),
     sandboxes,
     containers: new RecordStore<ContainerRecord>(join(stateDir, 'c')),
+    expectProcess: () => {
+      if (helper.pid !== undefined) cgroups.expectProcess(conmonCgroup, helper.pid);
+    },
     emit: (event) => {
       for (const listener of listeners) {
         try {

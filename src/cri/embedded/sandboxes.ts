@@ -56,6 +56,7 @@ export class Sandboxes {
     if (existing !== undefined) return existing.id;
     const record: SandboxRecord = { id: newId(), config, createdAt: this.#context.clock.now(), state: 'creating' };
     this.records.set(record.id, record);
+    this.#context.expectProcess();
     try {
       await this.#make(record);
     } catch (error) {
@@ -110,7 +111,7 @@ export class Sandboxes {
     }
     await published;
     if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
-    const pause = await processRef(pid);
+    const pause = processRef(pid);
     if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
     record.pause = pause;
     record.state = 'ready';
@@ -128,7 +129,6 @@ export class Sandboxes {
     const { resources } = record.config;
     if (!hasLimits(resources)) return;
     const path = podCgroup(this.#context, record);
-    await this.#context.cgroups.create(path);
     await this.#context.cgroups.setLimits(path, resources);
   }
 
@@ -173,7 +173,7 @@ export class Sandboxes {
     if (record.state === 'notready' && record.slot === undefined && record.shm === undefined) return;
     const { slot, shm, pause } = record;
     if (slot !== undefined) await context.network.setHostPorts(record.id, slot.ip, []);
-    if (pause !== undefined && (await isAlive(pause))) signalProcess(pause.pid, 'SIGKILL');
+    if (pause !== undefined && isAlive(pause)) signalProcess(pause.pid, 'SIGKILL');
     await context.oci.delete(record.id, sandboxCgroup(context, record));
     await Promise.all([
       slot === undefined ? undefined : context.network.release(slot),
@@ -215,7 +215,6 @@ export class Sandboxes {
 
   async updateResources(record: SandboxRecord, resources: LinuxResources): Promise<void> {
     const path = podCgroup(this.#context, record);
-    await this.#context.cgroups.create(path);
     await this.#context.cgroups.setLimits(path, resources);
   }
 

@@ -62,10 +62,8 @@ export class Stats {
 
   async #container(record: ContainerRecord): Promise<ContainerStats> {
     const timestamp = this.#context.clock.now();
-    const [numbers, disk] = await Promise.all([
-      this.#context.cgroups.stats(this.#containers.cgroup(record)),
-      this.#usage(record),
-    ]);
+    const numbers = this.#context.cgroups.stats(this.#containers.cgroup(record));
+    const disk = await this.#usage(record);
     const nano = this.#nanoCores(record.id, numbers.cpuUsageNs, timestamp);
     return {
       id: record.id,
@@ -88,11 +86,9 @@ export class Stats {
   async pod(record: SandboxRecord): Promise<PodSandboxStats> {
     const running = this.#containers.of(record.id).filter((c) => c.state === 'running');
     const { slot } = record;
-    const [numbers, network, containers] = await Promise.all([
-      this.#context.cgroups.stats(podCgroup(this.#context, record)),
-      slot === undefined ? undefined : this.#context.network.stats(slot),
-      Promise.all(running.map((c) => this.#container(c))),
-    ]);
+    const numbers = this.#context.cgroups.stats(podCgroup(this.#context, record));
+    const network = slot === undefined ? undefined : this.#context.network.stats(slot);
+    const containers = await Promise.all(running.map((c) => this.#container(c)));
     this.#forget();
     return {
       id: record.id,

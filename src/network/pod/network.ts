@@ -1,5 +1,6 @@
 // The pod network of one node: a bridge, and for each pod a network namespace with one end of a veth pair and an address.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../host/clock.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
@@ -255,17 +256,15 @@ export class PodNetwork {
   }
 
   /** Counters as the pod sees them: what it receives, the host's end sends. */
-  async stats(slot: PodSlot): Promise<LinkStats | undefined> {
-    const read = async (name: string) =>
-      Number(await readFile(`/sys/class/net/${slot.link}/statistics/${name}`, 'utf8'));
+  stats(slot: PodSlot): LinkStats | undefined {
+    const read = (name: string) => Number(readFileSync(`/sys/class/net/${slot.link}/statistics/${name}`, 'utf8'));
     try {
-      const [rxBytes, rxErrors, txBytes, txErrors] = await Promise.all([
-        read('tx_bytes'),
-        read('tx_errors'),
-        read('rx_bytes'),
-        read('rx_errors'),
-      ]);
-      return { rxBytes, rxErrors, txBytes, txErrors };
+      return {
+        rxBytes: read('tx_bytes'),
+        rxErrors: read('tx_errors'),
+        txBytes: read('rx_bytes'),
+        txErrors: read('rx_errors'),
+      };
     } catch {
       return undefined;
     }
