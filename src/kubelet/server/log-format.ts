@@ -1,6 +1,6 @@
 // The CRI log format: `<time> <stdout|stderr> <P|F> <text>` a line.
 // https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
-import { open } from 'node:fs/promises';
+import { openLog } from './log-file.ts';
 
 export interface LogLine {
   /** RFC 3339 with nanoseconds, as written. */
@@ -36,7 +36,7 @@ export interface TailLimits {
 
 /** Where the last `lines` lines begin. */
 export async function tailOffset(file: string, limits: TailLimits): Promise<number> {
-  const handle = await open(file, 'r');
+  const handle = await openLog(file);
   try {
     const { size } = await handle.stat();
     if (limits.lines <= 0) return size;
@@ -61,7 +61,7 @@ export async function tailOffset(file: string, limits: TailLimits): Promise<numb
 
 export async function readTail(file: string, limits: TailLimits): Promise<LogLine[]> {
   const from = await tailOffset(file, limits);
-  const handle = await open(file, 'r');
+  const handle = await openLog(file);
   try {
     const { size } = await handle.stat();
     const buffer = Buffer.alloc(Math.min(size - from, limits.maxBytes));

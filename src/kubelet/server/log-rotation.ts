@@ -1,6 +1,6 @@
 // Keeps container logs from growing without end. https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -8,6 +8,7 @@ import type { ContainerStatus, RuntimeService } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { LogSink } from '../options.ts';
 import type { RuntimeCache } from '../worker/runtime-cache.ts';
+import { openLog } from './log-file.ts';
 
 export interface RotationOptions {
   readonly runtime: RuntimeService;
@@ -48,7 +49,7 @@ export class LogRotation {
   }
 
   private async one(status: ContainerStatus): Promise<void> {
-    const info = await stat(status.logPath).catch(() => undefined);
+    const info = await lstat(status.logPath).catch(() => undefined);
     if (info === undefined || info.size < this.options.maxSize) return;
     await this.tidy(status.logPath);
     const rotated = `${status.logPath}.${stamp(this.options.clock.now())}`;
@@ -79,7 +80,8 @@ export class LogRotation {
 
   private async pack(file: string): Promise<void> {
     const temporary = `${file}.tmp`;
-    await pipeline(createReadStream(file), createGzip(), createWriteStream(temporary));
+    const plain = await openLog(file);
+    await pipeline(plain.createReadStream(), createGzip(), createWriteStream(temporary, { flags: 'wx' }));
     await rename(temporary, `${file}.gz`);
     await rm(file, { force: true });
   }

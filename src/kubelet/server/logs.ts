@@ -1,9 +1,10 @@
 // Streams a container's log: filtered, followed across rotations, as fast as the reader takes it.
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ByteSink, StreamBody } from '../../machinery/http.ts';
 import { parseTime } from '../../machinery/time.ts';
+import { openLog } from './log-file.ts';
 import { tailOffset } from './log-format.ts';
 
 export interface LogQuery {
@@ -143,7 +144,7 @@ class LogPump {
   }
 
   private async openFile(): Promise<boolean> {
-    const handle = await open(this.source.file, 'r').catch(() => undefined);
+    const handle = await openLog(this.source.file).catch(() => undefined);
     if (handle === undefined) return false;
     await this.handle?.close();
     this.handle = handle;

@@ -15,6 +15,7 @@ import { checkNonRoot, containerSecurity } from '../container/security.ts';
 import type { SayEvent } from '../images/manager.ts';
 import { type ContainerRef, fieldPathOf, logPathOf, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
 import { latest, type Observed, runsOf } from '../pod/observed.ts';
+import { prepareLog } from '../server/log-file.ts';
 import type { VolumeMap } from '../volumes/pod-volumes.ts';
 import { openBelow } from '../volumes/safe-path.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -163,8 +164,8 @@ export class Starter {
     const resources = { memoryCapacity: node.memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
     const security = containerSecurity(about);
     const config = containerConfig({ pod, ref, attempt, image, env, mounts, devices, security, resources });
-    await mkdir(path.join(this.paths.logs, ref.spec.name), { recursive: true });
     try {
+      await prepareLog(path.join(this.paths.logs, logPathOf(ref.spec.name, attempt)));
       return await this.deps.runtime.createContainer(input.sandbox.id, config, input.sandboxConfig);
     } catch (error) {
       throw new StartError('CreateContainerError', messageOf(error), error);
