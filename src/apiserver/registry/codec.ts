@@ -53,10 +53,25 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
         `the API version in the data (${String(free.object.apiVersion)}) does not match the expected API version (${options.apiVersion})`,
       );
     }
-    return customDecoded(entry, free.object, free.strictErrors);
+    return readOr((problem) => notHandled(options, problem), () =>
+      customDecoded(entry, free.object, free.strictErrors),
+    );
   }
   const decoded = decode(schemaOf(entry), body, options);
   return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+}
+
+function notHandled(to: { kind: string; apiVersion: string }, problem: string): ApiError {
+  const version = JSON.stringify(to.apiVersion.slice(to.apiVersion.indexOf('/') + 1));
+  return badRequest(`${to.kind} in version ${version} cannot be handled as a ${to.kind}: ${problem}`);
+}
+
+function readOr(refuse: (problem: string) => ApiError, read: () => Decoded): Decoded {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof DecodeError ? refuse(error.message) : error;
+  }
 }
 
 /** A custom resource as the schema of its version has it. The object is private and is changed. */
@@ -102,13 +117,7 @@ function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boole
 
 /** The result of a patch, as its type takes it; `refuse` words what it does not take. */
 export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (problem: string) => ApiError): Decoded {
-  if (entry.custom) return customDecoded(entry, deepClone(value as Record<string, unknown>), []);
-  try {
-    const decoded = decodeValue(schemaOf(entry), value);
-    return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
-  } catch (error) {
-    if (error instanceof DecodeError) throw refuse(error.message);
-    throw error;
+@@@    throw error;
   }
 }
 

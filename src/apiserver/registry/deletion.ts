@@ -6,15 +6,15 @@ import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { StoredValue } from '../../store/index.ts';
 import { isDefinition, markDefinition } from '../crd/deletion.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
+import { type Trying, tryUntilWritten } from './attempts.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
 import { cloneObject, encodeAt, readObject, toStored } from './objects.ts';
-import { admissionRequest, MODIFIED_MESSAGE } from './write.ts';
+import { admissionRequest } from './write.ts';
 
 const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
-const MAX_ATTEMPTS = 50;
 
 export interface Deletion {
   /** The object as it was last; with its deletion time when it is still there or went by grace. */
@@ -182,17 +182,20 @@ function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
   );
 }
 
+const tryingOf = ({ kernel, request }: RequestContext): Trying => ({ clock: kernel.clock, signal: request.signal });
+
 /** Removes what has been marked, whatever others write to it meanwhile, unless they hold it by a finalizer. */
 async function finish(context: RequestContext, target: Target, value: StoredValue): Promise<Deletion> {
   let current: StoredValue | undefined = value;
   let object = readObject(target.entry, value);
-  for (let i = 0; i < MAX_ATTEMPTS && current !== undefined; i++) {
+  return tryUntilWritten(tryingOf(context), async () => {
+    if (current === undefined) return { object, gone: true, marked: true };
     object = readObject(target.entry, current);
     if ((object.metadata.finalizers?.length ?? 0) > 0) return { object, gone: false, marked: true };
-    if (await remove(context, target, current, object)) break;
+    if (await remove(context, target, current, object)) return { object, gone: true, marked: true };
     current = await context.kernel.store.get(value.key);
-  }
-  return { object, gone: true, marked: true };
+    return undefined;
+  });
 }
 
 /** undefined: someone was faster, try again. */
@@ -228,11 +231,9 @@ async function attempt(
 
 export async function deleteObject(context: RequestContext, target: Target, options: DeleteOptions): Promise<Deletion> {
   const key = storageKey(target.entry, target.namespace, target.name);
-  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+  return tryUntilWritten(tryingOf(context), async () => {
     const current = await context.kernel.store.get(key);
     if (current === undefined) throw notFound(groupResource(target), target.name);
-    const deletion = await attempt(context, target, current, options);
-    if (deletion !== undefined) return deletion;
-  }
-  throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
+    return attempt(context, target, current, options);
+  });
 }

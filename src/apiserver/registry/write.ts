@@ -8,6 +8,7 @@ import { type StoredValue, StoreWriteError } from '../../store/index.ts';
 import type { AdmissionRequest, Operation } from '../admission/plugin.ts';
 import { plainError } from '../http/responses.ts';
 import type { Reservation } from './allocator.ts';
+import { tryUntilWritten } from './attempts.ts';
 import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
@@ -17,8 +18,6 @@ import { cloneObject, encodeAt, readObject, sentBytes, toStored } from './object
 export const MODIFIED_MESSAGE =
   'the object has been modified; please apply your changes to the latest version and try again';
 
-/** How often a write is tried anew when others change the object in between. */
-const MAX_ATTEMPTS = 50;
 const NAME_ATTEMPTS = 8;
 
 export interface WriteResult {
@@ -313,19 +312,18 @@ async function createByUpdate(context: RequestContext, target: Target, plan: Upd
 export async function updateObject(context: RequestContext, target: Target, plan: UpdatePlan): Promise<WriteResult> {
   const key = storageKey(target.entry, target.namespace, target.name);
   const warned = context.warnings.length;
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+  const trying = { clock: context.kernel.clock, signal: context.request.signal };
+  return tryUntilWritten(trying, async () => {
     context.warnings.length = warned;
     const current = await context.kernel.store.get(key);
     try {
-      const result =
-        current === undefined
-          ? await createByUpdate(context, target, plan)
-          : await updateOnce(context, target, current, plan);
-      if (result !== undefined) return result;
+      return current === undefined
+        ? await createByUpdate(context, target, plan)
+        : await updateOnce(context, target, current, plan);
     } catch (error) {
       const raced = current === undefined && error instanceof ApiError && error.reason === 'AlreadyExists';
-      if (!raced) throw error;
+      if (raced) return undefined;
+      throw error;
     }
-  }
-  throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
+  });
 }

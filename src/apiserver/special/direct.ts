@@ -1,12 +1,10 @@
 // Changes that the server makes to stored objects by itself, past strategies and field management (binding, eviction).
-import { conflict, notFound } from '../../machinery/errors.ts';
+import { notFound } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
+import { tryUntilWritten } from '../registry/attempts.ts';
 import { type CatalogEntry, storageKey } from '../registry/catalog.ts';
 import type { Kernel } from '../registry/context.ts';
 import { cloneObject, encodeAt, readObject, toStored } from '../registry/objects.ts';
-import { MODIFIED_MESSAGE } from '../registry/write.ts';
-
-const MAX_ATTEMPTS = 50;
 
 export interface DirectChange<T extends KubeObject> {
   readonly entry: CatalogEntry;
@@ -20,7 +18,7 @@ export interface DirectChange<T extends KubeObject> {
 export async function changeObject<T extends KubeObject>(kernel: Kernel, request: DirectChange<T>): Promise<T> {
   const { entry, namespace, name } = request;
   const resource = { group: entry.row.group, resource: entry.row.plural };
-  for (let i = 0; i < MAX_ATTEMPTS; i++) {
+  return tryUntilWritten(kernel, async () => {
     const current = await kernel.store.get(storageKey(entry, namespace, name));
     if (current === undefined) throw notFound(resource, name);
     const draft = cloneObject(readObject(entry, current)) as T;
@@ -35,10 +33,8 @@ export async function changeObject<T extends KubeObject>(kernel: Kernel, request
       },
     ]);
     const value = result.ok ? result.values[0] : undefined;
-    if (value === undefined) continue;
-    return readObject(entry, value) as T;
-  }
-  throw conflict(resource, name, MODIFIED_MESSAGE);
+    return value === undefined ? undefined : (readObject(entry, value) as T);
+  });
 }
 
 export async function readOne<T extends KubeObject>(

@@ -13,7 +13,7 @@ import { inScope, type Usage, unspecified, usageOf } from './usage.ts';
 
 type StoredQuota = ResourceQuota & KubeObject;
 
-const MAX_ATTEMPTS = 20;
+const MAX_ATTEMPTS = 200;
 const ZERO = Quantity.of(0);
 
 export interface QuotaParts {
