@@ -92,5 +92,6 @@ export {
   podWantsNode,
 } from './rules/node-affinity.ts';
 export { tolerates, untolerated } from './rules/taints.ts';
+export { bestVolume, isKeptFor, type MatchOptions, mismatch, storageClassOf } from './rules/volume-matching.ts';
 export { type ControllerOptions, type ReconcileResult, runController } from './run-controller.ts';
 export { WorkQueue, type WorkQueueOptions } from './work-queue.ts';

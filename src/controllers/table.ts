@@ -7,12 +7,14 @@ import { deployment } from './deployment/controller.ts';
 import { disruption } from './disruption/controller.ts';
 import { endpointSliceMirroring } from './endpoint-slice-mirroring/controller.ts';
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
+import { ephemeralVolumes } from './ephemeral-volume/controller.ts';
 import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { horizontalPodAutoscaler } from './horizontal-pod-autoscaler/controller.ts';
 import { job } from './job/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { nodeLifecycle } from './node-lifecycle/controller.ts';
+import { persistentVolumeBinder } from './persistent-volume/controller.ts';
 import { podGarbageCollector } from './pod-gc/controller.ts';
 import { replicaSet, replicationController } from './replica-set/controller.ts';
 import { resourceQuota } from './resource-quota/controller.ts';
@@ -49,6 +51,8 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   daemonSet,
   statefulSet,
   endpointSliceMirroring,
+  persistentVolumeBinder,
+  ephemeralVolumes,
   claimProtection,
   volumeProtection,
   horizontalPodAutoscaler,

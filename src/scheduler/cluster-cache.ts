@@ -11,6 +11,7 @@ export interface Lookups {
   budgets(): readonly PodDisruptionBudget[];
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
 }
 
@@ -93,6 +94,7 @@ export class ClusterCache {
       },
       claim: lookups.claim,
       volume: lookups.volume,
+      volumes: lookups.volumes,
       storageClass: lookups.storageClass,
     };
   }

@@ -22,6 +22,8 @@ export interface Snapshot {
   readonly budgets: readonly PodDisruptionBudget[];
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  /** All that are promised to nobody. */
+  volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
 }
 

@@ -46,6 +46,7 @@ function cluster(nodes: Node[], placed: [Pod, string][] = [], budgets: PodDisrup
     budgets: () => budgets,
     claim: () => undefined,
     volume: () => undefined,
+    volumes: () => [],
     storageClass: () => undefined,
   });
   for (const one of nodes) cache.setNode(one);

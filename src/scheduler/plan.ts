@@ -80,6 +80,7 @@ export function withNode(snapshot: Snapshot, changed: NodeInfo): Snapshot {
     nominated: snapshot.nominated,
     claim: snapshot.claim,
     volume: snapshot.volume,
+    volumes: snapshot.volumes,
     storageClass: snapshot.storageClass,
   };
 }

@@ -23,8 +23,10 @@ import { ClusterCache } from './cluster-cache.ts';
 import { podInfo } from './node-info.ts';
 import { type Plan, plan, unfitMessage } from './plan.ts';
 import { PLUGINS } from './plugins/index.ts';
+import { chooseVolumes, type VolumeChoice } from './plugins/volume-binding.ts';
 import { type PreemptionPlan, planPreemption } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { VolumeBinder } from './volume-binder.ts';
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -51,6 +53,7 @@ class Scheduler {
   private readonly cache: ClusterCache;
   private readonly queue: SchedulingQueue;
   private readonly recorder: EventRecorder;
+  private readonly volumes: VolumeBinder;
   private working = false;
   private ready = false;
   private startAt = 0;
@@ -59,6 +62,7 @@ class Scheduler {
     const { client, clock, onError } = options;
     this.name = options.name ?? 'default-scheduler';
     this.pods = client.resource(PODS);
+    this.volumes = new VolumeBinder(options);
     this.cache = new ClusterCache(this.lookups());
     this.queue = new SchedulingQueue({ clock, plugins: PLUGINS, onReady: () => this.work() });
     this.recorder = new EventRecorder({
@@ -107,6 +111,7 @@ class Scheduler {
       budgets: () => budgets.list(),
       claim: (namespace, name) => claims.get(`${namespace}/${name}`),
       volume: (name) => volumes.get(name),
+      volumes: () => this.volumes.free(),
       storageClass: (name) => classes.get(name),
     };
   }
@@ -170,6 +175,7 @@ class Scheduler {
   private podGone(pod: Pod): void {
     const key = objectKey(pod);
     this.queue.remove(key);
+    this.volumes.forget(key);
     this.leaves(key);
   }
 
@@ -206,8 +212,11 @@ class Scheduler {
       const made = plan(info, snapshot, { random: this.options.random.float, startAt: this.startAt });
       if (made.kind === 'fits') {
         this.startAt = snapshot.nodes.length === 0 ? 0 : (this.startAt + made.examined) % snapshot.nodes.length;
+        const node = snapshot.node(made.node);
+        const volumes = node === undefined ? [] : chooseVolumes(one.pod, node, snapshot);
+        this.volumes.promise(one.key, volumes);
         this.cache.assume(one.pod, made.node);
-        task = this.bind(one, made.node);
+        task = this.bind(one, made.node, volumes);
       } else task = this.explain(one, made);
     } catch (error) {
       task = this.broken(one, error);
@@ -215,9 +224,10 @@ class Scheduler {
     task.catch((error: unknown) => this.options.onError?.(error));
   }
 
-  private async bind(one: QueuedPod, node: string): Promise<void> {
+  private async bind(one: QueuedPod, node: string, volumes: readonly VolumeChoice[]): Promise<void> {
     const { namespace = '', name = '', uid } = one.pod.metadata;
     try {
+      await this.volumes.bind(one.key, volumes, node);
       await this.pods.createSubresource(namespace, name, 'binding', {
         apiVersion: 'v1',
         kind: 'Binding',
@@ -226,6 +236,7 @@ class Scheduler {
       });
     } catch (error) {
       this.cache.forget(one.key);
+      this.volumes.forget(one.key);
       if (isApiError(error, 'NotFound')) this.queue.remove(one.key);
       else await this.broken(one, error);
       return;

@@ -47,7 +47,12 @@ const REFERENCES: Readonly<Record<string, Refers>> = {
         (c.env ?? []).some((e) => e.valueFrom?.configMapKeyRef?.name === name) ||
         (c.envFrom ?? []).some((e) => e.configMapRef?.name === name),
     ),
-  persistentvolumeclaims: (pod, name) => volumes(pod).some((v) => v.persistentVolumeClaim?.claimName === name),
+  persistentvolumeclaims: (pod, name) =>
+    volumes(pod).some(
+      (v) =>
+        v.persistentVolumeClaim?.claimName === name ||
+        (v.ephemeral !== undefined && `${pod.metadata.name}-${v.name}` === name),
+    ),
 };
 
 export function nodeAuthorizer(pods: NodePods): Authorizer {
@@ -106,6 +111,8 @@ const NODE_RULES: readonly (readonly [group: string, resource: string, verbs: re
   ['', 'persistentvolumes', ['get']],
   ['', 'persistentvolumeclaims/status', ['get', 'update', 'patch']],
   ['certificates.k8s.io', 'certificatesigningrequests', ['create', 'get', 'list', 'watch']],
+  ['certificates.k8s.io', 'clustertrustbundles', ['get', 'list', 'watch']],
+  ['certificates.k8s.io', 'podcertificaterequests', ['create', 'get', 'list', 'watch']],
   ['authentication.k8s.io', 'tokenreviews', ['create']],
   ['authorization.k8s.io', 'subjectaccessreviews', ['create']],
   ['authorization.k8s.io', 'localsubjectaccessreviews', ['create']],
