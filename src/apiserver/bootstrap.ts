@@ -3,8 +3,10 @@ import { ApiError } from '../machinery/errors.ts';
 import type { Transport, UserInfo } from '../machinery/http.ts';
 import { deepEqual } from '../machinery/json.ts';
 import type { KubeObject } from '../machinery/object.ts';
+import type { ConfigMap } from '../resources/generated/core-v1.ts';
 import type { ClusterRole, PolicyRule } from '../resources/generated/rbac-v1.ts';
 import type { Store } from '../store/index.ts';
+import { authenticationConfigMap, type Trust } from './aggregation/index.ts';
 import { bootstrapPolicy } from './auth/bootstrap-policy.ts';
 import { bootstrapFlowObjects } from './flow/index.ts';
 import { type Catalog, type CatalogEntry, storageKey } from './registry/catalog.ts';
@@ -37,6 +39,8 @@ export interface BootstrapParts {
   readonly store: Store;
   /** Range of the Services' addresses. */
   readonly serviceCidr: string;
+  /** What other API servers are told of this one. */
+  readonly trust: Trust;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -127,6 +131,7 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     ...priorityClasses(),
     ...(bootstrapFlowObjects() as KubeObject[]),
     ...localApiServices(parts.catalog),
+    ...(parts.trust.clientCa === '' ? [] : [authenticationConfigMap(parts.trust)]),
     cidr,
   ];
 }
@@ -176,6 +181,12 @@ async function ensure(parts: BootstrapParts, object: KubeObject): Promise<void> 
     return;
   }
   const current = readObject(entry, stored);
+  if (object.kind === 'ConfigMap') {
+    // The authorities may be others than at the last start.
+    if (deepEqual((current as ConfigMap).data, (object as ConfigMap).data)) return;
+    await send(parts, 'PUT', pathOf(entry, object, name), object);
+    return;
+  }
   const missing = missingRules(current, object);
   if (missing.length === 0) return;
   const next = cloneObject(current) as ClusterRole & KubeObject;

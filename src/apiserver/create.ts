@@ -36,6 +36,7 @@ import { ServiceAllocator } from './registry/service-allocator.ts';
 import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
 import { specialHandlers } from './special/table.ts';
+import { upkeep } from './upkeep/index.ts';
 import { DEFAULT_VERSION, type VersionOptions, versionInfo } from './version.ts';
 
 export interface ApiServerOptions {
@@ -56,7 +57,7 @@ export interface ApiServerOptions {
   readonly issuer?: string;
   readonly audit?: Auditor;
   /** The certificate by which aggregated API servers know this one. */
-  readonly aggregatorClient?: { readonly cert: string; readonly key: string };
+  readonly aggregatorClient?: { readonly cert: string; readonly key: string; readonly ca: string };
   /** Lets everybody read /livez, /readyz and /healthz, for load balancers and supervisors. */
   readonly anonymousHealth?: boolean;
   readonly onError?: (error: unknown) => void;
@@ -202,6 +203,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     observe: (outcome) => metrics.observe(outcome),
     begin: () => metrics.begin(),
   });
+  const keepUp = upkeep({ caches, catalog });
   await caches.start();
   await nodePods.start();
   await services.start();
@@ -210,6 +212,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     store,
     serviceCidr,
+    trust: { clientCa: options.clusterCa, proxyCa: options.aggregatorClient?.ca },
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   };
   await bootstrap(beginning);
@@ -225,6 +228,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   await custom.start();
   aggregator.start(handler.handle);
+  const stopUpkeep = keepUp({ handle: handler.handle, clock, onError: options.onError });
   const stopCompaction = startAutoCompaction({ store, clock });
   isReady = true;
   const servers: Listening[] = [];
@@ -246,6 +250,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     advertise: (where) => advertise(handler.handle, where),
     async close() {
       stopCompaction();
+      stopUpkeep();
       stopKeeping();
       custom.close();
       aggregator.close();

@@ -18,6 +18,8 @@ export interface Pki {
   readonly ca: KeyPair;
   readonly server: KeyPair;
   readonly admin: KeyPair;
+  /** By which aggregated API servers know this one, and the authority that vouches for it. */
+  readonly frontProxy: KeyPair & { readonly ca: string };
   /** PEM of the private key that signs service account tokens. */
   readonly serviceAccountKey: string;
 }
@@ -35,12 +37,16 @@ export async function ensurePki(request: PkiRequest): Promise<Pki> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const at = (name: string) => join(directory, name);
   const signer = new Signer(request, at);
-  const ca = readPair(at('ca')) ?? (await signer.makeCa());
+  const ca = readPair(at('ca')) ?? (await signer.makeCa('ca', 'minke-ca'));
   let server = readPair(at('apiserver'));
   if (server === undefined || !serves(server, request)) server = await signer.issue(ca, serverSubject(request.hosts));
   let admin = readPair(at('admin'));
   if (admin === undefined || expiresSoon(admin, request.now)) admin = await signer.issue(ca, ADMIN);
-  return { ca, server, admin, serviceAccountKey: serviceAccountKey(at('sa.key')) };
+  const proxyCa = readPair(at('front-proxy-ca')) ?? (await signer.makeCa('front-proxy-ca', 'minke-front-proxy-ca'));
+  let proxy = readPair(at('front-proxy-client'));
+  if (proxy === undefined || expiresSoon(proxy, request.now)) proxy = await signer.issue(proxyCa, FRONT_PROXY);
+  const frontProxy = { ...proxy, ca: proxyCa.cert };
+  return { ca, server, admin, frontProxy, serviceAccountKey: serviceAccountKey(at('sa.key')) };
 }
 
 interface Subject {
@@ -59,6 +65,14 @@ const ADMIN: Subject = {
   hosts: [],
 };
 
+/** An authority of its own: whoever it vouches for may speak for others. */
+const FRONT_PROXY: Subject = {
+  file: 'front-proxy-client',
+  commonName: 'front-proxy-client',
+  usage: 'clientAuth',
+  hosts: [],
+};
+
 const serverSubject = (hosts: readonly string[]): Subject => ({
   file: 'apiserver',
   commonName: 'kube-apiserver',
@@ -72,12 +86,12 @@ class Signer {
     private readonly at: (name: string) => string,
   ) {}
 
-  async makeCa(): Promise<KeyPair> {
+  async makeCa(file: string, name: string): Promise<KeyPair> {
     const lib = await loadX509();
     const keys = await newKeys();
     const cert = await lib.X509CertificateGenerator.createSelfSigned({
       serialNumber: serial(),
-      name: 'CN=minke-ca',
+      name: `CN=${name}`,
       notBefore: new Date(this.request.now - 3600_000),
       notAfter: new Date(this.request.now + 10 * YEAR),
       signingAlgorithm: ALGORITHM,
@@ -91,7 +105,7 @@ class Signer {
         await lib.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     });
-    return this.save('ca', cert.toString('pem'), keys.privateKey);
+    return this.save(file, cert.toString('pem'), keys.privateKey);
   }
 
   async issue(ca: KeyPair, subject: Subject): Promise<KeyPair> {

@@ -1,6 +1,6 @@
 // The composition root: makes the parts of a cluster and starts them in order.
 import { setMaxListeners } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Auditor, createApiServer, openAuditLog, parsePolicy } from '../apiserver/index.ts';
 import { createClient, createInformerFactory, NODES, type NodeApi } from '../client/index.ts';
@@ -24,6 +24,7 @@ import { createLogger } from './log.ts';
 import { startNode } from './node.ts';
 import { type Part, startParts } from './parts.ts';
 import { ensurePki } from './pki.ts';
+import { UserError } from './user-error.ts';
 
 export interface RunningCluster {
   /** Stops the server; pods run on. */
@@ -51,9 +52,17 @@ export async function startCluster(config: ClusterConfig, onStep: (step: string)
   const paths = clusterPaths(config.dataDir);
   makeDataDirectory(paths);
   mkdirSync(paths.staticPods, { recursive: true, mode: 0o700 });
+  const before = existsSync(paths.config) ? readFileSync(paths.config, 'utf8') : undefined;
   writeFileAtomicSync(paths.config, `${JSON.stringify(config)}\n`, 0o600);
   const assembly: Assembly = { config, paths, log: createLogger(config.name), startedAt: systemClock.now(), nodes: [] };
-  return startParts(partsOf(assembly), onStep);
+  try {
+    return await startParts(partsOf(assembly), onStep);
+  } catch (error) {
+    // What did not work is not what the next start goes by.
+    if (before === undefined) rmSync(paths.config, { force: true });
+    else writeFileAtomicSync(paths.config, before, 0o600);
+    throw error;
+  }
 }
 
 async function checkHost(a: Assembly): Promise<() => Promise<void>> {
@@ -61,8 +70,10 @@ async function checkHost(a: Assembly): Promise<() => Promise<void>> {
   const missing = (await examineHost()).filter((f) => f.required && !f.ok);
   const [first] = missing;
   if (first !== undefined) {
-    throw new Error(
-      `${first.subject}: ${first.detail}${first.remedy === undefined ? '' : `; type: ${first.remedy}`} (minke doctor shows all)`,
+    const all = 'minke doctor shows all that is missing';
+    throw new UserError(
+      `${first.subject}: ${first.detail}`,
+      first.remedy === undefined ? all : `${first.remedy}    # ${all}`,
     );
   }
   return nothing;
@@ -101,6 +112,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     random: systemRandom,
     serviceAccountKey: pki.serviceAccountKey,
     clusterCa: pki.ca.cert,
+    aggregatorClient: pki.frontProxy,
     serviceCidr: config.serviceCidr,
     ...auditOf(paths),
     nodeConnector: async (name): Promise<NodeApi> => {

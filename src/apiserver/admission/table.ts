@@ -25,6 +25,7 @@ import type { Store } from '../../store/index.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
+import { serviceAddress } from '../registry/service-address.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
@@ -57,11 +58,7 @@ export interface AdmissionParts {
 /** Where the Services of webhooks are reached. */
 export function serviceResolver(caches: Caches): ServiceResolver {
   const services = caches.of<Service & KubeObject>('/v1/services');
-  return (namespace, name, port) => {
-    const host = services.get(`${namespace}/${name}`)?.spec?.clusterIP ?? '';
-    if (host === '' || host === 'None') return Promise.reject(new Error(`service ${JSON.stringify(name)} not found`));
-    return Promise.resolve({ host, port });
-  };
+  return async (namespace, name, port) => serviceAddress(services.get(`${namespace}/${name}`), name, port);
 }
 
 function webhookParts({ caches, random }: AdmissionParts): WebhookParts {

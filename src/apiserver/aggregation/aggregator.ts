@@ -8,6 +8,7 @@ import { rfc3339 } from '../../machinery/time.ts';
 import type { APIService } from '../../resources/generated/apiregistration-v1.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
 import type { LiveCache } from '../registry/live-cache.ts';
+import { type ServiceAddress, serviceAddress } from '../registry/service-address.ts';
 import { type ForwardTls, forwardRequest, passedHeaders } from '../serving/forward.ts';
 
 type StoredApiService = APIService & KubeObject;
@@ -129,8 +130,12 @@ export class Aggregator {
   }
 
   private pass(apiService: StoredApiService, request: WireRequest, user: UserInfo): Promise<WireResponse> {
-    const where = this.addressOf(apiService);
-    if (where === undefined) return Promise.reject(unavailable('service unavailable'));
+    let where: ServiceAddress;
+    try {
+      where = this.addressOf(apiService);
+    } catch {
+      return Promise.reject(unavailable('service unavailable'));
+    }
     return forwardRequest(request, {
       scheme: 'https',
       ...where,
@@ -140,13 +145,9 @@ export class Aggregator {
     });
   }
 
-  private addressOf({ spec }: StoredApiService): { host: string; port: number } | undefined {
+  private addressOf({ spec }: StoredApiService): ServiceAddress {
     const { namespace = '', name = '', port = 443 } = spec?.service ?? {};
-    const service = this.parts.services.get(`${namespace}/${name}`)?.spec;
-    if (service === undefined) return undefined;
-    if (service.type === 'ExternalName') return { host: service.externalName ?? '', port };
-    const host = service.clusterIP ?? '';
-    return host === '' || host === 'None' ? undefined : { host, port };
+    return serviceAddress(this.parts.services.get(`${namespace}/${name}`), name, port);
   }
 
   private tlsOf({ spec }: StoredApiService): ForwardTls {
@@ -156,7 +157,7 @@ export class Aggregator {
       servername: `${name}.${namespace}.svc`,
       rejectUnauthorized: spec?.insecureSkipTLSVerify !== true,
       ...(ca === '' ? {} : { ca }),
-      ...this.parts.client,
+      ...(this.parts.client === undefined ? {} : { cert: this.parts.client.cert, key: this.parts.client.key }),
     };
   }
 
@@ -177,8 +178,11 @@ export class Aggregator {
         message: `service/${name} in ${JSON.stringify(namespace)} is not present`,
       };
     }
-    if (this.addressOf(one) === undefined) {
-      return { status: 'False', reason: 'ServiceAccessError', message: `service ${service} has no address` };
+    try {
+      this.addressOf(one);
+    } catch (error) {
+      const message = `service ${service}: ${(error as Error).message}`;
+      return { status: 'False', reason: 'ServiceAccessError', message };
     }
     const path = `/apis/${one.spec?.group ?? ''}/${one.spec?.version ?? ''}`;
     try {
