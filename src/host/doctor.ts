@@ -1,6 +1,7 @@
 // What this host lacks to run containers, each with the command that mends it.
 import { readFile } from 'node:fs/promises';
-import { detectCgroups } from './cgroups.ts';
+import { missingControllers } from './cgroup-root.ts';
+import { type CgroupLayout, detectCgroups } from './cgroups.ts';
 import { hasCapability } from './machine.ts';
 import { findProgram } from './programs.ts';
 
@@ -36,6 +37,21 @@ const PROGRAMS: readonly ProgramFact[] = [
   { name: 'socat', debianPackage: 'socat', required: false, purpose: 'kubectl port-forward and attach' },
 ];
 
+const BOOT_WITH_MEMORY =
+  'boot the kernel with cgroup_enable=memory cgroup_memory=1; inside a container, delegate them to it';
+
+async function controllerFinding(layout: CgroupLayout): Promise<DoctorFinding> {
+  const missing = await missingControllers(layout);
+  const ok = missing.length === 0;
+  return {
+    subject: 'cgroup controllers',
+    ok,
+    required: true,
+    detail: ok ? 'cpu, memory and pids are there' : `missing: ${missing.join(', ')}`,
+    ...(ok ? {} : { remedy: BOOT_WITH_MEMORY }),
+  };
+}
+
 export async function examineHost(): Promise<DoctorFinding[]> {
   const findings: DoctorFinding[] = [];
   const root = process.getuid?.() === 0;
@@ -64,6 +80,7 @@ export async function examineHost(): Promise<DoctorFinding[]> {
     detail: `layout: ${layout.mode}`,
     ...(layout.mode === 'none' ? { remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' } : {}),
   });
+  findings.push(await controllerFinding(layout));
   const filesystems = await readFile('/proc/filesystems', 'utf8').catch(() => '');
   const overlay = /\boverlay$/m.test(filesystems);
   findings.push({

@@ -90,3 +90,9 @@ export async function hasCapability(name: keyof typeof CAPABILITY_BITS): Promise
   const bit = CAPABILITY_BITS[name];
   return bit !== undefined && ((BigInt(`0x${hex}`) >> BigInt(bit)) & 1n) === 1n;
 }
+
+/** Whether the kernel enforces AppArmor profiles. */
+export async function appArmorEnabled(): Promise<boolean> {
+  const text = await readFile('/sys/module/apparmor/parameters/enabled', 'utf8').catch(() => 'N');
+  return text.startsWith('Y');
+}

@@ -101,6 +101,7 @@ class KubeletImpl implements Kubelet {
       informer: options.informers.informer(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` }),
       node: () => this.keeper.current,
       allowedSysctls: this.config.allowedUnsafeSysctls,
+      appArmor: () => this.known?.facts.appArmor ?? true,
       pressure: () => this.housekeeper.conditions,
     });
     this.keeper = new NodeKeeper({

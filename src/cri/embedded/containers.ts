@@ -102,12 +102,13 @@ export class Containers {
       this.#root(sandbox, directory, image),
       this.#devices(config),
       this.#localSeccomp(config),
+      context.apparmor.profileOf(config.security),
       this.#imageMounts(id, sandbox, config),
       this.#prepareMounts(config.mounts),
     ] as const;
     // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
     await Promise.allSettled(steps);
-    const [rootfs, devices, localSeccomp, imageMounts] = await Promise.all(steps);
+    const [rootfs, devices, localSeccomp, apparmorProfile, imageMounts] = await Promise.all(steps);
     const user = await resolveUser(config.security, image.config.User ?? '', rootfs);
     const target = config.security.targetContainerId;
     const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
@@ -123,6 +124,7 @@ export class Containers {
       devices,
       imageMounts: imageMounts.mounts,
       ...(localSeccomp === undefined ? {} : { localSeccomp }),
+      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
       ...(targetPid === undefined ? {} : { targetPid }),
     });
     const filterKey = await context.oci.writeBundle(directory, spec);

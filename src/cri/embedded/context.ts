@@ -5,6 +5,7 @@ import type { Pool } from '../../host/pool.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { PodNetwork } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
+import type { AppArmor } from './apparmor.ts';
 import type { Conmon } from './conmon.ts';
 import type { ImageStore } from './images/index.ts';
 import type { OciRuntime } from './oci-runtime.ts';
@@ -31,6 +32,7 @@ export interface RuntimeContext {
   readonly shm: Pool<string>;
   readonly images: ImageStore;
   readonly userNamespaces: PodUserNamespaces;
+  readonly apparmor: AppArmor;
   readonly sandboxes: RecordStore<SandboxRecord>;
   readonly containers: RecordStore<ContainerRecord>;
   /** A process is about to be started in a cgroup: see Cgroups.expectProcess. */

@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupLayout } from '../../host/cgroups.ts';
-import { exists, readIfExists } from '../../host/files.ts';
+import { exists } from '../../host/files.ts';
 import { goArchitecture, hasCapability } from '../../host/machine.ts';
 import { capabilitiesOf } from './spec/capabilities.ts';
 import type { HostFacts } from './spec/container-spec.ts';
@@ -20,13 +20,11 @@ export async function hostFacts(layout: CgroupLayout, cgroup: string): Promise<H
   const tree = (unified ? layout.unified : layout.legacy.get('memory')) ?? '/nonexistent';
   const swapFile = join(tree, cgroup, unified ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes');
   const own = Number(await readFile('/proc/self/oom_score_adj', 'utf8').catch(() => '0'));
-  const apparmor = (await readIfExists('/sys/module/apparmor/parameters/enabled').catch(() => undefined)) ?? 'N';
   return {
     architecture: goArchitecture(),
     capabilities: await bounding(),
     unifiedCgroups: unified,
     swap: await exists(swapFile),
-    apparmor: apparmor.startsWith('Y'),
     ...((await hasCapability('CAP_SYS_RESOURCE')) ? {} : { lowestOomScoreAdj: Math.max(0, own) }),
   };
 }

@@ -1,9 +1,10 @@
 // The embedded runtime: pods run by crun and conmon on overlayfs, with a network of Minke's own. This file puts its parts together.
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { delegateControllers, missingControllers, undelegateControllers } from '../../host/cgroup-root.ts';
 import { type CgroupLayout, Cgroups, detectCgroups, mendHybrid } from '../../host/cgroups.ts';
 import type { Clock, Timer } from '../../host/clock.ts';
-import { goArchitecture } from '../../host/machine.ts';
+import { appArmorEnabled, goArchitecture } from '../../host/machine.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
 import { SpawnHelper } from '../../host/spawn-helper.ts';
 import { watchDirectory } from '../../host/watch.ts';
@@ -22,6 +23,7 @@ import type {
   RuntimeVersion,
 } from '../port.ts';
 import { adopt } from './adopt.ts';
+import { AppArmor } from './apparmor.ts';
 import { Attaches } from './attach.ts';
 import { Conmon } from './conmon.ts';
 import { Containers } from './containers.ts';
@@ -264,9 +266,14 @@ async function readyCgroups(
     const found = await detectCgroups();
     if (found.mode === 'none')
       throw new Error('no cgroup file system is mounted: mount -t cgroup2 cgroup2 /sys/fs/cgroup');
+    const missing = await missingControllers(found);
+    if (missing.length > 0)
+      throw new Error(`cgroups: controllers are missing: ${missing.join(', ')} (see minke doctor)`);
     const { layout, mounted } = await mendHybrid(found);
     if (mounted.length > 0) log(`cgroups: mounted ${mounted.join(', ')} beside the other v1 controllers`);
     all.push(...mounted);
+    const moved = await delegateControllers(layout);
+    if (moved > 0) log(`cgroups: put ${moved} processes aside, so that groups below can have limits`);
     const cgroups = new Cgroups(layout);
     await cgroups.create(first);
     // Another cluster that goes away takes its mounts along unless a group is in them: look whether ours came too late.
@@ -343,6 +350,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
     shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, helper.run, log),
     images: options.images,
     userNamespaces: new PodUserNamespaces({ directory: pauseRoot, sandboxes, run: helper.run }),
+    apparmor: new AppArmor({ profile: `${own}-default`, enabled: await appArmorEnabled(), run: helper.run, log }),
     sandboxes,
     containers: new RecordStore<ContainerRecord>(join(stateDir, 'c')),
     expectProcess: () => {
@@ -378,6 +386,8 @@ async function destroyAll(context: RuntimeContext, conmonCgroup: string, stateDi
   for (const begun = clock.now(); clock.now() - begun < CONMON_END_MS; await clock.sleep(5))
     if ((await cgroups.processes(conmonCgroup)).length === 0) break;
   await clearCgroup(cgroups, cgroupRoot, clock);
+  await undelegateControllers(cgroups.layout);
+  await context.apparmor.remove();
   await unmountBelow(stateDir);
   await unmountBelow(context.runDirectory);
   await context.network.destroy();

@@ -1,6 +1,6 @@
 // What this host is and has: read once for the node's capacity, and again for its conditions.
 import { readIfExists } from '../../host/files.ts';
-import { machineFacts, memoryInfo } from '../../host/machine.ts';
+import { appArmorEnabled, machineFacts, memoryInfo } from '../../host/machine.ts';
 
 export interface HostFacts {
   readonly cpus: number;
@@ -14,13 +14,16 @@ export interface HostFacts {
   readonly pidMax: number;
   readonly hugepages: ReadonlyMap<string, number>;
   readonly swapBytes: number;
+  /** Whether AppArmor profiles are enforced here. */
+  readonly appArmor: boolean;
 }
 
 export async function hostFacts(): Promise<HostFacts> {
-  const [machine, memory, pidMax] = await Promise.all([
+  const [machine, memory, pidMax, appArmor] = await Promise.all([
     machineFacts(),
     memoryInfo(),
     readIfExists('/proc/sys/kernel/pid_max'),
+    appArmorEnabled(),
   ]);
   const pageSize = memory.get('Hugepagesize') ?? 0;
   const pages = new Map<string, number>();
@@ -37,6 +40,7 @@ export async function hostFacts(): Promise<HostFacts> {
     pidMax: Number(pidMax) || 32_768,
     hugepages: pages,
     swapBytes: machine.swapBytes,
+    appArmor,
   };
 }
 

@@ -11,6 +11,7 @@ import type {
 import { milli, podTotals } from '../container/resources.ts';
 import { type Refusal, refuseSysctls } from '../container/sysctls.ts';
 import { qosClass } from '../status/qos.ts';
+import { refuseAppArmor } from './app-armor.ts';
 import { isStatic, specOf } from './identity.ts';
 
 export interface AdmissionInput {
@@ -19,6 +20,8 @@ export interface AdmissionInput {
   readonly others: readonly Pod[];
   readonly node: Node;
   readonly allowedSysctls: readonly string[];
+  /** Whether the host enforces AppArmor. */
+  readonly appArmor: boolean;
   /** Conditions such as MemoryPressure that hold now. */
   readonly pressure: readonly string[];
 }
@@ -142,6 +145,8 @@ export function refuse(input: AdmissionInput): Refusal | undefined {
   }
   const sysctls = refuseSysctls(pod, input.allowedSysctls);
   if (sysctls !== undefined) return sysctls;
+  const appArmor = refuseAppArmor(pod, input.appArmor);
+  if (appArmor !== undefined) return appArmor;
   const pressure = refusePressure(input);
   if (pressure !== undefined) return pressure;
   const resources = refuseResources(input);

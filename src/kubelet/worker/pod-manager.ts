@@ -17,6 +17,7 @@ export interface ManagerOptions {
   readonly informer: Informer<Pod>;
   readonly node: () => Node | undefined;
   readonly allowedSysctls: readonly string[];
+  readonly appArmor: () => boolean;
   readonly pressure: () => readonly string[];
 }
 
@@ -106,7 +107,8 @@ export class PodManager {
     if (node === undefined) return undefined;
     const others = this.pods().filter((p) => !isTerminal(p));
     const { allowedSysctls } = this.options;
-    return refuse({ pod, others, node, allowedSysctls, pressure: this.options.pressure() });
+    const appArmor = this.options.appArmor();
+    return refuse({ pod, others, node, allowedSysctls, appArmor, pressure: this.options.pressure() });
   }
 
   /** The scheduler may have seen a newer Node than this kubelet: before a pod is refused the Node is read again. */

@@ -65,7 +65,6 @@ const HOST = {
   capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_NET_ADMIN'],
   unifiedCgroups: true,
   swap: true,
-  apparmor: true,
 };
 
 function input(over: Partial<ContainerConfig> = {}, more: Partial<ContainerSpecInput> = {}): ContainerSpecInput {

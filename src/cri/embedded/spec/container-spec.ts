@@ -14,7 +14,6 @@ export interface HostFacts {
   readonly capabilities: readonly string[];
   readonly unifiedCgroups: boolean;
   readonly swap: boolean;
-  readonly apparmor: boolean;
   /** Lower than this cannot be set; undefined: anything can. */
   readonly lowestOomScoreAdj?: number;
 }
@@ -41,6 +40,7 @@ export interface ContainerSpecInput {
   readonly devices: readonly OciDevice[];
   /** The profile of a Localhost seccomp setting, read from its file. */
   readonly localSeccomp?: SeccompProfile;
+  readonly apparmorProfile?: string;
   /** Container path → directory or overlay of an image volume. */
   readonly imageMounts: ReadonlyMap<string, OciMount>;
   /** The process whose PID namespace is joined, for pidMode `target`. */
@@ -154,12 +154,6 @@ function deviceRules(input: ContainerSpecInput): OciDeviceRule[] {
   ];
 }
 
-function appArmor(input: ContainerSpecInput): string | undefined {
-  const { security } = input.config;
-  if (!input.host.apparmor || security.privileged) return undefined;
-  return security.apparmor?.type === 'Localhost' ? security.apparmor.localhostProfile : undefined;
-}
-
 export function clampOomScore(wanted: number | undefined, host: HostFacts): number | undefined {
   if (wanted === undefined || host.lowestOomScoreAdj === undefined) return wanted;
   return Math.max(wanted, host.lowestOomScoreAdj);
@@ -174,7 +168,6 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
   const seccomp = seccompOf(input, capabilities);
   const oomScoreAdj = clampOomScore(config.resources.oomScoreAdj, host);
   const propagation = rootPropagation(config.mounts);
-  const apparmorProfile = appArmor(input);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -186,7 +179,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       noNewPrivileges: security.noNewPrivs,
       ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
-      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+      ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
     },
     root: { path: input.rootfs, readonly: security.readonlyRootfs },
     mounts: mountsOf(input),
