@@ -1,5 +1,6 @@
 // What `minke status` and `minke image` get from the running server.
-import { createClient, NODES, PODS } from '../client/index.ts';
+import { type Client, createClient, NODES, PODS } from '../client/index.ts';
+import type { ImageInfo } from '../cri/index.ts';
 import { type Assembly, need } from './assembly.ts';
 import type { ControlTarget, StatusReport } from './control.ts';
 import { KUBERNETES_VERSION, VERSION } from './version.ts';
@@ -11,17 +12,41 @@ export function controlTarget(a: Assembly): ControlTarget {
     listImages: () => images().listImages(),
     pullImage: (name, onProgress) => images().pullImage(name, undefined, (p) => onProgress(p.doneBytes, p.totalBytes)),
     importImages: (path, name) => images().importArchive(path, name),
-    removeImage: (name) => images().removeImage(name),
+    removeImage: (name) => removeImage(a, name),
   };
 }
 
-async function statusOf(a: Assembly): Promise<StatusReport> {
-  const store = need(a, 'store');
-  const client = createClient({
+const clientOf = (a: Assembly): Client =>
+  createClient({
     transport: need(a, 'transport'),
     userAgent: 'minke',
     user: { username: 'minke', groups: ['system:masters', 'system:authenticated'] },
   });
+
+/** Taking the files from under a container that runs would break it. */
+async function removeImage(a: Assembly, name: string): Promise<void> {
+  const images = need(a, 'images');
+  const image = await images.imageStatus(name);
+  if (image === undefined) throw new Error(`there is no image ${name}`);
+  const user = image.repoTags.length > 1 ? undefined : await podThatUses(a, image);
+  if (user !== undefined) throw new Error(`${name} is used by pod ${user}; delete the pod first`);
+  await images.removeImage(name);
+}
+
+async function podThatUses(a: Assembly, image: ImageInfo): Promise<string | undefined> {
+  const names = new Set([image.id, ...image.repoTags, ...image.repoDigests]);
+  const pods = await clientOf(a).resource(PODS).list('');
+  const user = pods.items.find(({ status }) =>
+    [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
+      (c) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed' && names.has(c.imageID ?? ''),
+    ),
+  );
+  return user === undefined ? undefined : `${user.metadata.namespace ?? ''}/${user.metadata.name ?? ''}`;
+}
+
+async function statusOf(a: Assembly): Promise<StatusReport> {
+  const store = need(a, 'store');
+  const client = clientOf(a);
   const [size, revision, images, nodes, pods] = await Promise.all([
     store.size(),
     store.revision(),

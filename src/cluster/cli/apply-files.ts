@@ -1,7 +1,9 @@
 // `minke up -f FILE`: applies the files' objects through the API and waits until the pods among them are Ready.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { Client, ResourceRef } from '../../client/index.ts';
+import { isApiError } from '../../machinery/errors.ts';
 import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
 import { UserError } from './command.ts';
 
@@ -18,8 +20,12 @@ interface ManifestObject {
   readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
-/** The objects of a YAML or JSON file, `List`s taken apart. */
+/** The objects of a YAML or JSON file, or of those in a directory, `List`s taken apart. */
 export function readManifest(path: string): ManifestObject[] {
+  if (statSync(path).isDirectory()) {
+    const names = readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name));
+    return names.sort().flatMap((name) => readManifest(join(path, name)));
+  }
   const found: ManifestObject[] = [];
   for (const doc of parseAllDocuments(readFileSync(path, 'utf8'))) {
     const problem = doc.errors[0];
@@ -55,10 +61,16 @@ async function findResource(client: Client, object: ManifestObject): Promise<Res
   const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
   const version = object.apiVersion.slice(slash + 1);
   const prefix = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const answer = (await client.raw('GET', prefix)) as { resources?: ApiResource[] };
+  const answer = (await client.raw('GET', prefix).catch((error: unknown) => {
+    if (isApiError(error, 'NotFound')) return {};
+    throw error;
+  })) as { resources?: ApiResource[] };
   const found = answer.resources?.find((r) => r.kind === object.kind && !r.name.includes('/'));
   if (found === undefined)
-    throw new UserError(`no matches for kind "${object.kind}" in version "${object.apiVersion}"`);
+    throw new UserError(
+      `no matches for kind "${object.kind}" in version "${object.apiVersion}"`,
+      'kubectl api-resources lists the kinds and their versions',
+    );
   return { group, version, plural: found.name, kind: object.kind, namespaced: found.namespaced };
 }
 
@@ -66,7 +78,12 @@ async function applyOne(client: Client, object: ManifestObject): Promise<Applied
   const ref = await findResource(client, object);
   const namespace = ref.namespaced ? (object.metadata.namespace ?? 'default') : '';
   const { name } = object.metadata;
-  await client.resource(ref).patch(namespace, name, 'apply', object, { fieldManager: 'minke', force: true });
+  await client
+    .resource(ref)
+    .patch(namespace, name, 'apply', object, { fieldManager: 'minke', force: true })
+    .catch((error: unknown) => {
+      throw isApiError(error) ? new UserError(error.message, `mend ${object.kind} ${name} in the file`) : error;
+    });
   return { apiVersion: object.apiVersion, kind: object.kind, namespace, name };
 }
 
@@ -95,21 +112,15 @@ function waitingFor(pod: PodView): string {
   return condition?.message ?? pod.status?.phase ?? 'Pending';
 }
 
+const why = ({ namespace, name }: Applied) =>
+  `minke why ${name}${namespace === 'default' ? '' : ` -n ${namespace}`} tells what to do`;
+
 async function waitReady(client: Client, pod: Applied, until: number, say: (text: string) => void): Promise<void> {
   for (;;) {
     const now = (await client.raw('GET', `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`)) as PodView;
     if (ready(now)) return;
-    if (now.status?.phase === 'Failed')
-      throw new UserError(
-        `pod ${pod.name} failed: ${waitingFor(now)}`,
-        `minke kubeconfig; kubectl describe pod ${pod.name}`,
-      );
-    if (Date.now() > until) {
-      throw new UserError(
-        `pod ${pod.name} is not Ready: ${waitingFor(now)}`,
-        `kubectl describe pod ${pod.name} tells more`,
-      );
-    }
+    if (now.status?.phase === 'Failed') throw new UserError(`pod ${pod.name} failed: ${waitingFor(now)}`, why(pod));
+    if (Date.now() > until) throw new UserError(`pod ${pod.name} is not Ready: ${waitingFor(now)}`, why(pod));
     say(waitingFor(now));
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -1,4 +1,7 @@
 // A command is data: its words, its options, and what it does. One table of them makes the command line.
+import { UserError } from '../user-error.ts';
+
+export { UserError };
 
 export interface OptionSpec {
   /** As commander writes it: `-f, --file <path>`. */
@@ -27,23 +30,14 @@ export interface CommandSpec {
   /** As commander writes them: `<archive>`, `[names...]`. */
   readonly args?: readonly string[];
   readonly options: readonly OptionSpec[];
+  /** Other words for the last word of the name. */
+  readonly aliases?: readonly string[];
   /** Not shown in the help: for the program's own use. */
   readonly hidden?: boolean;
   /** Options that are not ours are handed on untouched. */
   readonly passThrough?: boolean;
   /** Returns the exit code. */
   run(args: readonly string[], options: OptionValues, io: CommandIo): Promise<number>;
-}
-
-/** An error that a person can mend: printed without a stack. */
-export class UserError extends Error {
-  constructor(
-    message: string,
-    readonly hint?: string,
-  ) {
-    super(message);
-    this.name = 'UserError';
-  }
 }
 
 export function text(options: OptionValues, name: string): string {

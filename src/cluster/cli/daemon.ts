@@ -1,13 +1,18 @@
 // The server as a process of its own: started detached, found by its pid file, told to stop by signal.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type ClusterConfig, type ClusterPaths, clusterPaths } from '../config.ts';
 import { makeDataDirectory, writeFileAtomicSync } from '../files.ts';
 import { UserError } from './command.ts';
 
 /** What a starting server tells, one JSON object a line. */
-export type ProgressLine = { readonly step: string } | { readonly ready: true } | { readonly failed: string };
+export type ProgressLine =
+  | { readonly step: string }
+  | { readonly ready: true }
+  | { readonly failed: string; readonly hint?: string };
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface PidRecord {
   readonly pid: number;
@@ -44,6 +49,32 @@ export function runningServer(paths: ClusterPaths): PidRecord | undefined {
   }
 }
 
+/**
+ * A server of this directory that has no pid file: it is starting still, or somebody has removed the directory under it.
+ * Found by its arguments, which name the directory.
+ */
+export function strayServer(paths: ClusterPaths): PidRecord | undefined {
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const config = servedConfig(pid);
+    const startTime = config?.dataDir === paths.root ? processStartTime(pid) : undefined;
+    if (config !== undefined && startTime !== undefined) return { pid, startTime, config };
+  }
+  return undefined;
+}
+
+function servedConfig(pid: number): ClusterConfig | undefined {
+  try {
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const at = args.indexOf('serve');
+    if (at < 0 || args[at + 1] !== '--config') return undefined;
+    return JSON.parse(args[at + 2] ?? '') as ClusterConfig;
+  } catch {
+    return undefined; // Gone meanwhile, or not ours.
+  }
+}
+
 /** Starts the server and resolves when it says that it is ready; rejects with what it said when it fails. */
 export async function startServer(config: ClusterConfig, onStep: (step: string) => void): Promise<void> {
   const paths = clusterPaths(config.dataDir);
@@ -57,8 +88,15 @@ export async function startServer(config: ClusterConfig, onStep: (step: string) 
   });
   closeSync(log);
   const progress = child.stdio[3] as Readable;
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  for (const signal of INTERRUPTS) process.once(signal, interrupt);
   try {
     await new Promise<void>((resolve, reject) => {
+      interrupted.signal.addEventListener('abort', () => {
+        child.kill('SIGKILL'); // As after any crash, the next start puts everything right.
+        reject(new UserError('interrupted; the server that was starting has been ended', 'minke up starts it again'));
+      });
       child.once('error', reject);
       child.once('exit', (code, signal) =>
         reject(new UserError(`the server ended while starting (${signal ?? `exit code ${code}`})`, `see ${paths.log}`)),
@@ -66,11 +104,12 @@ export async function startServer(config: ClusterConfig, onStep: (step: string) 
       readLines(progress, (line) => {
         const said: ProgressLine = JSON.parse(line);
         if ('step' in said) onStep(said.step);
-        else if ('failed' in said) reject(new UserError(said.failed, `see ${paths.log}`));
+        else if ('failed' in said) reject(new UserError(said.failed, said.hint ?? `see ${paths.log}`));
         else resolve();
       });
     });
   } finally {
+    for (const signal of INTERRUPTS) process.removeListener(signal, interrupt);
     progress.destroy();
     child.removeAllListeners();
     child.unref();

@@ -1,13 +1,35 @@
 // `minke down`: stops the server and removes all that the cluster made on the host.
-import { rmSync } from 'node:fs';
-import { clusterConfig, DEFAULT_PORT } from '../config.ts';
+import { existsSync, rmSync } from 'node:fs';
+import { type ClusterConfig, type ClusterPaths, clusterConfig, DEFAULT_PORT } from '../config.ts';
 import { destroyCluster } from '../destroy.ts';
 import { removeFromUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
-import { lastConfig } from '../last-config.ts';
-import { type CommandSpec, flag } from './command.ts';
-import { runningServer, stopServer } from './daemon.ts';
+import { DamagedConfigError, lastConfig } from '../last-config.ts';
+import { type CommandIo, type CommandSpec, flag } from './command.ts';
+import { runningServer, stopServer, strayServer } from './daemon.ts';
 import { DATA_DIR, pathsOf } from './options.ts';
 import { Progress } from './progress.ts';
+
+/** Of a cluster whose configuration is gone or damaged, what it made is found by its name, which follows from the directory. */
+function configOf(paths: ClusterPaths): ClusterConfig {
+  const guess = () =>
+    clusterConfig({ dataDir: paths.root, port: DEFAULT_PORT, nodes: 1, runtime: 'embedded', routes: '' });
+  try {
+    return lastConfig(paths) ?? guess();
+  } catch (error) {
+    if (error instanceof DamagedConfigError) return guess();
+    throw error;
+  }
+}
+
+function forget(context: string, io: CommandIo): void {
+  const path = userKubeconfigPath(io.env);
+  try {
+    removeFromUserKubeconfig(path, context);
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    io.err(`${path} was left as it is (${why}).\n`);
+  }
+}
 
 export const down: CommandSpec = {
   name: 'down',
@@ -16,20 +38,19 @@ export const down: CommandSpec = {
   async run(_args, options, io) {
     const paths = pathsOf(options);
     const progress = new Progress(io);
-    const config =
-      lastConfig(paths) ??
-      clusterConfig({ dataDir: paths.root, port: DEFAULT_PORT, nodes: 1, runtime: 'embedded', routes: '' });
-    const running = runningServer(paths);
+    const running = runningServer(paths) ?? strayServer(paths);
     if (running !== undefined) {
       progress.step('stopping the server');
       await stopServer(running, paths);
     }
+    const config = running?.config ?? configOf(paths);
+    const known = existsSync(paths.root);
     rmSync(paths.pidFile, { force: true });
     progress.step('removing pods, mounts, links and rules');
     await destroyCluster(config);
-    removeFromUserKubeconfig(userKubeconfigPath(io.env), config.name);
-    if (flag(options, 'purge')) {
-      progress.step(`removing ${paths.root}`);
+    forget(config.name, io);
+    if (flag(options, 'purge') || !known) {
+      if (known) progress.step(`removing ${paths.root}`);
       rmSync(paths.root, { recursive: true, force: true });
     }
     progress.done();

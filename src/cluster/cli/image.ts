@@ -66,11 +66,18 @@ export const imagePull: CommandSpec = {
 
 export const imageList: CommandSpec = {
   name: 'image list',
+  aliases: ['ls'],
   summary: 'the images at hand',
   options: [DATA_DIR],
   async run(_args, options, io) {
     const images = (await ask(options, { method: 'GET', path: '/images' })) as ImageInfo[];
-    const rows = images.map((i) => [i.repoTags[0] ?? i.repoDigests[0] ?? '<none>', i.id.slice(7, 19), mega(i.size)]);
+    const rows = images.flatMap((i) =>
+      (i.repoTags.length > 0 ? i.repoTags : [i.repoDigests[0] ?? '<none>']).map((name) => [
+        name,
+        i.id.slice(7, 19),
+        mega(i.size),
+      ]),
+    );
     const table = [['NAME', 'ID', 'SIZE'], ...rows];
     const widths = [0, 1].map((c) => Math.max(...table.map((r) => r[c]?.length ?? 0)));
     for (const [name = '', id = '', size = ''] of table)
@@ -81,6 +88,7 @@ export const imageList: CommandSpec = {
 
 export const imageRemove: CommandSpec = {
   name: 'image remove',
+  aliases: ['rm'],
   summary: 'remove an image',
   args: ['<name>'],
   options: [DATA_DIR],

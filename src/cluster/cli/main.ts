@@ -1,8 +1,9 @@
 // The command line: makes it from the table of commands, and turns errors into messages and exit codes.
 import { Command, Option } from 'commander';
 import { VERSION } from '../version.ts';
-import { type CommandIo, type CommandSpec, UserError } from './command.ts';
+import type { CommandIo, CommandSpec } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { explain } from './errors.ts';
 
 const io: CommandIo = {
   out: (t) => void process.stdout.write(t),
@@ -21,7 +22,8 @@ function addCommand(program: Command, spec: CommandSpec): void {
   }
   const command = parent
     .command([last, ...(spec.args ?? [])].join(' '), { hidden: spec.hidden === true })
-    .description(spec.summary);
+    .description(spec.summary)
+    .aliases([...(spec.aliases ?? [])]);
   if (spec.passThrough === true)
     command.allowUnknownOption().allowExcessArguments().helpOption(false).passThroughOptions();
   for (const o of spec.options) {
@@ -47,14 +49,8 @@ async function main(): Promise<void> {
   try {
     await program.parseAsync();
   } catch (error) {
-    const hint = error instanceof UserError && error.hint !== undefined ? `\n  ${error.hint}` : '';
-    const message =
-      error instanceof UserError
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? error.message)
-          : String(error);
-    io.err(`minke: ${message}${hint}\n`);
+    const told = explain(error) ?? { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    io.err(`minke: ${told.message}\n${told.hint === undefined ? '' : `  ${told.hint}\n`}`);
     process.exitCode = 1;
   }
 }

@@ -1,9 +1,11 @@
 // The server process: what `minke up` starts, and what `minke up --foreground` is.
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import type { ClusterConfig } from '../config.ts';
+import { createLogger } from '../log.ts';
 import { type RunningCluster, startCluster } from '../start.ts';
 import { type CommandIo, type CommandSpec, text } from './command.ts';
 import { type ProgressLine, writePidFile } from './daemon.ts';
+import { explain } from './errors.ts';
 import type { Progress } from './progress.ts';
 
 /** The pipe that `startServer` reads. */
@@ -19,6 +21,7 @@ export const serve: CommandSpec = {
   async run(_args, options) {
     const config: ClusterConfig = JSON.parse(text(options, 'config'));
     const say = progressPipe();
+    outliveMistakes(config);
     try {
       const cluster = await startCluster(config, (step) => say({ step }));
       writePidFile(config);
@@ -28,11 +31,24 @@ export const serve: CommandSpec = {
       return 0;
     } catch (error) {
       setTimeout(() => process.exit(1), LINGER_MS).unref();
-      say({ failed: error instanceof Error ? error.message : String(error) });
+      say(failure(error));
       throw error;
     }
   },
 };
+
+/** One forgotten promise must not take the API and the nodes with it: it is logged, and the server runs on. */
+function outliveMistakes(config: ClusterConfig): void {
+  const log = createLogger(config.name);
+  process.on('unhandledRejection', (reason) =>
+    log.error({ part: 'server', err: reason }, 'a rejection nobody handled'),
+  );
+}
+
+function failure(error: unknown): ProgressLine {
+  const told = explain(error) ?? { message: error instanceof Error ? error.message : String(error) };
+  return { failed: told.message, ...(told.hint === undefined ? {} : { hint: told.hint }) };
+}
 
 function progressPipe(): ((line: ProgressLine) => void) & { close(): void } {
   let open = true;
@@ -56,10 +72,10 @@ function progressPipe(): ((line: ProgressLine) => void) & { close(): void } {
   return Object.assign(say, { close });
 }
 
-/** Runs until SIGTERM or SIGINT; pods run on. */
+/** Runs until it is told to end, or its terminal goes away; pods run on. */
 async function untilStopped(cluster: RunningCluster): Promise<void> {
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
   await cluster.stop();
   process.exit(0);

@@ -1,7 +1,8 @@
 // `minke status`: what runs and how big it is.
+import type { ClusterPaths } from '../config.ts';
 import { callControl, type StatusReport } from '../control.ts';
 import { type CommandSpec, flag } from './command.ts';
-import { runningServer } from './daemon.ts';
+import { runningServer, strayServer } from './daemon.ts';
 import { DATA_DIR, pathsOf } from './options.ts';
 
 export const status: CommandSpec = {
@@ -12,7 +13,7 @@ export const status: CommandSpec = {
     const paths = pathsOf(options);
     if (runningServer(paths) === undefined) {
       if (flag(options, 'json')) io.out('{"running":false}\n');
-      else io.err(`No cluster runs in ${paths.root}. minke up starts one.\n`);
+      else io.err(notRunning(paths));
       return 1;
     }
     const report = (await callControl(paths.controlSocket, { method: 'GET', path: '/status' })) as StatusReport;
@@ -21,6 +22,14 @@ export const status: CommandSpec = {
   },
 };
 
+function notRunning(paths: ClusterPaths): string {
+  const stray = strayServer(paths);
+  return stray === undefined
+    ? `No cluster runs in ${paths.root}. minke up starts one.\n`
+    : `The cluster in ${paths.root} is starting (pid ${stray.pid}). If that takes long: minke down\n`;
+}
+
+const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`;
 const mega = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 function uptime(ms: number): string {
@@ -37,7 +46,10 @@ export function describe(report: StatusReport, now: number): string {
     ['memory', mega(report.memoryBytes)],
     ['objects', `${report.database.keys} in ${mega(report.database.bytes)}, revision ${report.database.revision}`],
     ['images', String(report.images)],
-    ...report.nodes.map((n) => [`node ${n.name}`, `${n.ready ? 'Ready' : 'NotReady'}, ${n.pods} pods, ${n.podCidr}`]),
+    ...report.nodes.map((n) => [
+      `node ${n.name}`,
+      `${n.ready ? 'Ready' : 'NotReady'}, ${count(n.pods, 'pod')}, ${n.podCidr}`,
+    ]),
   ];
   const width = Math.max(...rows.map(([key]) => key?.length ?? 0));
   return rows.map(([key = '', value]) => `${key.padEnd(width)}  ${value}\n`).join('');

@@ -1,7 +1,15 @@
 // `minke up`: starts the cluster, waits until it is ready, applies files, and hands out the kubeconfig.
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { createClient, httpsTransport } from '../../client/index.ts';
-import { type ClusterConfig, clusterConfig, clusterPaths, DEFAULT_PORT, nodeCapacity } from '../config.ts';
+import {
+  type ClusterConfig,
+  type ClusterPaths,
+  clusterConfig,
+  clusterPaths,
+  DEFAULT_PORT,
+  nodeCapacity,
+} from '../config.ts';
 import { type KubeconfigInput, mergeIntoUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
 import { hostRoutes, lastConfig } from '../last-config.ts';
 import { applyFiles } from './apply-files.ts';
@@ -15,7 +23,7 @@ import {
   texts,
   UserError,
 } from './command.ts';
-import { runningServer, startServer } from './daemon.ts';
+import { type PidRecord, runningServer, startServer, strayServer } from './daemon.ts';
 import { DATA_DIR } from './options.ts';
 import { Progress } from './progress.ts';
 import { serveInForeground } from './serve.ts';
@@ -30,13 +38,12 @@ export const up: CommandSpec = {
       repeated: true,
     },
     DATA_DIR,
-    { flags: '--port <port>', description: 'port of the API server', default: String(DEFAULT_PORT) },
-    { flags: '--bind-address <ip>', description: 'address the API server listens on', default: '127.0.0.1' },
-    { flags: '--nodes <n>', description: 'how many nodes', default: '1' },
+    { flags: '--port <port>', description: `port of the API server (${DEFAULT_PORT}, or as before)` },
+    { flags: '--bind-address <ip>', description: 'address the API server listens on (127.0.0.1, or as before)' },
+    { flags: '--nodes <n>', description: 'how many nodes (1, or as before)' },
     {
       flags: '--runtime <runtime>',
-      description: 'embedded, simulated, or the unix:///….sock of a CRI runtime',
-      default: 'embedded',
+      description: 'embedded, simulated, or the unix:///….sock of a CRI runtime (embedded, or as before)',
     },
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
@@ -51,10 +58,16 @@ export const up: CommandSpec = {
   async run(_args, options, io) {
     const config = configOf(options);
     const progress = new Progress(io);
+    const paths = clusterPaths(config.dataDir);
+    const running = runningServer(paths);
+    if (running === undefined) refuseTwo(strayServer(paths));
+    else for (const line of unchanged(running.config, options)) io.err(line);
     try {
-      if (flag(options, 'foreground'))
+      if (flag(options, 'foreground')) {
+        if (running !== undefined)
+          throw new UserError(`the cluster runs already, pid ${running.pid}`, 'minke down ends it');
         return await serveInForeground(config, io, progress, () => finish(config, options, io, progress));
-      const running = runningServer(clusterPaths(config.dataDir));
+      }
       if (running === undefined) await startServer(config, (step) => progress.step(step));
       progress.done();
       await finish(running?.config ?? config, options, io, progress);
@@ -66,21 +79,59 @@ export const up: CommandSpec = {
   },
 };
 
+function refuseTwo(other: PidRecord | undefined): void {
+  if (other === undefined) return;
+  throw new UserError(
+    `another minke up is starting this cluster (pid ${other.pid})`,
+    'wait for it, or end it with: minke down',
+  );
+}
+
+/** What was asked for and a running cluster does not do. */
+function unchanged(config: ClusterConfig, options: OptionValues): string[] {
+  const now = {
+    port: String(config.port),
+    bindAddress: config.bindAddress,
+    nodes: String(config.nodes.length),
+    runtime: config.runtime,
+  };
+  return Object.entries(now).flatMap(([name, value]) => {
+    const asked = options[name];
+    if (typeof asked !== 'string' || asked === value) return [];
+    const option = `--${name === 'bindAddress' ? 'bind-address' : name}`;
+    return [
+      `The cluster runs already, with ${option} ${value}. To change it: minke down, then minke up ${option} ${asked}\n`,
+    ];
+  });
+}
+
+/** A number that was asked for, else the one before, else the usual one. */
+function wholeNumber(options: OptionValues, name: string, otherwise: number, most: number): number {
+  const value = options[name] === undefined ? otherwise : number(options, name);
+  if (value < 1 || value > most) throw new UserError(`--${name} takes a number from 1 to ${most}, not ${value}`);
+  return value;
+}
+
+function addressOf(options: OptionValues, otherwise: string): string {
+  const value = options.bindAddress === undefined ? otherwise : text(options, 'bindAddress');
+  if (isIP(value) === 0) throw new UserError(`--bind-address takes an IP address, not ${JSON.stringify(value)}`);
+  return value;
+}
+
 function configOf(options: OptionValues): ClusterConfig {
-  const nodes = number(options, 'nodes');
-  if (nodes < 1) throw new UserError('--nodes takes a number of at least 1');
-  const runtime = text(options, 'runtime');
+  const dataDir = text(options, 'dataDir');
+  const before = lastConfig(clusterPaths(dataDir));
+  const nodes = wholeNumber(options, 'nodes', before?.nodes.length ?? 1, MOST_NODES);
+  const runtime = options.runtime === undefined ? (before?.runtime ?? 'embedded') : text(options, 'runtime');
   if (runtime !== 'embedded' && runtime !== 'simulated' && !runtime.startsWith('unix://')) {
     throw new UserError(`--runtime takes embedded, simulated or unix:///….sock, not ${JSON.stringify(runtime)}`);
   }
-  const dataDir = text(options, 'dataDir');
-  const before = lastConfig(clusterPaths(dataDir));
   const config = clusterConfig({
     dataDir,
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
-    port: number(options, 'port'),
-    bindAddress: text(options, 'bindAddress'),
+    port: wholeNumber(options, 'port', before?.port ?? DEFAULT_PORT, 65_535),
+    bindAddress: addressOf(options, before?.bindAddress ?? '127.0.0.1'),
     nodes,
     runtime,
     onlyMirrors: flag(options, 'disableDefaultRegistryEndpoint'),
@@ -90,12 +141,12 @@ function configOf(options: OptionValues): ClusterConfig {
   return config;
 }
 
-const MANY_NODES = 'with --runtime simulated, a cluster in a new --data-dir takes up to 16384';
+const MOST_NODES = 16_384;
+const MANY_NODES = 'with --runtime simulated, a cluster in a new --data-dir takes more';
 
 async function finish(config: ClusterConfig, options: OptionValues, io: CommandIo, progress: Progress): Promise<void> {
   const input = kubeconfigInput(config);
-  const userConfig = userKubeconfigPath(io.env);
-  mergeIntoUserKubeconfig(userConfig, input);
+  const merged = mergeKubeconfig(input, clusterPaths(config.dataDir), io);
   const files = texts(options, 'file');
   if (files.length > 0) {
     progress.step(`applying ${files.join(', ')}`);
@@ -105,7 +156,19 @@ async function finish(config: ClusterConfig, options: OptionValues, io: CommandI
     progress.done();
   }
   io.err(`The cluster is up: ${input.server}\n`);
-  io.err(`kubectl uses it now (context "${config.name}" in ${userConfig}). Try: kubectl get pods -A\n`);
+  io.err(`${merged}\n`);
+}
+
+/** Returns what to tell of it. A kubeconfig that cannot be read is the user's to mend, and no reason not to be up. */
+function mergeKubeconfig(input: KubeconfigInput, paths: ClusterPaths, io: CommandIo): string {
+  const path = userKubeconfigPath(io.env);
+  try {
+    mergeIntoUserKubeconfig(path, input);
+    return `kubectl uses it now (context "${input.name}" in ${path}). Try: kubectl get pods -A`;
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return `${path} was left as it is (${why}). Try: kubectl --kubeconfig ${paths.kubeconfig} get pods -A`;
+  }
 }
 
 /** What a client needs to reach the cluster, from its data directory. */

@@ -38,6 +38,7 @@ class ArchiveFiles {
     const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0).finally(() => handle.close());
     const inflate = decompressor(compressionOf(buffer)) ?? new PassThrough();
     const fed = pipeline(createReadStream(archive, { highWaterMark: 1 << 20 }), inflate);
+    fed.catch(() => undefined); // Awaited below.
     const decoder = createTarDecoder({ strict: true });
     const entries = Readable.toWeb(inflate).pipeThrough(
       decoder as unknown as Parameters<ReturnType<typeof Readable.toWeb>['pipeThrough']>[0],

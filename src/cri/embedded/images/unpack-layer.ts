@@ -63,6 +63,7 @@ export async function unpackLayer(request: UnpackRequest): Promise<UnpackedLayer
   const fed = pipeline(createReadStream(request.file, { highWaterMark: 256 * 1024 }), inflate, counted, {
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
+  fed.catch(() => undefined); // Awaited below; until then an entry may be in hand, and a rejection nobody listens to ends the process.
   const writer = new LayerWriter(request);
   const entries = Readable.toWeb(counted).pipeThrough(
     createTarDecoder({ strict: true }) as unknown as ReadableWritablePair,
