@@ -39,10 +39,24 @@ interface RegistriesFile {
 /** Reads the file each time it is asked, so that an edit counts from the next pull on. */
 export function readRegistries(path: string | undefined): RegistriesFile {
   if (path === undefined || !existsSync(path)) return {};
-  const doc: unknown = parse(readFileSync(path, 'utf8'), { maxAliasCount: 50 });
+  const doc = parseFile(path);
   if (doc === null) return {};
   if (!isJsonObject(doc)) throw new Error(`${path}: not a mapping`);
+  const odd = Object.keys(doc).find((key) => !KNOWN_KEYS.includes(key));
+  if (odd !== undefined)
+    throw new Error(`${path}: unknown key ${JSON.stringify(odd)} (there are ${KNOWN_KEYS.join(', ')})`);
   return doc as RegistriesFile;
+}
+
+const KNOWN_KEYS = ['mirrors', 'configs', 'auths'];
+
+function parseFile(path: string): unknown {
+  try {
+    return parse(readFileSync(path, 'utf8'), { maxAliasCount: 50 });
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '').replace(/:$/, '') : String(error);
+    throw new Error(`${path}: ${why}`);
+  }
 }
 
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
