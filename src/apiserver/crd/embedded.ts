@@ -1,21 +1,21 @@
 // The metadata of objects inside custom resources: read like the metadata of any object, unknown fields taken out and told.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#rawextension
-import { badRequest } from '../../machinery/errors.ts';
 import { getOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { builtinSchema, DecodeError, decodeValue, type SchemaNode } from '../../resources/schema/index.ts';
 
 const OBJECT_META = builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 
-/** Reads `metadata` of an object in place; `path` is where the object is (`spec.template.`, or empty for the root). */
+/** Reads `metadata` of an object in place; `path` is where the object is (`spec.template.`, or empty for the root). Throws a DecodeError. */
 export function readMetadata(object: JsonObject, path: string): string[] {
+  const { metadata } = object;
   try {
-    const { object: clean, strictErrors } = decodeValue(OBJECT_META, object.metadata);
+    const { object: clean, strictErrors } = decodeValue(OBJECT_META, metadata);
     object.metadata = clean;
     return strictErrors.map((error) => error.replace('field "', () => `field "${path}metadata.`));
   } catch (error) {
-    if (error instanceof DecodeError) throw badRequest(error.message);
-    throw error;
+    if (!(error instanceof DecodeError) || path === '') throw error;
+    throw new DecodeError(`${path}metadata: Invalid value: ${JSON.stringify(metadata)}: ${error.message}`);
   }
 }
 

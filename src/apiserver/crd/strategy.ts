@@ -10,6 +10,7 @@ import {
   hasRules,
   type SchemaNode,
   validateChangedValues,
+  validateEmbedded,
   validateListKeys,
   validateRules,
   validateValues,
@@ -80,6 +81,7 @@ function validate(custom: CustomKind, object: KubeObject): FieldError[] {
   const errors = [
     ...validateValues(schema, object),
     ...scaleErrors(custom, object, ['spec', 'status']),
+    ...validateEmbedded(schema, object),
     ...validateListKeys(schema, object),
   ];
   return withRules(schema, errors, object, undefined);
@@ -87,7 +89,11 @@ function validate(custom: CustomKind, object: KubeObject): FieldError[] {
 
 function validateUpdate(custom: CustomKind, object: KubeObject, old: KubeObject): FieldError[] {
   const { schema } = custom;
-  const errors = [...validateChangedValues(schema, object, old), ...scaleErrors(custom, object, ['spec', 'status'])];
+  const errors = [
+    ...validateChangedValues(schema, object, old),
+    ...scaleErrors(custom, object, ['spec', 'status']),
+    ...validateEmbedded(schema, object),
+  ];
   if (validateListKeys(schema, old).length === 0) errors.push(...validateListKeys(schema, object));
   return withRules(schema, errors, object, old);
 }
@@ -99,6 +105,7 @@ function validateStatus(custom: CustomKind, object: Fields, old: Fields): FieldE
   if (status !== undefined && object.status !== undefined)
     errors.push(...validateChangedValues(status, object.status, old.status ?? null));
   errors.push(...scaleErrors(custom, object, ['status']));
+  if (validateListKeys(custom.schema, old).length === 0) errors.push(...validateListKeys(custom.schema, object));
   return withRules(custom.schema, errors, object, old);
 }
 

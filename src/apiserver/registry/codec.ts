@@ -53,8 +53,9 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
         `the API version in the data (${String(free.object.apiVersion)}) does not match the expected API version (${options.apiVersion})`,
       );
     }
-    return readOr((problem) => notHandled(options, problem), () =>
-      customDecoded(entry, free.object, free.strictErrors),
+    return readOr(
+      (problem) => notHandled(options, problem),
+      () => customDecoded(entry, free.object, free.strictErrors),
     );
   }
   const decoded = decode(schemaOf(entry), body, options);
@@ -117,8 +118,11 @@ function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boole
 
 /** The result of a patch, as its type takes it; `refuse` words what it does not take. */
 export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (problem: string) => ApiError): Decoded {
-@@@    throw error;
-  }
+  return readOr(refuse, () => {
+    if (entry.custom) return customDecoded(entry, deepClone(value as Record<string, unknown>), []);
+    const decoded = decodeValue(schemaOf(entry), value);
+    return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+  });
 }
 
 /** The JSON of a patch, and the duplicate keys in it. */

@@ -18,6 +18,7 @@ export {
   normalize,
   strictWarnings,
 } from './decode.ts';
+export { validateEmbedded } from './embedded-objects.ts';
 export { settleEmptyLists } from './empty-lists.ts';
 export { definitionPrefix, type FactField, type FactPackage, type FactStruct } from './facts-text.ts';
 export { DecodeError } from './go-errors.ts';

@@ -79,21 +79,17 @@ export function fillDefaults(value: unknown, schema: SchemaNode): void {
   }
 }
 
-/** Nulls where null is not allowed are taken as absent, as Kubernetes does before it fills in defaults. */
+/** Nulls where null is not allowed, and no default stands in for them, are taken as absent. Items of lists stay. */
 export function dropNulls(value: unknown, schema: SchemaNode): void {
   if (Array.isArray(value)) {
     if (schema.items !== undefined) for (const item of value) dropNulls(item, schema.items);
     return;
   }
   if (!isJsonObject(value)) return;
-  for (const field of schema.properties?.values() ?? []) {
-    const present = getOwn(value, field.name);
-    if (present === null && field.schema.nullable !== true && field.schema.default !== undefined)
-      delete value[field.name];
-    else dropNulls(present, field.schema);
-  }
-  if (schema.additionalProperties === undefined) return;
   for (const key of Object.keys(value)) {
-    if (schema.properties?.has(key) !== true) dropNulls(value[key], schema.additionalProperties);
+    const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
+    if (inner === undefined) continue;
+    if (value[key] === null && inner.nullable !== true && inner.default === undefined) delete value[key];
+    else dropNulls(value[key], inner);
   }
 }

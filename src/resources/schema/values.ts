@@ -3,7 +3,7 @@ import { RE2JS } from 're2js';
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import { deepEqual, getOwn } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
-import { hasFormat } from './formats.ts';
+import { hasFormat, isKnownFormat } from './formats.ts';
 import type { SchemaNode, ValueRules } from './node.ts';
 
 const NO_PATH = FieldPath.of('<nil>');
@@ -32,6 +32,32 @@ export function openApiType(value: unknown): string {
   return typeof value;
 }
 
+/** A format that Kubernetes knows for the type counts as the type, which shows in its words. */
+function countedFormat({ type, format }: SchemaNode): string | undefined {
+  if (format === undefined) return undefined;
+  if (type === 'integer') return format === 'int32' || format === 'int64' ? format : undefined;
+  if (type === 'number') return format === 'float' || format === 'double' ? format : undefined;
+  return type === 'string' && isKnownFormat(format) ? format : undefined;
+}
+
+/** Go's names for the numbers that JSON brings. */
+const FORMATS: Readonly<Record<string, string>> = { integer: 'int64', number: 'float64' };
+
+function typeProblem(schema: SchemaNode, value: unknown): { wanted: string; actual: string } | undefined {
+  const actual = openApiType(value);
+  if (schema.type === 'any') {
+    const free = schema.format !== 'int-or-string' || actual === 'integer' || actual === 'string';
+    return free ? undefined : { wanted: 'integer,string', actual };
+  }
+  if (actual === schema.type || (schema.type === 'number' && actual === 'integer')) return undefined;
+  const format = countedFormat(schema);
+  if (format === undefined || value === null) return { wanted: schema.type, actual };
+  // Lists pass for strings with a format.
+  if (actual === 'array') return schema.type === 'string' ? undefined : { wanted: schema.type, actual };
+  if (actual === 'string') return { wanted: schema.type, actual };
+  return { wanted: format, actual: FORMATS[actual] ?? '' };
+}
+
 /** `old` lets through what was wrong before and has not changed. Source: KEP-4008 CRD validation ratcheting. */
 interface Place {
   readonly path: string;
@@ -53,6 +79,10 @@ export class ValueValidator {
   check(schema: SchemaNode, value: unknown, place: Place): void {
     if (this.ratchet && place.old !== undefined && deepEqual(value, place.old)) return;
     this.type(schema, value, place.path);
+    if (value === null) {
+      if (schema.rules?.enum !== undefined) this.enum(schema.rules.enum, value, place.path);
+      return;
+    }
     if (schema.rules !== undefined) this.combined(schema.rules, value, place);
     if (typeof value === 'string') this.text(schema, value, place.path);
     if (typeof value === 'number' && schema.rules !== undefined) this.number(schema.rules, value, place.path);
@@ -62,18 +92,11 @@ export class ValueValidator {
   }
 
   private type(schema: SchemaNode, value: unknown, path: string): void {
-    const actual = openApiType(value);
     if (value === null && schema.nullable === true) return;
-    let good: boolean;
-    let wanted: string = schema.type;
-    if (schema.format === 'int-or-string' && schema.type === 'any') {
-      wanted = '["integer","string"]';
-      good = actual === 'integer' || actual === 'string';
-    } else if (schema.type === 'any') good = true;
-    else good = actual === schema.type || (schema.type === 'number' && actual === 'integer');
-    if (good) return;
-    const text = `${this.body(path)} must be of type ${wanted}: ${JSON.stringify(actual)}`.trim();
-    this.errors.push(fieldErrors.typeInvalid(this.at(path), actual, text));
+    const wrong = typeProblem(schema, value);
+    if (wrong === undefined) return;
+    const text = `${this.body(path)} must be of type ${wrong.wanted}: ${JSON.stringify(wrong.actual)}`.trim();
+    this.errors.push(fieldErrors.typeInvalid(this.at(path), wrong.actual, text));
   }
 
   private invalid(path: string, value: unknown, problem: string): void {
@@ -109,7 +132,9 @@ export class ValueValidator {
     if (rules.allOf !== undefined) {
       const tries = rules.allOf.map((s) => this.trial(s, value, place));
       this.errors.push(...tries.flat());
-      if (tries.some((t) => t.length > 0)) summary('must validate all the schemas (allOf)');
+      const failed = tries.filter((t) => t.length > 0).length;
+      if (failed > 0)
+        summary(`must validate all the schemas (allOf)${failed === tries.length ? '. None validated' : ''}`);
     }
     if (rules.not !== undefined && this.trial(rules.not, value, place).length === 0)
       summary('must not validate the schema (not)');
@@ -221,6 +246,12 @@ export function oldItem(schema: SchemaNode, item: unknown, from: { index: number
   return undefined;
 }
 
+/** The same words are said once, whoever says them. */
+function toldOnce(errors: readonly FieldError[]): FieldError[] {
+  if (errors.length < 2) return [...errors];
+  return [...new Map(errors.map((error) => [`${error.type} ${error.field} ${error.body}`, error])).values()];
+}
+
 /** Checks an object (or, at a path, a part of one). With `old`, unchanged values that were wrong before are let through. */
 export function validateValues(
   schema: SchemaNode,
@@ -229,14 +260,14 @@ export function validateValues(
 ): FieldError[] {
   const validator = new ValueValidator(options.old !== undefined);
   validator.check(schema, value, { path: options.path ?? '', old: undefined });
-  return validator.errors;
+  return toldOnce(validator.errors);
 }
 
 /** As `validateValues`, against the object that is being replaced. */
 export function validateChangedValues(schema: SchemaNode, value: unknown, old: unknown): FieldError[] {
   const validator = new ValueValidator(true);
   validator.check(schema, value, { path: '', old });
-  return validator.errors;
+  return toldOnce(validator.errors);
 }
 
 /** Lists of type set and map must not hold an item twice. */
