@@ -10,7 +10,7 @@ import { type Trying, tryUntilWritten } from './attempts.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
-import { cloneObject, encodeAt, readObject, toStored } from './objects.ts';
+import { cloneObject, encodeAt, readObject, sentBytes, toStored } from './objects.ts';
 import { admissionRequest } from './write.ts';
 
 const ORPHAN = 'orphan';
@@ -19,6 +19,8 @@ const FOREGROUND = 'foregroundDeletion';
 export interface Deletion {
   /** The object as it was last; with its deletion time when it is still there or went by grace. */
   readonly object: KubeObject;
+  /** The object's bytes, if they exist already. */
+  readonly bytes?: Uint8Array;
   /** Gone from the store. */
   readonly gone: boolean;
   /** The object was changed on the way (marked as being deleted), so that the answer shows it. */
@@ -161,7 +163,9 @@ async function remove(
   current: StoredValue,
   last: KubeObject,
 ): Promise<boolean> {
-  const stored = cloneObject(toStored(target.entry, last));
+  const shared = toStored(target.entry, last);
+  // Only the revision in it will be another.
+  const stored = { ...shared, metadata: { ...shared.metadata } };
   const result = await context.kernel.store.txn([
     {
       kind: 'delete',
@@ -183,6 +187,10 @@ function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
 }
 
 const tryingOf = ({ kernel, request }: RequestContext): Trying => ({ clock: kernel.clock, signal: request.signal });
+
+function shown(target: Target, value: StoredValue, gone: boolean): Deletion {
+  return { object: readObject(target.entry, value), bytes: sentBytes(target.entry, value), gone, marked: true };
+}
 
 /** Removes what has been marked, whatever others write to it meanwhile, unless they hold it by a finalizer. */
 async function finish(context: RequestContext, target: Target, value: StoredValue): Promise<Deletion> {
@@ -217,7 +225,7 @@ async function attempt(
       options: {},
     }),
   );
-  if (action === 'nothing') return { object, gone: false, marked: true };
+  if (action === 'nothing') return shown(target, current, false);
   if (options.dryRun)
     return { object: action === 'remove' ? object : draft, gone: action !== 'mark', marked: action !== 'remove' };
   if (action === 'remove')
@@ -225,7 +233,7 @@ async function attempt(
   // The mark is a change of its own, which watchers see before the end.
   const value = alreadyMarked(object, draft) ? current : await mark(context, target, current, draft);
   if (value === undefined) return undefined;
-  if (action === 'mark') return { object: readObject(target.entry, value), gone: false, marked: true };
+  if (action === 'mark') return shown(target, value, false);
   return finish(context, target, value);
 }
 

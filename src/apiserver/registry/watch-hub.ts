@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '../../host/clock.ts';
 import type { ByteSink, StreamBody } from '../../machinery/http.ts';
 import type { KubeObject, WatchEventType } from '../../machinery/object.ts';
+import { RecentCache } from '../../machinery/recent-cache.ts';
 import { tellEvents } from '../../machinery/watch-events.ts';
 import type { Store, StoredValue, StoreEvent } from '../../store/index.ts';
 
@@ -10,6 +11,8 @@ import type { Store, StoredValue, StoreEvent } from '../../store/index.ts';
 export interface FrameMaker {
   /** Names the form of the frames: readers with equal names share them. '' when frames differ with each reader. */
   readonly shareKey: string;
+  /** The frame of one object as the parts it is put together of, when that is no more than putting them side by side. */
+  readonly pieces?: (type: WatchEventType, value: StoredValue) => readonly Uint8Array[];
   /** Makes the frame of one object. */
   make(type: WatchEventType, value: StoredValue): Uint8Array;
   /** The object that a frame holds, when it holds nothing else and is JSON. */
@@ -47,14 +50,20 @@ interface Change {
 }
 
 interface SharedBatch {
+  readonly form: string;
+  readonly first: StoreEvent;
   readonly last: StoreEvent;
   readonly count: number;
   readonly bytes: Uint8Array;
 }
 
+/** What one change makes is sent in few forms, to many readers one after the other. */
+const MAX_SHARED = 16;
+const MAX_FRAMES = 512;
+
 export class WatchHub {
-  private readonly frames = new WeakMap<StoredValue, Map<string, Uint8Array>>();
-  private readonly batches = new WeakMap<StoreEvent, Map<string, SharedBatch>>();
+  private readonly shared: SharedBatch[] = [];
+  private readonly frames = new RecentCache<StoredValue, Map<string, Uint8Array>>(MAX_FRAMES);
   /** Open watches, for metrics. */
   open = 0;
   sent = 0;
@@ -65,7 +74,7 @@ export class WatchHub {
   ) {}
 
   /** A frame, shared with the other readers of the same form. */
-  frame(maker: FrameMaker, type: WatchEventType, value: StoredValue): Uint8Array {
+  private frame(maker: FrameMaker, { type, value }: Change): Uint8Array {
     if (maker.shareKey === '') return maker.make(type, value);
     let byForm = this.frames.get(value);
     if (byForm === undefined) {
@@ -86,22 +95,27 @@ export class WatchHub {
     const first = events[0];
     const last = events[events.length - 1];
     if (first === undefined || last === undefined) return new Uint8Array(0);
-    if (maker.shareKey === '' || maker.selects !== undefined) return this.bytesOf(maker, changesOf(maker, events));
-    let byForm = this.batches.get(first);
-    if (byForm === undefined) {
-      byForm = new Map();
-      this.batches.set(first, byForm);
-    }
-    const known = byForm.get(maker.shareKey);
-    if (known !== undefined && known.last === last && known.count === events.length) return known.bytes;
-    const bytes = this.bytesOf(maker, changesOf(maker, events));
-    byForm.set(maker.shareKey, { last, count: events.length, bytes });
+    if (maker.shareKey === '' || maker.selects !== undefined) return this.join(maker, changesOf(maker, events));
+    const form = maker.shareKey;
+    const count = events.length;
+    for (const known of this.shared)
+      if (known.first === first && known.last === last && known.count === count && known.form === form)
+        return known.bytes;
+    const bytes = this.join(maker, changesOf(maker, events));
+    if (this.shared.length === MAX_SHARED) this.shared.pop();
+    this.shared.unshift({ form, first, last, count, bytes });
     return bytes;
   }
 
-  private bytesOf(maker: FrameMaker, changes: readonly Change[]): Uint8Array {
-    const bytes = joinFrames(changes.map(({ type, value }) => this.frame(maker, type, value)));
-    const { object } = maker;
+  /** The frames of changes, one after the other. */
+  join(maker: FrameMaker, changes: readonly Change[]): Uint8Array {
+    const { pieces, object } = maker;
+    const parts =
+      pieces === undefined
+        ? changes.map((change) => this.frame(maker, change))
+        : changes.flatMap(({ type, value }) => pieces(type, value));
+    const [only] = parts;
+    const bytes = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
     if (object !== undefined && bytes.length > 0)
       tellEvents(bytes, () => changes.map(({ type, value }) => ({ type, object: object(value) })));
     return bytes;
@@ -136,29 +150,27 @@ function changeOf(maker: FrameMaker, { type, current, previous, revision }: Stor
   return { type: 'DELETED', value: maker.left(previous, revision) };
 }
 
-function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
-  const [first] = frames;
-  if (frames.length === 1 && first !== undefined) return first;
-  return Buffer.concat(frames);
-}
-
 class OpenWatch implements StreamBody {
   private sink: ByteSink | undefined;
   private stop: (() => void) | undefined;
   private letGo: (() => void) | undefined;
   private pending: StoreEvent[] = [];
-  private initialSent = 0;
+  /** What is still to be sent of the state that the watch began with; nothing when its end has been announced too. */
+  private initial: readonly StoredValue[] | undefined;
   private waiting = false;
   private ended = false;
   private revision: number;
   private bookmarkTimer: Timer | undefined;
   private endTimer: Timer | undefined;
+  private readonly plan: Omit<WatchPlan, 'initial'>;
 
   constructor(
     private readonly hub: WatchHub,
-    private readonly plan: WatchPlan,
+    { initial, ...plan }: WatchPlan,
   ) {
+    this.plan = plan;
     this.revision = plan.afterRevision;
+    if (initial.length > 0 || plan.announceEnd) this.initial = initial;
   }
 
   async follow(): Promise<void> {
@@ -206,7 +218,7 @@ class OpenWatch implements StreamBody {
   private async bookmark(): Promise<void> {
     try {
       const revision = await this.hub.store.revision();
-      if (this.ended || this.sink === undefined || this.pending.length > 0 || !this.initialDone()) return;
+      if (this.ended || this.sink === undefined || this.pending.length > 0 || this.initial !== undefined) return;
       // What the store had made visible by then was handed to us before.
       this.write(this.plan.frames.bookmark(Math.max(revision, this.revision), false));
     } catch {
@@ -220,18 +232,11 @@ class OpenWatch implements StreamBody {
     else finish();
   }
 
-  private initialDone(): boolean {
-    return (
-      this.initialSent > this.plan.initial.length ||
-      (this.initialSent === this.plan.initial.length && !this.plan.announceEnd)
-    );
-  }
-
   private take(events: readonly StoreEvent[]): void {
     if (this.ended) return;
     const last = events[events.length - 1];
     if (last !== undefined) this.revision = last.revision;
-    if (this.sink !== undefined && !this.waiting && this.pending.length === 0 && this.initialDone()) {
+    if (this.sink !== undefined && !this.waiting && this.pending.length === 0 && this.initial === undefined) {
       this.write(this.hub.batch(this.plan.frames, events));
       this.hub.sent += events.length;
       return;
@@ -253,22 +258,25 @@ class OpenWatch implements StreamBody {
 
   /** Sends what waits, as far as the reader takes it. */
   private pump(): void {
-    const { initial, frames, announceEnd, afterRevision } = this.plan;
-    while (!this.waiting && !this.ended && this.initialSent < initial.length) {
-      const portion = initial.slice(this.initialSent, this.initialSent + INITIAL_CHUNK);
-      this.initialSent += portion.length;
-      this.write(joinFrames(portion.map((value) => this.hub.frame(frames, 'ADDED', value))));
-    }
-    if (this.waiting || this.ended) return;
-    if (this.initialSent === initial.length && announceEnd) {
-      this.initialSent++;
-      this.write(frames.bookmark(afterRevision, true));
-    }
+    const { frames } = this.plan;
+    while (!this.waiting && !this.ended && this.initial !== undefined) this.pumpInitial(this.initial);
     while (!this.waiting && !this.ended && this.pending.length > 0) {
       const portion = this.pending.splice(0, INITIAL_CHUNK);
       this.hub.sent += portion.length;
       this.write(this.hub.batch(frames, portion));
     }
+  }
+
+  private pumpInitial(values: readonly StoredValue[]): void {
+    const { frames, announceEnd, afterRevision } = this.plan;
+    const portion = values.slice(0, INITIAL_CHUNK).map((value): Change => ({ type: 'ADDED', value }));
+    if (portion.length > 0) {
+      this.initial = values.slice(INITIAL_CHUNK);
+      this.write(this.hub.join(frames, portion));
+      return;
+    }
+    this.initial = undefined;
+    if (announceEnd) this.write(frames.bookmark(afterRevision, true));
   }
 
   private end(): void {

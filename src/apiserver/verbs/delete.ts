@@ -35,7 +35,7 @@ export async function deleteVerb(context: RequestContext, target: Target): Promi
   const accepted = !deletion.gone && options.orphanDependents === false;
   const status = accepted ? 202 : 200;
   const showsObject = target.entry.row.deleteAnswersObject === true || (deletion.marked && !deletion.gone);
-  if (showsObject) return objectAnswer(context, target, { status, object: deletion.object, output });
+  if (showsObject) return objectAnswer(context, target, { status, ...deletion, output });
   return valueAnswer(status, successStatus(undefined, deletedDetails(target, deletion)), { ...output, pretty: false });
 }
 

@@ -18,7 +18,7 @@ import { listPrefix, outputOfList } from './list.ts';
 import { partialMetadata } from './partial.ts';
 import { tableOf } from './table.ts';
 
-const NEWLINE = Buffer.from('}\n');
+const END = Buffer.from('}\n');
 const HEADS: Readonly<Record<WatchEventType, Buffer>> = {
   ADDED: Buffer.from('{"type":"ADDED","object":'),
   MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
@@ -28,7 +28,7 @@ const HEADS: Readonly<Record<WatchEventType, Buffer>> = {
 };
 
 function frameOf(type: WatchEventType, object: Uint8Array): Uint8Array {
-  return Buffer.concat([HEADS[type], object, NEWLINE]);
+  return Buffer.concat([HEADS[type], object, END]);
 }
 
 /** A value that was not stored: an object as it was, with another revision in it. */
@@ -74,8 +74,8 @@ function frameMaker(
       output.as === 'Table'
         ? ''
         : `${protobuf ? 'p' : ''}${apiVersionOf(entry.row)} ${output.as ?? ''} ${output.metaVersion ?? ''}`,
+    ...(stored ? { pieces: (type: WatchEventType, { value }: StoredValue) => [HEADS[type], value, END] } : {}),
     make(type, value) {
-      if (stored) return frameOf(type, value.value);
       const object = read(value);
       if (protobuf) return encodeWatchEvent(type, entry.row.schema, object);
       return frameOf(type, utf8(output.as === undefined ? objectText(object) : JSON.stringify(shown(object))));
