@@ -29,7 +29,7 @@ async function adoptCreated(context: RuntimeContext, record: ContainerRecord, cg
   const ref = pid > 0 ? processRef(pid) : undefined;
   const ended = await exists(join(context.exitDirectory, record.id));
   const ours = ref !== undefined && (await context.cgroups.processes(cgroup)).includes(pid);
-  if ((ours || ended) && !(await context.oci.isWaiting(record.id))) {
+  if ((ours || ended) && !context.oci.isWaiting(record.id)) {
     record.state = 'running';
     record.startedAt = record.createdAt;
     if (ours) record.process = ref;

@@ -1,5 +1,5 @@
 // conmon, the shim that holds a container's streams, writes its log and records its end; it outlives Minke.
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -94,7 +94,8 @@ export class Conmon {
 
   /** Makes the container, which then waits to be started. Answers its PID. */
   async create(request: ConmonRequest): Promise<number> {
-    await mkdir(dirname(request.logPath), { recursive: true, mode: 0o755 });
+    const logs = dirname(request.logPath);
+    if (!existsSync(logs)) await mkdir(logs, { recursive: true, mode: 0o755 });
     const { helper, runtime } = this.#options;
     const env = { ...runtime.env, _OCI_SYNCPIPE: '3' };
     // The helper process is in conmon's cgroup already, and so is all that it starts.

@@ -1,5 +1,6 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, resolveInRoot } from '../../host/files.ts';
 import { listMounts, type MountEntry, unmount, unmountBelow } from '../../host/mounts.ts';
@@ -18,7 +19,7 @@ import { signalName, signalNumber } from './signals.ts';
 import { containerSpec } from './spec/container-spec.ts';
 import type { SeccompProfile } from './spec/seccomp.ts';
 import type { OciDevice, OciMount } from './spec/types.ts';
-import { resolveUser } from './spec/users.ts';
+import { AccountFiles, chooseUser } from './spec/users.ts';
 
 /** As containerd reports a container that never ran. */
 const START_ERROR_CODE = 128;
@@ -30,6 +31,7 @@ export class Containers {
   readonly #sandboxes: Sandboxes;
   readonly #locks = new KeyedLock();
   readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #accounts = new AccountFiles();
   readonly records = new Map<string, ContainerRecord>();
 
   constructor(context: RuntimeContext, sandboxes: Sandboxes) {
@@ -98,8 +100,10 @@ export class Containers {
     const context = this.#context;
     const directory = context.containers.path(id);
     const facts = this.#sandboxes.facts(sandbox);
+    const root = this.#root(sandbox, directory, image);
     const steps = [
-      this.#root(sandbox, directory, image),
+      root,
+      this.#accounts.of(image.id, root),
       this.#devices(config),
       this.#localSeccomp(config),
       context.apparmor.profileOf(config.security),
@@ -108,8 +112,8 @@ export class Containers {
     ] as const;
     // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
     await Promise.allSettled(steps);
-    const [rootfs, devices, localSeccomp, apparmorProfile, imageMounts] = await Promise.all(steps);
-    const user = await resolveUser(config.security, image.config.User ?? '', rootfs);
+    const [rootfs, accounts, devices, localSeccomp, apparmorProfile, imageMounts] = await Promise.all(steps);
+    const user = chooseUser(config.security, image.config.User ?? '', accounts);
     const target = config.security.targetContainerId;
     const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
     const spec = containerSpec({
@@ -230,11 +234,7 @@ export class Containers {
     let table: MountEntry[] | undefined;
     for (const m of mounts) {
       if (m.image !== undefined && m.image !== '') continue;
-      const there = await stat(m.hostPath).then(
-        () => true,
-        () => false,
-      );
-      if (!there) await mkdir(m.hostPath, { recursive: true });
+      if (!existsSync(m.hostPath)) await mkdir(m.hostPath, { recursive: true });
       if (m.propagation === 'private') continue;
       table ??= await listMounts();
       requirePropagation(m, table);
@@ -295,14 +295,9 @@ export class Containers {
   async checkExit(id: string): Promise<boolean> {
     const record = this.records.get(id);
     if (record === undefined || record.state !== 'running') return false;
-    const file = join(this.#context.exitDirectory, id);
-    const text = await readFile(file, 'utf8').catch(() => '');
-    if (!/^-?\d+\s*$/.test(text)) return false;
-    const finishedAt = await stat(file).then(
-      (s) => s.mtimeMs,
-      () => this.#context.clock.now(),
-    );
-    await this.#locks.run(id, () => this.#finish(record, { exitCode: Number(text), finishedAt }));
+    const end = readEnd(join(this.#context.exitDirectory, id));
+    if (end === undefined) return false;
+    await this.#locks.run(id, () => this.#finish(record, end));
     return true;
   }
 
@@ -440,6 +435,16 @@ export class Containers {
       ...(record.process === undefined || record.state !== 'running' ? {} : { pid: record.process.pid }),
       ...(record.resources === undefined ? {} : { resources: record.resources }),
     };
+  }
+}
+
+/** What conmon has written of a container's end, on a tmpfs. */
+function readEnd(file: string): { exitCode: number; finishedAt: number } | undefined {
+  try {
+    const text = readFileSync(file, 'utf8');
+    return /^-?\d+\s*$/.test(text) ? { exitCode: Number(text), finishedAt: statSync(file).mtimeMs } : undefined;
+  } catch {
+    return undefined; // it has not ended
   }
 }
 

@@ -1,10 +1,10 @@
 // The OCI runtime (crun, or runc where only that is found): making, starting, changing and deleting containers with few processes.
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, constants, existsSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
-import { exists, writeFileAtomic } from '../../host/files.ts';
+import { writeFileAtomic } from '../../host/files.ts';
 import { bindMount, listMounts, unmount } from '../../host/mounts.ts';
 import { findProgram, ProgramError, startProgram } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
@@ -34,6 +34,24 @@ async function isProtected(program: string, at: string): Promise<boolean> {
   await unmount([at]);
   return isProtected(program, at);
 }
+
+/** Wakes who waits at a pipe, in this thread: nothing here can wait. False when nobody does. */
+function release(fifo: string): boolean {
+  let pipe: number;
+  try {
+    pipe = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return false;
+  }
+  try {
+    unlinkSync(fifo);
+    writeSync(pipe, Buffer.from([0]));
+    return true;
+  } finally {
+    closeSync(pipe);
+  }
+}
+
 
 export class OciRuntime {
   readonly #options: OciRuntimeOptions;
@@ -81,7 +99,8 @@ export class OciRuntime {
   async #protect(): Promise<void> {
     const { binary } = this.#options;
     if (!(await isProtected(this.#path, binary))) {
-      if (!(await exists(binary))) await writeFile(binary, '');
+      await mkdir(dirname(binary), { recursive: true, mode: 0o711 });
+      await writeFile(binary, '', { flag: 'a' });
       await bindMount(this.#path, binary, ['ro']);
     }
     this.#path = binary;
@@ -151,7 +170,7 @@ export class OciRuntime {
       id,
     ];
     await this.#quiet(args, log);
-    return Number(await readFile(pidFile, 'utf8'));
+    return Number(readFileSync(pidFile, 'utf8'));
   }
 
   /** The container inherits the output of who makes it, so that must not be a pipe of ours. */
@@ -196,28 +215,13 @@ export class OciRuntime {
 
   /** Lets a created container run. What `crun start` does is to write into a pipe; that spares a process. */
   async start(id: string): Promise<void> {
-    const fifo = join(this.#options.root, id, 'exec.fifo');
-    if (this.name === 'crun') {
-      const handle = await open(fifo, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
-      if (handle !== undefined) {
-        try {
-          await unlink(fifo);
-          await handle.write(Buffer.from([0]));
-          return;
-        } finally {
-          await handle.close();
-        }
-      }
-    }
+    if (this.name === 'crun' && release(join(this.#options.root, id, 'exec.fifo'))) return;
     await this.#options.helper.run(this.path, [...this.globalArgs, 'start', id], { env: this.env });
   }
 
   /** Whether a container was made and never let run. */
-  async isWaiting(id: string): Promise<boolean> {
-    return access(join(this.#options.root, id, 'exec.fifo')).then(
-      () => true,
-      () => false,
-    );
+  isWaiting(id: string): boolean {
+    return existsSync(join(this.#options.root, id, 'exec.fifo'));
   }
 
   /** Kills what is left of a container and removes its cgroup and the runtime's state. */

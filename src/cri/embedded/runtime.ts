@@ -305,7 +305,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const oci = new OciRuntime({
     root: join(runDirectory, 'crun'),
     filterCache: join(runDirectory, 'filters'),
-    binary: join(runDirectory, 'oci-runtime'),
+    binary: join(runDirectory, 'bin', 'crun'),
     cgroups,
     helper,
     log,

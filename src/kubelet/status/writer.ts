@@ -1,7 +1,7 @@
 // Brings pod statuses to the API: the newest one only, one write at a time per pod, and nothing that is there already.
 import type { Client } from '../../client/index.ts';
 import { PODS } from '../../client/index.ts';
-import type { Clock } from '../../host/clock.ts';
+import type { Clock, Timer } from '../../host/clock.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { Pod, PodCondition, PodStatus } from '../../resources/generated/core-v1.ts';
@@ -15,11 +15,16 @@ interface Entry {
   /** The resourceVersion of `known`: what comes from a watch may be older than what was written. */
   version: number;
   busy: boolean;
+  /** Set while a small change waits for company. */
+  later: Timer | undefined;
   gone: boolean;
   idle: (() => void)[];
 }
 
 const RETRY_MS = [100, 500, 1_000, 5_000] as const;
+
+/** How long a change waits that the next one is likely to carry along: a pod's address, until its containers run. */
+const SMALL_MS = 100;
 
 type Patch = Record<string, unknown>;
 
@@ -66,6 +71,14 @@ export function statusPatch(from: PodStatus | undefined, to: PodStatus): Patch |
   return Object.keys(out).length === 0 ? undefined : out;
 }
 
+/** Says no more than that a pod has its network now. */
+function isSmall(patch: Patch): boolean {
+  return Object.entries(patch).every(([key, value]) => {
+    if (key !== 'conditions') return key === 'podIP' || key === 'podIPs';
+    return (value as PodCondition[]).every((c) => c.type === 'PodReadyToStartContainers');
+  });
+}
+
 const OWN_FIELDS: ReadonlySet<string> = new Set([
   'message',
   'reason',
@@ -107,6 +120,7 @@ export class StatusWriter {
         target,
         version: versionOf(pod),
         busy: false,
+        later: undefined,
         gone: false,
         idle: [],
       };
@@ -114,12 +128,13 @@ export class StatusWriter {
     }
     entry.target = target;
     entry.wanted = status;
-    if (!entry.busy) this.run(entry);
+    if (!entry.busy) this.run(entry, { small: false });
   }
 
-  private run(entry: Entry): void {
+  private run(entry: Entry, also: { small: boolean }): void {
+    if (entry.busy) return;
     entry.busy = true;
-    void this.drain(entry)
+    void this.drain(entry, also)
       .catch(this.onError)
       .finally(() => {
         entry.busy = false;
@@ -131,25 +146,36 @@ export class StatusWriter {
   /** Resolves when the newest status is in the API, or the pod is no longer there. */
   async flushed(key: string): Promise<void> {
     const entry = this.entries.get(key);
-    if (entry === undefined || !entry.busy) return;
-    await new Promise<void>((resolve) => entry.idle.push(resolve));
+    while (entry !== undefined && (entry.busy || entry.later !== undefined)) {
+      this.run(entry, { small: true });
+      await new Promise<void>((resolve) => entry.idle.push(resolve));
+    }
   }
 
   forget(key: string): void {
     const entry = this.entries.get(key);
     if (entry === undefined) return;
     entry.gone = true;
+    entry.later?.cancel();
+    entry.later = undefined;
     entry.wanted = undefined;
     this.entries.delete(key);
   }
 
-  private async drain(entry: Entry): Promise<void> {
+  private async drain(entry: Entry, also: { small: boolean }): Promise<void> {
+    entry.later?.cancel();
+    entry.later = undefined;
     let failures = 0;
     while (entry.wanted !== undefined && !entry.gone) {
       const wanted = entry.wanted;
       entry.wanted = undefined;
       const patch = statusPatch(entry.known, wanted);
       if (patch === undefined) continue;
+      if (!also.small && isSmall(patch)) {
+        entry.wanted = wanted;
+        entry.later = this.clock.setTimer(SMALL_MS, () => this.run(entry, { small: true }));
+        return;
+      }
       const { namespace, name, uid } = entry.target;
       try {
         const body = { metadata: { uid }, status: patch };

@@ -76,11 +76,7 @@ function groupId(text: string, groups: readonly GroupEntry[]): number {
  * https://kubernetes.io/docs/tasks/configure-pod-container/security-context/ : the pod's user and group win over the image's; the groups of
  * the image's /etc/group count unless supplementalGroupsPolicy is Strict.
  */
-export function chooseUser(
-  security: LinuxSecurity,
-  imageUser: string,
-  files: { readonly passwd: string; readonly group: string },
-): ContainerUser {
+export function chooseUser(security: LinuxSecurity, imageUser: string, files: AccountTexts): ContainerUser {
   const accounts = parsePasswd(files.passwd);
   const groups = parseGroup(files.group);
   const own = security.runAsUser !== undefined ? String(security.runAsUser) : security.runAsUsername;
@@ -100,7 +96,29 @@ export function chooseUser(
   return { uid, gid, additionalGids: [...additional] };
 }
 
-export async function resolveUser(security: LinuxSecurity, imageUser: string, rootfs: string): Promise<ContainerUser> {
-  const [passwd, group] = await Promise.all([readInRoot(rootfs, '/etc/passwd'), readInRoot(rootfs, '/etc/group')]);
-  return chooseUser(security, imageUser, { passwd, group });
+export interface AccountTexts {
+  readonly passwd: string;
+  readonly group: string;
+}
+
+const KEPT_IMAGES = 64;
+const KEPT_BYTES = 64 * 1024;
+
+/** The account files of images: what a new root file system has is what its image has, so they are read once. */
+export class AccountFiles {
+  readonly #known = new Map<string, AccountTexts>();
+
+  /** `root` is a new root file system of the image, not looked at when its files are known. */
+  async of(imageId: string, root: Promise<string>): Promise<AccountTexts> {
+    const known = this.#known.get(imageId);
+    if (known !== undefined) return known;
+    const rootfs = await root;
+    const [passwd, group] = await Promise.all([readInRoot(rootfs, '/etc/passwd'), readInRoot(rootfs, '/etc/group')]);
+    if (passwd.length + group.length <= KEPT_BYTES) {
+      const [oldest] = this.#known.keys();
+      if (this.#known.size >= KEPT_IMAGES && oldest !== undefined) this.#known.delete(oldest);
+      this.#known.set(imageId, { passwd, group });
+    }
+    return { passwd, group };
+  }
 }
