@@ -2,6 +2,7 @@
 import { createdAtColumns } from '../checks/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CustomResourceDefinition } from '../generated/apiextensions-v1.ts';
+import { formatWarnings } from './format-warnings.ts';
 import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validate.ts';
 
 const WEBHOOK_PORT = 443;
@@ -49,6 +50,7 @@ export const customResourceDefinitions = defineResource<CustomResourceDefinition
     },
     validate: (crd) => validateDefinition(crd),
     validateUpdate: (crd, old) => validateDefinitionUpdate(crd, old),
+    warnings: formatWarnings,
   },
   generation: 'spec',
   resetFields: ['status'],
@@ -58,16 +60,12 @@ export const customResourceDefinitions = defineResource<CustomResourceDefinition
     status: {
       type: 'object',
       verbs: ['get', 'patch', 'update'],
-      resetFields: ['metadata', 'spec'],
+      resetFields: ['spec'],
       strategy: {
         applyDefaults,
+        // Labels and annotations may change through this door too: https://github.com/kubernetes/kubernetes/issues/137681
         prepareForUpdate(draft, old) {
           draft.spec = old.spec;
-          const { resourceVersion, managedFields } = draft.metadata;
-          draft.metadata = { ...old.metadata };
-          if (resourceVersion !== undefined) draft.metadata.resourceVersion = resourceVersion;
-          if (managedFields === undefined) delete draft.metadata.managedFields;
-          else draft.metadata.managedFields = managedFields;
         },
         validateUpdate: (crd) => validateDefinitionStatus(crd),
       },

@@ -232,3 +232,24 @@ describe('a custom resource', () => {
     });
   });
 });
+
+describe('formats', () => {
+  it('that nothing knows are warned about, once, and only when they are new', () => {
+    const odd = definition({
+      type: 'object',
+      properties: {
+        a: { type: 'string', format: 'odd' },
+        b: { type: 'array', items: { type: 'string', format: 'odd' } },
+        c: { type: 'integer', format: 'int32' },
+        d: { type: 'string', format: 'int64' },
+        e: { type: 'string', format: 'date-time' },
+      },
+    });
+    const { warnings } = customResourceDefinitions.strategy;
+    expect(warnings?.(odd, undefined, {} as never)).toEqual([
+      'unrecognized format "odd"',
+      'unrecognized format "int64"',
+    ]);
+    expect(warnings?.(odd, odd, {} as never)).toEqual([]);
+  });
+});

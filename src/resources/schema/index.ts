@@ -21,6 +21,7 @@ export {
 export { validateEmbedded } from './embedded-objects.ts';
 export { settleEmptyLists } from './empty-lists.ts';
 export { definitionPrefix, type FactField, type FactPackage, type FactStruct } from './facts-text.ts';
+export { isKnownFormat } from './formats.ts';
 export { DecodeError } from './go-errors.ts';
 export type { CelRule, FieldNode, SchemaFormat, SchemaNode, SchemaType, ValueRules } from './node.ts';
 export { dropNulls, fillDefaults, pruneUnknown } from './prune.ts';
