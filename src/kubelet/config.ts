@@ -20,6 +20,8 @@ export interface KubeletConfig {
   readonly imageGcHighPercent: number;
   readonly imageGcLowPercent: number;
   readonly imageMinimumAgeMs: number;
+  /** Images that nobody has used for so long go, however much room there is; 0: they stay. */
+  readonly imageMaximumAgeMs: number;
   readonly evictionHard: EvictionThresholds;
   readonly evictionLookMs: number;
   readonly systemReserved: { readonly cpuMilli: number; readonly memoryBytes: number };
@@ -46,6 +48,7 @@ export const DEFAULT_CONFIG: KubeletConfig = {
   imageGcHighPercent: 85,
   imageGcLowPercent: 80,
   imageMinimumAgeMs: 120_000,
+  imageMaximumAgeMs: 0,
   evictionHard: { memoryAvailable: 100 * MIB, nodefsAvailable: 0.1, nodefsInodesFree: 0.05, pidAvailable: 0.02 },
   evictionLookMs: 10_000,
   systemReserved: { cpuMilli: 0, memoryBytes: 100 * MIB },

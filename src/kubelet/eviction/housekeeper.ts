@@ -1,20 +1,22 @@
 // Watches memory, disk and processes: tells the node's pressures, evicts pods, removes unused images, ends all at a shutdown.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 import type { EventRecorder } from '../../client/index.ts';
-import type { ImageInfo, ImageService, RuntimeService } from '../../cri/port.ts';
+import type { ImageService, PodSandboxStats, RuntimeService } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
 import { diskFacts } from '../../host/machine.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { KubeletConfig } from '../config.ts';
 import { bytes } from '../container/resources.ts';
+import { ImageCollector } from '../images/collector.ts';
 import type { ImageManager } from '../images/manager.ts';
 import { liveFacts } from '../node/facts.ts';
 import type { LogSink } from '../options.ts';
-import { appContainers, namesOf, specOf } from '../pod/identity.ts';
+import { namesOf, podText, specOf } from '../pod/identity.ts';
+import type { Verdict } from '../status/compute.ts';
 import type { PodManager } from '../worker/pod-manager.ts';
 import type { RuntimeCache } from '../worker/runtime-cache.ts';
-import { diskUse } from './disk-use.ts';
-import { evictionMessage, isCritical, nameOf, type PodUse, ranked, type Starved } from './rank.ts';
+import { binary, evictionMessage, isCritical, type PodUse, ranked, type Starved } from './rank.ts';
+import { hasStorageLimit, overStorageLimit, type StorageUse, storageUse } from './storage-use.ts';
 
 export interface HousekeeperOptions {
   readonly clock: Clock;
@@ -35,11 +37,6 @@ export interface HousekeeperOptions {
 /** A pressure is taken back only when it was away for this long. */
 const PRESSURE_HOLD_MS = 300_000;
 const IMAGE_GC_MS = 300_000;
-const STORAGE_LOOK_MS = 60_000;
-
-function mib(value: number): string {
-  return value % 1024 ** 2 === 0 ? `${value / 1024 ** 2}Mi` : `${Math.floor(value / 1024)}Ki`;
-}
 
 interface Shortage {
   readonly starved: Starved;
@@ -49,10 +46,22 @@ interface Shortage {
 
 export class Housekeeper {
   private readonly seenAt = new Map<'memory' | 'disk' | 'pid', number>();
-  private readonly firstSeen = new Map<string, number>();
+  private readonly collector: ImageCollector;
   private imagesAt = 0;
-  private storageAt = 0;
-  constructor(private readonly options: HousekeeperOptions) {}
+
+  constructor(private readonly options: HousekeeperOptions) {
+    this.collector = new ImageCollector({
+      clock: options.clock,
+      config: options.config,
+      images: options.imageService,
+      inUse: () => this.inUse(),
+      askedFor: options.images.lastUsed,
+      disk: diskFacts,
+      fallbackPath: options.rootDir,
+      say: options.say,
+      log: options.log,
+    });
+  }
 
   private holds(kind: 'memory' | 'disk' | 'pid'): boolean {
     const at = this.seenAt.get(kind);
@@ -80,14 +89,11 @@ export class Housekeeper {
   async look(): Promise<void> {
     const shortage = await this.shortage();
     if (shortage !== undefined) await this.relieve(shortage);
+    await this.storageLimits();
     const now = this.options.clock.now();
-    if (now - this.storageAt >= STORAGE_LOOK_MS) {
-      this.storageAt = now;
-      await this.storageLimits();
-    }
     if (now - this.imagesAt >= IMAGE_GC_MS) {
       this.imagesAt = now;
-      await this.collectImages();
+      await this.collector.collect();
     }
   }
 
@@ -104,13 +110,13 @@ export class Housekeeper {
     if (live.memoryAvailable < hard.memoryAvailable) {
       short('memory', {
         starved: 'memory',
-        threshold: mib(hard.memoryAvailable),
-        available: mib(live.memoryAvailable),
+        threshold: binary(hard.memoryAvailable),
+        available: binary(live.memoryAvailable),
       });
     }
     const wanted = Math.floor(disk.totalBytes * hard.nodefsAvailable);
     if (disk.freeBytes < wanted) {
-      short('disk', { starved: 'ephemeral-storage', threshold: String(wanted), available: mib(disk.freeBytes) });
+      short('disk', { starved: 'ephemeral-storage', threshold: String(wanted), available: binary(disk.freeBytes) });
     }
     const inodes = Math.floor(disk.inodes * hard.nodefsInodesFree);
     if (disk.inodes > 0 && disk.inodesFree < inodes) {
@@ -128,83 +134,68 @@ export class Housekeeper {
     const { starved } = shortage;
     this.options.say('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${starved}`);
     if (starved === 'ephemeral-storage' || starved === 'inodes') {
-      if ((await this.removeImages(Number.POSITIVE_INFINITY)) > 0 && (await this.shortage()) === undefined) return;
+      if ((await this.collector.removeUnused()) > 0 && (await this.shortage()) === undefined) return;
     }
-    const [victim] = ranked(await this.uses(), starved);
+    const [victim] = ranked(await this.uses(starved), starved);
     if (victim === undefined) return;
     const message = evictionMessage(victim, starved, shortage);
-    this.evict(victim, message, starved === 'memory' ? 1 : 0);
+    this.evict(victim.pod, { reason: 'Evicted', message }, starved === 'memory' ? 1 : 0);
   }
 
-  private evict(victim: PodUse, message: string, graceSeconds: number): void {
-    this.options.recorder.event(victim.pod, 'Warning', 'Evicted', message);
-    this.options.log('warn', 'pod evicted', { pod: nameOf(victim), message });
-    this.options.manager.end(namesOf(victim.pod).uid, {
-      why: 'evicted',
-      graceSeconds,
-      verdict: { reason: 'Evicted', message },
-    });
+  private evict(pod: Pod, verdict: Verdict, graceSeconds: number): void {
+    this.options.recorder.event(pod, 'Warning', verdict.reason, verdict.message);
+    this.options.log('warn', 'pod evicted', { pod: podText(pod), message: verdict.message });
+    this.options.manager.end(namesOf(pod).uid, { why: 'evicted', graceSeconds, verdict });
   }
 
-  private async uses(): Promise<PodUse[]> {
+  private async uses(starved: Starved): Promise<PodUse[]> {
     const stats = await this.options.runtime.listPodSandboxStats();
-    return this.options.manager.pods().map((pod): PodUse => {
-      const own = stats.find((s) => s.uid === namesOf(pod).uid);
-      return {
-        pod,
-        memoryBytes: own?.memoryWorkingSetBytes ?? 0,
-        diskBytes: (own?.containers ?? []).reduce((sum, c) => sum + c.rootfsUsedBytes, 0),
-        processes: own?.pids ?? 0,
-        containers: (own?.containers ?? []).map((c) => {
-          const spec = specOf(pod).containers.find((x) => x.name === c.name);
-          return {
-            name: c.name,
-            memoryBytes: c.memoryWorkingSetBytes,
-            requestBytes: bytes(spec?.resources?.requests, 'memory'),
-          };
-        }),
-      };
-    });
+    const byDisk = starved === 'ephemeral-storage' || starved === 'inodes';
+    return Promise.all(
+      this.options.manager.pods().map(async (pod): Promise<PodUse> => {
+        const own = stats.find((s) => s.uid === namesOf(pod).uid);
+        const disk = byDisk ? await this.storageOf(pod, own) : undefined;
+        return {
+          pod,
+          memoryBytes: own?.memoryWorkingSetBytes ?? 0,
+          diskBytes: disk?.total ?? 0,
+          processes: own?.pids ?? 0,
+          containers: (own?.containers ?? []).map((c) => {
+            const requests = specOf(pod).containers.find((x) => x.name === c.name)?.resources?.requests;
+            return {
+              name: c.name,
+              memoryBytes: c.memoryWorkingSetBytes,
+              requestBytes: bytes(requests, 'memory'),
+              diskBytes: disk?.containers.get(c.name) ?? 0,
+              diskRequestBytes: bytes(requests, 'ephemeral-storage'),
+            };
+          }),
+        };
+      }),
+    );
+  }
+
+  private async storageOf(pod: Pod, stats: PodSandboxStats | undefined): Promise<StorageUse | undefined> {
+    const paths = this.options.manager.worker(namesOf(pod).uid)?.directory;
+    if (paths === undefined) return undefined;
+    const layers = new Map((stats?.containers ?? []).map((c) => [c.name, c.rootfsUsedBytes]));
+    return storageUse({ pod, paths, layers });
   }
 
   /** emptyDir size limits and ephemeral-storage limits of containers and pods. */
   private async storageLimits(): Promise<void> {
-    const uses = await this.uses();
+    const limited = this.options.manager.pods().filter(hasStorageLimit);
+    if (limited.length === 0) return;
     const stats = await this.options.runtime.listPodSandboxStats();
-    for (const use of uses) {
-      const message = (await this.overEmptyDir(use)) ?? this.overContainers(use, stats);
-      if (message !== undefined) this.evict(use, message, 1);
+    for (const pod of limited) {
+      const use = await this.storageOf(
+        pod,
+        stats.find((s) => s.uid === namesOf(pod).uid),
+      );
+      const message = use === undefined ? undefined : overStorageLimit(pod, use);
+      // The pod's own doing, and no disruption by the node.
+      if (message !== undefined) this.evict(pod, { reason: 'Evicted', message, ownLimit: true }, 1);
     }
-  }
-
-  private async overEmptyDir(use: PodUse): Promise<string | undefined> {
-    const paths = this.options.manager.worker(namesOf(use.pod).uid)?.directory;
-    if (paths === undefined) return undefined;
-    for (const volume of specOf(use.pod).volumes ?? []) {
-      const limit = volume.emptyDir?.sizeLimit;
-      if (limit === undefined || limit === '0' || volume.emptyDir?.medium === 'Memory') continue;
-      const max = bytes({ limit }, 'limit');
-      if ((await diskUse(paths.volume('empty-dir', volume.name), max)) > max) {
-        return `Usage of EmptyDir volume "${volume.name}" exceeds the limit "${limit}". `;
-      }
-    }
-    return undefined;
-  }
-
-  private overContainers(
-    use: PodUse,
-    stats: Awaited<ReturnType<RuntimeService['listPodSandboxStats']>>,
-  ): string | undefined {
-    const own = stats.find((s) => s.uid === namesOf(use.pod).uid);
-    for (const { spec } of appContainers(use.pod)) {
-      const limit = spec.resources?.limits?.['ephemeral-storage'];
-      const c = own?.containers.find((x) => x.name === spec.name);
-      if (limit === undefined || c === undefined) continue;
-      if (c.rootfsUsedBytes > bytes({ limit }, 'limit')) {
-        return `Container ${spec.name} exceeded its local ephemeral storage limit "${limit}". `;
-      }
-    }
-    return undefined;
   }
 
   private inUse(): Set<string> {
@@ -214,50 +205,10 @@ export class Housekeeper {
         out.add(c.imageId);
         out.add(c.imageRef);
         out.add(c.image);
+        for (const mount of c.mounts) if (mount.image !== undefined) out.add(mount.image);
       }
     }
     return out;
-  }
-
-  private unused(all: readonly ImageInfo[]): ImageInfo[] {
-    const now = this.options.clock.now();
-    const used = this.inUse();
-    const last = (i: ImageInfo): number => this.options.images.lastUsed.get(i.id) ?? this.firstSeen.get(i.id) ?? now;
-    for (const image of all) if (!this.firstSeen.has(image.id)) this.firstSeen.set(image.id, now);
-    return all
-      .filter((i) => !i.pinned && ![i.id, ...i.repoTags, ...i.repoDigests].some((n) => used.has(n)))
-      .filter((i) => now - (this.firstSeen.get(i.id) ?? now) >= this.options.config.imageMinimumAgeMs)
-      .sort((a, b) => last(a) - last(b));
-  }
-
-  private async removeImages(wanted: number): Promise<number> {
-    let freed = 0;
-    for (const image of this.unused(await this.options.imageService.listImages())) {
-      if (freed >= wanted) break;
-      try {
-        await this.options.imageService.removeImage(image.id);
-        this.firstSeen.delete(image.id);
-        freed += image.size;
-      } catch (error) {
-        this.options.log('warn', 'image could not be removed', { image: image.id, error: String(error) });
-      }
-    }
-    return freed;
-  }
-
-  private async collectImages(): Promise<void> {
-    const { imageGcHighPercent: high, imageGcLowPercent: low } = this.options.config;
-    const info = await this.options.imageService.imageFsInfo();
-    const disk = await diskFacts(info.mountpoint === '' ? this.options.rootDir : info.mountpoint);
-    // Images that are never removed are looked at all the same, so that their age is known when it matters.
-    this.unused(await this.options.imageService.listImages());
-    const usage = 100 - Math.floor((disk.freeBytes * 100) / Math.max(1, disk.totalBytes));
-    if (usage < high) return;
-    const wanted = Math.ceil((disk.totalBytes * (100 - low)) / 100) - disk.freeBytes;
-    const freed = await this.removeImages(wanted);
-    if (freed >= wanted) return;
-    const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
-    this.options.say('Warning', 'FreeDiskSpaceFailed', message);
   }
 
   /** Graceful node shutdown: ordinary pods first, critical ones in the time kept for them. https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/ */

@@ -8,7 +8,13 @@ function use(name: string, mib: number, spec: Partial<PodSpec> = {}): PodUse {
   const p = pod(spec);
   p.metadata.name = name;
   const memoryBytes = mib * 1024 ** 2;
-  return { pod: p, memoryBytes, diskBytes: 0, processes: 1, containers: [{ name: 'c', memoryBytes, requestBytes: 0 }] };
+  return {
+    pod: p,
+    memoryBytes,
+    diskBytes: 0,
+    processes: 1,
+    containers: [{ name: 'c', memoryBytes, requestBytes: 0, diskBytes: 4096, diskRequestBytes: 0 }],
+  };
 }
 
 const asks = (memory: string): Partial<PodSpec> => ({
@@ -29,7 +35,21 @@ describe('eviction', () => {
 
   it('tells what was short and who used it', () => {
     expect(evictionMessage(use('x', 2), 'memory', { threshold: '100Mi', available: '50Mi' })).toBe(
-      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. Container c was using 2048Ki, request is 0, has larger consumption of memory. ',
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi. Container c was using 2Mi, request is 0, has larger consumption of memory. ',
+    );
+  });
+  it('takes by the disk what is over its request for the disk, and says what is on it', () => {
+    const asking = (name: string, used: number, asked: number): PodUse => ({
+      ...use(name, 1),
+      diskBytes: used,
+      containers: [{ name: 'c', memoryBytes: 0, requestBytes: 0, diskBytes: used, diskRequestBytes: asked }],
+    });
+    const uses = [asking('within', 9 << 20, 10 << 20), asking('over', 2 << 20, 1 << 20)];
+    expect(ranked(uses, 'ephemeral-storage').map(nameOf)).toEqual(['ns/over', 'ns/within']);
+    const [first] = ranked(uses, 'ephemeral-storage');
+    if (first === undefined) throw new Error('nothing ranked');
+    expect(evictionMessage(first, 'ephemeral-storage', { threshold: '10Gi', available: '1Gi' })).toBe(
+      'The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 1Gi. Container c was using 2Mi, request is 1Mi, has larger consumption of ephemeral-storage. ',
     );
   });
 });

@@ -1,5 +1,6 @@
 // Which pods go first when a node runs out, and the words that tell them so.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
+import { Quantity } from '../../machinery/quantity.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { podTotals } from '../container/resources.ts';
 import { isStatic, namesOf, specOf } from '../pod/identity.ts';
@@ -15,6 +16,9 @@ export interface PodUse {
     readonly name: string;
     readonly memoryBytes: number;
     readonly requestBytes: number;
+    /** Of its writable layer and its logs. */
+    readonly diskBytes: number;
+    readonly diskRequestBytes: number;
   }[];
 }
 
@@ -32,7 +36,9 @@ function used(use: PodUse, starved: Starved): number {
 }
 
 function requested(use: PodUse, starved: Starved): number {
-  return starved === 'memory' ? podTotals(use.pod).requestMemory : 0;
+  if (starved === 'memory') return podTotals(use.pod).requestMemory;
+  if (starved !== 'ephemeral-storage') return 0;
+  return use.containers.reduce((sum, c) => sum + c.diskRequestBytes, 0);
 }
 
 /** Those over their requests first, then low priority, then the most over. */
@@ -45,8 +51,9 @@ export function ranked(uses: readonly PodUse[], starved: Starved): PodUse[] {
     );
 }
 
-function kib(bytes: number): string {
-  return `${Math.ceil(bytes / 1024)}Ki`;
+/** As Kubernetes prints an amount of bytes: with the largest binary unit that leaves no rest. */
+export function binary(amount: number): string {
+  return Quantity.of(Math.round(amount), 'BinarySI').toString();
 }
 
 export function evictionMessage(
@@ -55,12 +62,17 @@ export function evictionMessage(
   levels: { threshold: string; available: string },
 ): string {
   const head = `The node was low on resource: ${starved}. Threshold quantity: ${levels.threshold}, available: ${levels.available}. `;
-  if (starved !== 'memory') return head;
+  if (starved !== 'memory' && starved !== 'ephemeral-storage') return head;
   const parts = use.containers
-    .filter((c) => c.memoryBytes > c.requestBytes)
+    .map(({ name, ...c }) =>
+      starved === 'memory'
+        ? { name, used: c.memoryBytes, asked: c.requestBytes }
+        : { name, used: c.diskBytes, asked: c.diskRequestBytes },
+    )
+    .filter(({ used, asked }) => used > asked)
     .map(
-      (c) =>
-        `Container ${c.name} was using ${kib(c.memoryBytes)}, request is ${c.requestBytes === 0 ? '0' : kib(c.requestBytes)}, has larger consumption of memory. `,
+      ({ name, used, asked }) =>
+        `Container ${name} was using ${binary(used)}, request is ${binary(asked)}, has larger consumption of ${starved}. `,
     );
   return head + parts.join('');
 }

@@ -16,6 +16,14 @@ import { containerStatus, type ProbeView, type Waiting } from './containers.ts';
 import { phaseOf } from './phase.ts';
 import { qosClass } from './qos.ts';
 
+/** Why the kubelet ended a pod. */
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+  /** It went over a limit of its own: no disruption by the node. */
+  readonly ownLimit?: boolean;
+}
+
 export interface StatusInput {
   readonly pod: Pod;
   readonly observed: Observed;
@@ -29,7 +37,7 @@ export interface StatusInput {
   /** All is over: the phase is Succeeded or Failed. */
   readonly terminal: boolean;
   /** Set when the kubelet itself ended or refused the pod. */
-  readonly verdict?: { readonly reason: string; readonly message: string };
+  readonly verdict?: Verdict;
   readonly startedAt: number;
   readonly resize?: { readonly type: string; readonly reason?: string; readonly message?: string };
   /** What running containers were given, by name, while it may differ from the spec. */
@@ -112,7 +120,7 @@ export function computeStatus(input: StatusInput): PodStatus {
     }),
   ];
   const generation = pod.metadata.generation;
-  const disrupted = verdict !== undefined && DISRUPTIONS.has(verdict.reason);
+  const disrupted = verdict !== undefined && verdict.ownLimit !== true && DISRUPTIONS.has(verdict.reason);
   const target = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' };
   if (disrupted) made.push({ ...target, message: verdict.message });
   const conditions = stamped(made, old, { now: rfc3339(input.now), generation });

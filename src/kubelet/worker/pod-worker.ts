@@ -12,6 +12,7 @@ import { type ContainerRef, fieldPathOf, isStatic, namesOf, PodPaths, podText, s
 import { currentSandbox, type Observed } from '../pod/observed.ts';
 import { PodProbes } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run.ts';
+import type { Verdict } from '../status/compute.ts';
 import { isSelfMade } from '../volumes/pod-volumes.ts';
 import { ContainerKeeper } from './container-keeper.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -25,7 +26,7 @@ import { VolumeKeeper } from './volume-keeper.ts';
 export interface Ending {
   readonly why: 'deleted' | 'finished' | 'evicted';
   readonly graceSeconds?: number;
-  readonly verdict?: { readonly reason: string; readonly message: string };
+  readonly verdict?: Verdict;
 }
 
 type Stage = 'living' | 'ending' | 'ended';

@@ -163,6 +163,42 @@ describe.skipIf(skipReason !== undefined)(`directories (${skipReason ?? 'real co
     });
   });
 
+  describe.concurrent('a pod that fills the disk', () => {
+    const evicted = async (spec: Partial<PodSpec>, message: string): Promise<void> => {
+      const name = await room.create(spec);
+      const pod = await room.pods(name, (p) => p.status?.phase === 'Failed', 40_000);
+      expect(pod.status).toMatchObject({ reason: 'Evicted', message });
+      // It was no disruption: the pod itself is to blame.
+      expect(pod.status?.conditions?.some((c) => c.type === 'DisruptionTarget')).toBe(false);
+      await room.event(name, 'Evicted', message);
+    };
+    const fill = 'dd if=/dev/zero of=$0/f bs=1M count=3 2>/dev/null; sleep 600';
+    const filling = (at: string, limit?: string) => ({
+      ...sh(fill, { volumeMounts: [{ name: 'v', mountPath: '/v' }] }),
+      command: ['sh', '-c', fill, at],
+      ...(limit === undefined ? {} : { resources: { limits: { 'ephemeral-storage': limit } } }),
+    });
+    const volumes = [{ name: 'v', emptyDir: {} }];
+
+    it('is evicted when an emptyDir is over its limit, a container over its own, or all over the sum', async () => {
+      const limited = [{ name: 'v', emptyDir: { sizeLimit: '1Mi' } }];
+      await Promise.all([
+        evicted(
+          { containers: [filling('/v')], volumes: limited },
+          'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
+        ),
+        evicted(
+          { containers: [filling('/tmp', '1Mi'), { ...filling('/none', '8Mi'), name: 'other' }], volumes },
+          'Container c exceeded its local ephemeral storage limit "1Mi". ',
+        ),
+        evicted(
+          { containers: [filling('/v', '2Mi')], volumes },
+          'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ',
+        ),
+      ]);
+    }, 60_000);
+  });
+
   describe.concurrent('wrapped volumes', () => {
     it(covers('EmptyDir Wrapper Volume, Secret and ConfigMap volumes, no conflict'), async () => {
       const secretName = await room.secret({ 'data-1': 'value-1' });
