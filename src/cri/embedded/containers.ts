@@ -1,7 +1,7 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { exists, resolveInRoot } from '../../host/files.ts';
 import { listMounts, type MountEntry, unmount, unmountBelow } from '../../host/mounts.ts';
 import type { ContainerConfig, ContainerStatus, Mount, RuntimeEvent } from '../port.ts';
@@ -24,6 +24,7 @@ import { AccountFiles, chooseUser } from './spec/users.ts';
 /** As containerd reports a container that never ran. */
 const START_ERROR_CODE = 128;
 const UNKNOWN_EXIT_CODE = 255;
+const QUICK_KILL_MS = 500;
 const KILL_WAIT_MS = 10_000;
 
 export class Containers {
@@ -381,9 +382,15 @@ export class Containers {
     const { process: ref } = record;
     if (ref !== undefined && isAlive(ref)) signalProcess(ref.pid, 'SIGKILL');
     else await this.#context.cgroups.kill(this.cgroup(record));
-    if (await this.waitExit(record.id, KILL_WAIT_MS)) return;
-    await this.#context.cgroups.kill(this.cgroup(record));
-    await this.markLost(record);
+    if (await this.waitExit(record.id, QUICK_KILL_MS)) return;
+    // The first process takes all others with it: when they are many, limits hold their end up.
+    const cgroup = this.cgroup(record);
+    const { cgroups } = this.#context;
+    const ended = await cgroups.unthrottled(dirname(cgroup), async () => {
+      await cgroups.kill(cgroup);
+      return this.waitExit(record.id, KILL_WAIT_MS);
+    });
+    if (!ended) await this.markLost(record);
   }
 
   async remove(id: string): Promise<void> {

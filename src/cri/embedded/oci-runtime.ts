@@ -52,6 +52,9 @@ function release(fifo: string): boolean {
   }
 }
 
+/** How often the end of a container's processes is looked for before its pod's limit is lifted, and afterwards. */
+const QUICK_ATTEMPTS = 20;
+const PATIENT_ATTEMPTS = 100;
 
 export class OciRuntime {
   readonly #options: OciRuntimeOptions;
@@ -227,19 +230,31 @@ export class OciRuntime {
   /** Kills what is left of a container and removes its cgroup and the runtime's state. */
   async delete(id: string, cgroup: string): Promise<void> {
     const { cgroups } = this.#options;
-    for (let attempt = 0; attempt < 100; attempt += 1) {
-      if (await cgroups.remove(cgroup)) {
-        await rm(join(this.#options.root, id), { recursive: true, force: true });
-        return;
-      }
+    if (!(await this.#clear(cgroup, QUICK_ATTEMPTS))) {
+      // So many processes that the limit of the pod holds up their end.
+      const done = await cgroups.unthrottled(dirname(cgroup), () => this.#clear(cgroup, PATIENT_ATTEMPTS));
+      if (!done) await this.#force(id, cgroup);
+    }
+    await rm(join(this.#options.root, id), { recursive: true, force: true });
+  }
+
+  /** True when the cgroup is gone with all that was in it. */
+  async #clear(cgroup: string, attempts: number): Promise<boolean> {
+    const { cgroups } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      if (await cgroups.remove(cgroup)) return true;
       await cgroups.kill(cgroup);
       // A killed process needs a moment to be gone from its cgroup, and nothing tells.
       await new Promise((resolve) => setTimeout(resolve, Math.min(2 + attempt, 50)));
     }
+    return cgroups.remove(cgroup);
+  }
+
+  async #force(id: string, cgroup: string): Promise<void> {
     const force = [...this.globalArgs, 'delete', '--force', id];
     await this.#options.helper.run(this.path, force, { env: this.env, allowFailure: true });
-    if (!(await cgroups.remove(cgroup))) throw new Error(`container ${id}: processes in ${cgroup} do not end`);
-    await rm(join(this.#options.root, id), { recursive: true, force: true });
+    if (!(await this.#options.cgroups.remove(cgroup)))
+      throw new Error(`container ${id}: processes in ${cgroup} do not end`);
   }
 
   async update(id: string, resources: OciResources): Promise<void> {

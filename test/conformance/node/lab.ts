@@ -22,6 +22,8 @@ export interface LabOptions {
   readonly images?: ImageConfigs;
   /** Changes busybox's files before the layer is made: path → content. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Links in busybox's root: path → target. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 export interface Credentials {
@@ -197,7 +199,8 @@ async function makeImages(work: string, options: LabOptions): Promise<string[]> 
     if (ran.code !== 0) throw new Error(`${file} ${args.join(' ')}: exit code ${ran.code}\n${ran.stderr}`);
   };
   const spec = DEBIAN_IMAGES.busybox;
-  const image = await buildDebianImage({ ...spec, files: { ...spec.files, ...options.files } }, work, runOrThrow);
+  const own = { files: { ...spec.files, ...options.files }, links: { ...spec.links, ...options.links } };
+  const image = await buildDebianImage({ ...spec, ...own }, work, runOrThrow);
   const archives: string[] = [];
   const configs: ImageConfigs = { busybox: {}, ...options.images };
   for (const [name, config] of Object.entries(configs)) {
