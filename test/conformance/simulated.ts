@@ -56,6 +56,8 @@ export interface FollowOptions {
 export interface SimulatedCluster {
   readonly server: string;
   readonly kubeconfig: string;
+  /** Where the cluster keeps what it has, the volumes of its pods too. */
+  readonly dataDir: string;
   readonly ca: string;
   /** The administrator, over HTTPS. */
   readonly client: Client;
@@ -197,6 +199,7 @@ export async function startSimulated(): Promise<SimulatedCluster> {
   return {
     server,
     kubeconfig,
+    dataDir,
     ca,
     client,
     clientOf: (token) => createClient({ transport: transportOf(token), userAgent: 'conformance' }),
