@@ -134,7 +134,9 @@ async function createOnce(
 ): Promise<WriteResult> {
   beforeCreate(context, target, draft, plan.dryRun);
   const sent = draft.metadata.resourceVersion ?? '';
-  if (sent !== '' && sent !== '0') throw plainError('resourceVersion should not be set on objects to be created');
+  // What is no number is not looked at.
+  if (/^\d+$/.test(sent) && Number(sent) !== 0)
+    throw plainError('resourceVersion should not be set on objects to be created');
   await context.kernel.admission.validate(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
@@ -217,6 +219,8 @@ function checkVersion(target: Target, draft: KubeObject, old: KubeObject): void 
       ]);
     }
     draft.metadata.resourceVersion = old.metadata.resourceVersion;
+  } else if (!/^\d+$/.test(sent)) {
+    throw plainError(`strconv.ParseUint: parsing ${JSON.stringify(sent)}: invalid syntax`);
   } else if (sent !== old.metadata.resourceVersion) {
     throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
   }
