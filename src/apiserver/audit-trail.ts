@@ -39,8 +39,8 @@ export class RequestTrail {
     if (trail === undefined) return response;
     const { status, body } = response;
     const headers = { ...response.headers, 'audit-id': trail.id };
-    if (body instanceof Uint8Array) {
-      trail.completed({ status, body });
+    if (body instanceof Uint8Array || body.whole !== undefined) {
+      trail.completed({ status, body: body instanceof Uint8Array ? body : body.whole?.bytes() });
       return { ...response, headers };
     }
     trail.started(status);

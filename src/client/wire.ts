@@ -44,6 +44,7 @@ export function isStream(body: Uint8Array | StreamBody): body is StreamBody {
 /** Reads a streamed body to its end. */
 export function collect(body: Uint8Array | StreamBody): Promise<Uint8Array> {
   if (!isStream(body)) return Promise.resolve(body);
+  if (body.whole !== undefined) return Promise.resolve(body.whole.bytes());
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     const onClose: (() => void)[] = [];

@@ -37,6 +37,8 @@ export interface ByteSink {
 /** A body that is pushed as it comes (watch, logs). `start` is called once, after status and headers were sent. */
 export interface StreamBody {
   start(sink: ByteSink): void;
+  /** For a body that is all there already, and only sent in portions because it is long. */
+  readonly whole?: { readonly length: number; bytes(): Uint8Array };
 }
 
 export interface WireResponse {

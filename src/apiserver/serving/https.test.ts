@@ -4,9 +4,19 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
+import { bodyOfPieces } from '../http/portions.ts';
 import { type Listening, listen } from './https.ts';
 
 const LONG = Buffer.alloc(3_000_000, 'abcdefghij');
+const PIECE = 10;
+const PIECES = bodyOfPieces({
+  count: LONG.length / PIECE,
+  sizeOf: () => PIECE,
+  write(i, target, at) {
+    target.set(LONG.subarray(i * PIECE, (i + 1) * PIECE), at);
+    return at + PIECE;
+  },
+});
 let server: Listening;
 let seen: WireRequest | undefined;
 let sink: ByteSink | undefined;
@@ -18,6 +28,8 @@ async function answer(incoming: WireRequest): Promise<WireResponse> {
   switch (incoming.path) {
     case '/long':
       return { status: 200, headers, body: LONG };
+    case '/pieces':
+      return { status: 200, headers, body: PIECES };
     case '/stream':
       return {
         status: 200,
@@ -75,6 +87,22 @@ describe('an answer', () => {
     const { message, body } = await get('/long', { 'accept-encoding': 'gzip' });
     expect(message.headers['content-encoding']).toBe('gzip');
     expect(gunzipSync(body).equals(LONG)).toBe(true);
+  });
+
+  test('of many pieces arrives whole too, compressed or not', async () => {
+    expect(PIECES).not.toBeInstanceOf(Uint8Array);
+    const plain = await get('/pieces');
+    expect(plain.message.headers['content-length']).toBe(String(LONG.length));
+    expect(plain.body.equals(LONG)).toBe(true);
+    const compressed = await get('/pieces', { 'accept-encoding': 'gzip' });
+    expect(compressed.message.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(compressed.body).equals(LONG)).toBe(true);
+  });
+
+  test('of many pieces ends with its client, and the server goes on', async () => {
+    const leaving = request({ port: server.port, path: '/pieces' }, (message) => message.destroy());
+    await new Promise((resolve) => leaving.on('close', resolve).end());
+    expect((await get('/pieces')).body.length).toBe(LONG.length);
   });
 
   test('that cannot be made ends the connection, and the server goes on', async () => {

@@ -9,16 +9,10 @@ import { createServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import type { ByteSink, StreamBody, Transport, UserInfo, WireRequest, WireResponse } from '../../machinery/http.ts';
+import type { Transport, UserInfo, WireRequest } from '../../machinery/http.ts';
 import { certificateUser } from '../auth/x509.ts';
 import { MAX_BODY_BYTES } from '../verbs/body.ts';
-
-const gzipAsync = promisify(gzip);
-/** As in kube-apiserver: smaller answers cost more to compress than to send. */
-const GZIP_FROM = 128 * 1024;
-const WRITE_AT_ONCE = 512 * 1024;
+import { isStream, ResponseSink, send } from './answering.ts';
 
 export interface TlsFiles {
   readonly cert: string;
@@ -126,86 +120,6 @@ function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
     message.on('error', reject);
     message.on('aborted', () => reject(new Error('the client went away')));
   });
-}
-
-class ResponseSink implements ByteSink {
-  constructor(private readonly response: ServerResponse) {}
-
-  write(chunk: Uint8Array): boolean {
-    if (this.response.writableEnded || this.response.destroyed) return true;
-    return this.response.write(chunk);
-  }
-
-  get buffered(): number {
-    return this.response.writableLength;
-  }
-
-  end(): void {
-    this.response.end();
-  }
-
-  onDrain(callback: () => void): void {
-    this.response.once('drain', callback);
-  }
-
-  onClose(callback: () => void): void {
-    let called = false;
-    const once = (): void => {
-      if (called) return;
-      called = true;
-      callback();
-    };
-    this.response.once('close', once);
-    this.response.once('finish', once);
-  }
-}
-
-function isStream(body: Uint8Array | StreamBody): body is StreamBody {
-  return !(body instanceof Uint8Array);
-}
-
-/** Encrypting a long list in one go would hold up everybody else. */
-async function writeInPortions(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length && !response.destroyed; at += WRITE_AT_ONCE) {
-    const more = response.write(bytes.subarray(at, at + WRITE_AT_ONCE));
-    if (!more) await drained(response);
-    else await new Promise((resolve) => setImmediate(resolve));
-  }
-  response.end();
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    response.once('drain', done);
-    response.once('close', done);
-  });
-}
-
-async function send(message: IncomingMessage, response: ServerResponse, answer: WireResponse): Promise<void> {
-  const { status, headers, body } = answer;
-  if (isStream(body)) {
-    response.writeHead(status, headers as Record<string, string | string[]>);
-    response.flushHeaders();
-    body.start(new ResponseSink(response));
-    return;
-  }
-  let bytes = body;
-  const out: Record<string, string | number | readonly string[]> = { ...headers };
-  if (bytes.length > GZIP_FROM && (message.headers['accept-encoding'] ?? '').toString().includes('gzip')) {
-    bytes = await gzipAsync(bytes, { level: 1 });
-    out['content-encoding'] = 'gzip';
-    out.vary = 'Accept-Encoding';
-  }
-  out['content-length'] = bytes.length;
-  response.writeHead(status, out as Record<string, string | number | string[]>);
-  if (message.method === 'HEAD') response.end();
-  else if (bytes.length <= WRITE_AT_ONCE) response.end(bytes);
-  else await writeInPortions(response, bytes);
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse, handle: Transport): Promise<void> {

@@ -1,11 +1,12 @@
 // LIST: stored bytes put side by side, selectors, pages that stay consistent, and the rules of resourceVersion.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 import { ApiError, badRequest } from '../../machinery/errors.ts';
-import type { WireResponse } from '../../machinery/http.ts';
+import type { StreamBody, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import { CompactedError, FutureRevisionError, type RangeResult, type StoredValue } from '../../store/index.ts';
 import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
+import { bodyOfPieces, type Pieces } from '../http/portions.ts';
 import { encodeObject as encodeMessage, PROTOBUF } from '../protobuf/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
@@ -90,7 +91,7 @@ function listError(error: unknown, options: ListOptions, after: string | undefin
   return error;
 }
 
-const SELECT_PORTION = 2000;
+const SELECT_PORTION = 500;
 
 /** Reads portions until the page is full: a selector may leave out much of what the store gives. */
 async function selectPage(
@@ -177,23 +178,36 @@ function listSchema(entry: CatalogEntry): string {
   return schema.slice(0, schema.lastIndexOf('.') + 1) + listKind(entry);
 }
 
-const COMMA = Buffer.from(',');
-const OPEN = Buffer.from('{');
+const COMMA = 0x2c;
+const OPEN = 0x7b;
 const CLOSE = Buffer.from(']}');
 
 /** The list's JSON, made of the stored bytes; items of built-in kinds leave kind and apiVersion out. */
-function joinItems(entry: CatalogEntry, items: readonly StoredValue[], head: string): Uint8Array {
-  const parts: Uint8Array[] = [Buffer.from(head)];
+function storedItems(entry: CatalogEntry, items: readonly StoredValue[], head: Uint8Array): Pieces {
   const skip = entry.custom ? 0 : typePrefix(entry).length;
-  for (let i = 0; i < items.length; i++) {
-    const value = items[i];
-    if (value === undefined) continue;
-    if (i > 0) parts.push(COMMA);
-    if (skip === 0) parts.push(value.value);
-    else parts.push(OPEN, value.value.subarray(skip));
-  }
-  parts.push(CLOSE);
-  return Buffer.concat(parts);
+  // A comma before all but the first, and a brace where the beginning is left out.
+  const extra = skip === 0 ? 0 : 1;
+  const itemAt = (i: number): Uint8Array => items[i - 1]?.value ?? CLOSE;
+  const last = items.length + 1;
+  return {
+    count: items.length + 2,
+    sizeOf(i) {
+      if (i === 0) return head.length;
+      return i === last ? CLOSE.length : itemAt(i).length - skip + extra + (i === 1 ? 0 : 1);
+    },
+    write(i, target, at) {
+      if (i === 0 || i === last) {
+        target.set(i === 0 ? head : CLOSE, at);
+        return at + (i === 0 ? head : CLOSE).length;
+      }
+      let to = at;
+      if (i > 1) target[to++] = COMMA;
+      if (skip > 0) target[to++] = OPEN;
+      const rest = itemAt(i).subarray(skip);
+      target.set(rest, to);
+      return to + rest.length;
+    },
+  };
 }
 
 function itemText(entry: CatalogEntry, object: KubeObject): string {
@@ -202,9 +216,9 @@ function itemText(entry: CatalogEntry, object: KubeObject): string {
   return JSON.stringify(rest);
 }
 
-export function listBytes(entry: CatalogEntry, page: ListPage): Uint8Array {
+function listBody(entry: CatalogEntry, page: ListPage): Uint8Array | StreamBody {
   const head = `{"kind":${JSON.stringify(listKind(entry))},"apiVersion":${JSON.stringify(apiVersionOf(entry.row))},"metadata":${JSON.stringify(listMetadata(entry, page))},"items":[`;
-  if (sendsStoredBytes(entry)) return joinItems(entry, page.items, head);
+  if (sendsStoredBytes(entry)) return bodyOfPieces(storedItems(entry, page.items, Buffer.from(head)));
   const items = page.items.map((value) => itemText(entry, readObject(entry, value)));
   return Buffer.from(`${head}${items.join(',')}]}`);
 }
@@ -239,8 +253,9 @@ export function listAnswer(
     };
     return { status: 200, headers, body: encodeMessage(listSchema(entry), list) };
   }
-  const bytes = listBytes(entry, page);
-  if (output.mediaType === 'application/json' && !output.pretty) return { status: 200, headers, body: bytes };
+  const body = listBody(entry, page);
+  if (output.mediaType === 'application/json' && !output.pretty) return { status: 200, headers, body };
+  const bytes = body instanceof Uint8Array ? body : (body.whole?.bytes() ?? new Uint8Array(0));
   return { status: 200, headers, body: encodeValue(JSON.parse(Buffer.from(bytes).toString('utf8')), output) };
 }
 
