@@ -20,6 +20,13 @@ import { findKubectls, freePort, type Ran, run } from '../e2e/cluster.ts';
 
 export { eventually, maybe };
 
+/** Waits until expectations hold; for tests that run side by side, where `expect.poll` knows not whose it is. */
+export const soon = (expectations: () => Promise<void>, ms?: number): Promise<boolean> =>
+  eventually(async () => {
+    await expectations();
+    return true;
+  }, ms);
+
 /** The kubelets mount what pods are given, also on simulated nodes. */
 export const isRoot = process.getuid?.() === 0;
 

@@ -140,7 +140,7 @@ class DeploymentController {
   private async makeNew(
     deployment: Deployment,
     owned: readonly ReplicaSet[],
-    revision: number,
+    revision: bigint,
   ): Promise<ReplicaSet | undefined> {
     const maxReplicas = desiredOf(deployment) + allowance(deployment).surge;
     const wanted = newSet(deployment, replicasOfNew(deployment, owned, undefined), { revision, maxReplicas });

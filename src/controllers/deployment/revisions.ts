@@ -30,9 +30,10 @@ export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec 
   return deepEqual(withoutHash(a), withoutHash(b));
 }
 
-export function revisionOf(set: ReplicaSet): number {
-  const value = Number(set.metadata.annotations?.[REVISION] ?? '0');
-  return Number.isSafeInteger(value) ? value : 0;
+/** Revisions are 64-bit numbers: what people write there may be larger than a JavaScript number holds. */
+export function revisionOf(set: ReplicaSet): bigint {
+  const text = set.metadata.annotations?.[REVISION] ?? '';
+  return /^[+-]?\d{1,19}$/.test(text) ? BigInt.asIntN(64, BigInt(text)) : 0n;
 }
 
 export function oldestFirst(sets: readonly ReplicaSet[]): ReplicaSet[] {
@@ -46,8 +47,13 @@ export function newSetOf(deployment: Deployment, sets: readonly ReplicaSet[]): R
   return oldestFirst(sets).find((set) => sameTemplate(set.spec?.template, deployment.spec?.template));
 }
 
-export function nextRevision(old: readonly ReplicaSet[]): number {
-  return Math.max(0, ...old.map(revisionOf)) + 1;
+export function nextRevision(old: readonly ReplicaSet[]): bigint {
+  let most = 0n;
+  for (const set of old) {
+    const revision = revisionOf(set);
+    if (revision > most) most = revision;
+  }
+  return most + 1n;
 }
 
 export function templateHash(deployment: Deployment): string {
@@ -61,14 +67,14 @@ export function templateHash(deployment: Deployment): string {
 export function annotationsFor(
   deployment: Deployment,
   set: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const out: Record<string, string> = { ...set?.metadata.annotations };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) if (!OWN.has(key)) out[key] = value;
-  const before = set === undefined ? 0 : revisionOf(set);
+  const before = set === undefined ? 0n : revisionOf(set);
   if (before >= revision) return out;
   out[REVISION] = String(revision);
-  if (before > 0) {
+  if (before > 0n) {
     const history = (out[REVISION_HISTORY] ?? '').split(',').filter((one) => one !== '');
     if (!history.includes(String(before))) history.push(String(before));
     out[REVISION_HISTORY] = history.join(',');
@@ -79,7 +85,7 @@ export function annotationsFor(
 export function newSet(
   deployment: Deployment,
   replicas: number,
-  options: { revision: number; maxReplicas: number },
+  options: { revision: bigint; maxReplicas: number },
 ): ReplicaSet {
   const hash = templateHash(deployment);
   const {

@@ -25,7 +25,7 @@ export class DeploymentWriter {
     await this.context.client.resource(DEPLOYMENTS).patch(namespace, name, 'merge', body, { subresource: 'status' });
   }
 
-  async noteRevision(deployment: Deployment, revision: number | undefined, condition: Told | undefined): Promise<void> {
+  async noteRevision(deployment: Deployment, revision: bigint | undefined, condition: Told | undefined): Promise<void> {
     const client = this.context.client.resource(DEPLOYMENTS);
     const { namespace = '', name = '' } = deployment.metadata;
     if (revision !== undefined && deployment.metadata.annotations?.[REVISION] !== String(revision))
@@ -82,7 +82,7 @@ export class DeploymentWriter {
     const limit = deployment.spec?.revisionHistoryLimit ?? 10;
     if (limit === 2147483647) return;
     const alive = old.filter((set) => set.metadata.deletionTimestamp === undefined);
-    const sorted = [...alive].sort((a, b) => revisionOf(a) - revisionOf(b) || createdAt(a) - createdAt(b));
+    const sorted = [...alive].sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || createdAt(a) - createdAt(b));
     for (const set of sorted.slice(0, Math.max(0, sorted.length - limit))) {
       const empty = replicasOf(set) === 0 && (set.status?.replicas ?? 0) === 0;
       if (!empty || (set.metadata.generation ?? 0) > (set.status?.observedGeneration ?? 0)) continue;

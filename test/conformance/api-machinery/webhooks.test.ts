@@ -10,7 +10,7 @@ import {
 import type { MutatingWebhook, ValidatingWebhook } from '../../../src/resources/generated/admissionregistration-v1.ts';
 import type { ConfigMap, Pod } from '../../../src/resources/generated/core-v1.ts';
 import { covers } from '../covers.ts';
-import { isRoot, podOf, type SimulatedCluster, startSimulated } from '../simulated.ts';
+import { eventually, isRoot, podOf, type SimulatedCluster, startSimulated } from '../simulated.ts';
 import { type Custom, customKind } from './custom.ts';
 import { type Admission, type HookServer, review, startHookServer, type Verdict } from './hook-server.ts';
 
@@ -150,9 +150,9 @@ describe.skipIf(!isRoot)('admission webhooks (the nodes of the cluster need root
       hook({ path: '/deny', resources: ['pods/attach'], operations: ['CONNECT'], namespace }),
     ]);
     await cluster.client.resource(PODS).create(namespace, podOf('attached') as Pod);
-    await expect
-      .poll(async () => (await cluster.client.resource(PODS).get(namespace, 'attached')).status?.phase)
-      .toBe('Running');
+    await eventually(
+      async () => (await cluster.client.resource(PODS).get(namespace, 'attached')).status?.phase === 'Running',
+    );
     const attach = await cluster.kubectl(['attach', '-n', namespace, 'attached', '-i', '-c', 'c']);
     expect(attach.code).not.toBe(0);
     expect(attach.stderr).toContain(DENIED);
