@@ -129,9 +129,11 @@ function address(node: Node, type: string): string {
   return (node.status?.addresses ?? []).find((a) => a.type === type)?.address ?? '<none>';
 }
 
-function warnings(node: Node, old: Node | undefined): string[] {
-  if (old === undefined && node.spec?.configSource) return ['spec.configSource: the feature is no longer available'];
-  return [];
+function warnings(node: Node): string[] {
+  return [
+    ...(node.spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(node.spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ];
 }
 
 export const nodes = defineResource<Node>({

@@ -24,7 +24,7 @@ import { checkAccessModes, VOLUME_MODES } from '../../common/volume-claim.ts';
 import { ALL_VERBS, defineResource } from '../../definition.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '../../generated/core-v1.ts';
 import { classAnnotationWarnings, shortAccessModes, storageClassOf } from './cells.ts';
-import { checkVolumeSource, VOLUME_SOURCES } from './sources.ts';
+import { checkVolumeSource, type SourceKind, VOLUME_SOURCES } from './sources.ts';
 
 const SPEC = FieldPath.of('spec');
 const RECLAIM_POLICIES = { supported: ['Delete', 'Recycle', 'Retain'] };
@@ -163,15 +163,25 @@ function withNewLabels(old: Affinity, now: Affinity | undefined): Affinity {
   return old.required === undefined ? old : { ...old, required: { ...old.required, nodeSelectorTerms: terms } };
 }
 
+const OLD_PLUGINS: readonly (readonly [field: SourceKind, shown: string, what: string])[] = [
+  ['cephfs', 'cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['scaleIO', 'scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['storageos', 'storageOS', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['rbd', 'rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+];
+
 function warnings(volume: PersistentVolume): string[] {
   const found = classAnnotationWarnings(volume);
-  const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
-  const path = SPEC.child('nodeAffinity', 'required', 'nodeSelectorTerms');
-  for (const [i, term] of terms.entries()) found.push(...nodeTermWarnings(term, path.index(i)));
   if (volume.spec?.persistentVolumeReclaimPolicy === 'Recycle')
     found.push(
       'spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.',
     );
+  const terms = volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  const path = SPEC.child('nodeAffinity', 'required', 'nodeSelectorTerms');
+  for (const [i, term] of terms.entries()) found.push(...nodeTermWarnings(term, path.index(i)));
+  for (const [field, shown, what] of OLD_PLUGINS) if (volume.spec?.[field]) found.push(`${SPEC.child(shown)}: ${what}`);
   return found;
 }
 

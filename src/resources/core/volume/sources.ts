@@ -35,7 +35,7 @@ export const VOLUME_SOURCES = [
   'csi',
 ] as const satisfies readonly (keyof PersistentVolumeSpec)[];
 
-type SourceKind = (typeof VOLUME_SOURCES)[number];
+export type SourceKind = (typeof VOLUME_SOURCES)[number];
 type Given<K extends SourceKind> = NonNullable<PersistentVolumeSpec[K]>;
 type Check<K extends SourceKind> = (source: Given<K>, path: FieldPath, out: Findings, volume: PersistentVolume) => void;
 
