@@ -22,6 +22,7 @@ import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from '../re
 import type { HorizontalPodAutoscaler } from '../resources/generated/autoscaling-v2.ts';
 import type { CronJob, Job } from '../resources/generated/batch-v1.ts';
 import type { CertificateSigningRequest } from '../resources/generated/certificates-v1.ts';
+import type { ClusterTrustBundle, PodCertificateRequest } from '../resources/generated/certificates-v1beta1.ts';
 import type { Lease } from '../resources/generated/coordination-v1.ts';
 import type {
   ComponentStatus,
@@ -183,6 +184,18 @@ export const CERTIFICATE_SIGNING_REQUESTS = ref<CertificateSigningRequest>(
   'certificatesigningrequests',
   'CertificateSigningRequest',
   'cluster',
+);
+export const CLUSTER_TRUST_BUNDLES = ref<ClusterTrustBundle>(
+  'certificates.k8s.io/v1beta1',
+  'clustertrustbundles',
+  'ClusterTrustBundle',
+  'cluster',
+);
+export const POD_CERTIFICATE_REQUESTS = ref<PodCertificateRequest>(
+  'certificates.k8s.io/v1beta1',
+  'podcertificaterequests',
+  'PodCertificateRequest',
+  'namespaced',
 );
 export const LEASES = ref<Lease>('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced');
 export const ENDPOINT_SLICES = ref<EndpointSlice>(

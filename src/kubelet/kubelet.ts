@@ -25,6 +25,7 @@ import { StaticPods } from './static-pods.ts';
 import { StatusWriter } from './status/writer.ts';
 import { claimSource } from './volumes/claims.ts';
 import type { TokenRequester } from './volumes/tokens.ts';
+import { TrustBundles } from './volumes/trust-bundles.ts';
 import { UserNamespaces } from './volumes/user-namespaces.ts';
 import type { NodeFacts, WorkerDeps } from './worker/deps.ts';
 import { WatchedObjects } from './worker/objects.ts';
@@ -195,6 +196,9 @@ class KubeletImpl implements Kubelet {
       mounts: options.mounts,
       claims: claimSource(options.client, () => this.keeper.current),
       requestToken: tokenRequester(options),
+      trustBundles: new TrustBundles(options.informers, (uid) => this.manager.objectChanged(uid)),
+      thisNode: () => this.keeper.current,
+      changed: (uid) => this.manager.objectChanged(uid),
       runtimeName: () => this.runtimeName,
       rootDir: options.rootDir,
       logDir: options.logDir,

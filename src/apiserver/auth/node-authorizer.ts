@@ -63,8 +63,10 @@ export function nodeAuthorizer(pods: NodePods): Authorizer {
     }
     return { allowed: false, reason: `no relationship found between node '${node}' and this object` };
   };
-  const serviceAccountToken = (node: string, attributes: Attributes): Decision => {
-    if (attributes.verb !== 'create' || attributes.subresource !== 'token') return NO_OPINION;
+  const serviceAccount = (node: string, attributes: Attributes): Decision => {
+    const isToken = attributes.verb === 'create' && attributes.subresource === 'token';
+    const isRead = attributes.verb === 'get' && attributes.subresource === '';
+    if (!isToken && !isRead) return NO_OPINION;
     for (const pod of pods.podsOf(node)) {
       if (pod.metadata.namespace === attributes.namespace && pod.spec?.serviceAccountName === attributes.name)
         return ALLOWED;
@@ -75,8 +77,7 @@ export function nodeAuthorizer(pods: NodePods): Authorizer {
     authorize(attributes) {
       const node = nodeOf(attributes.user);
       if (node === undefined || !attributes.isResource) return NO_OPINION;
-      if (attributes.group === '' && attributes.resource === 'serviceaccounts')
-        return serviceAccountToken(node, attributes);
+      if (attributes.group === '' && attributes.resource === 'serviceaccounts') return serviceAccount(node, attributes);
       const refersTo =
         attributes.group === '' && Object.hasOwn(REFERENCES, attributes.resource)
           ? REFERENCES[attributes.resource]

@@ -1,10 +1,12 @@
 // The files of configMap, secret, downwardAPI and projected volumes.
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/
 import type {
+  ClusterTrustBundleProjection,
   ConfigMap,
   DownwardAPIVolumeFile,
   KeyToPath,
   Pod,
+  PodCertificateProjection,
   ProjectedVolumeSource,
   Secret,
   ServiceAccountTokenProjection,
@@ -14,18 +16,24 @@ import type { ObjectSource } from '../container/env.ts';
 import { type FieldContext, fieldValue, resourceValue } from '../container/fields.ts';
 import { namesOf } from '../pod/identity.ts';
 import type { PayloadFile } from './atomic-writer.ts';
+import type { Credentials } from './pod-certificates.ts';
 
 /** Gets tokens for the pod's service account; kept and renewed by who hands it in. */
 export type TokenSource = (pod: Pod, source: ServiceAccountTokenProjection) => Promise<string>;
 
-/** Reads certificates of trust bundles by name or signer. */
-export type TrustBundleSource = (source: { name?: string; signerName?: string; labels?: string }) => Promise<string>;
+/** Reads the certificates of the trust bundles that a source selects. */
+export type TrustSource = (source: ClusterTrustBundleProjection) => Promise<string>;
+
+/** The key and the chain for one source of one volume; throws until a signer has issued them. */
+export type CertificateSource = (place: string, source: PodCertificateProjection) => Credentials;
 
 export interface PayloadContext {
   readonly pod: Pod;
   readonly fields: FieldContext;
   readonly objects: ObjectSource;
   readonly token: TokenSource;
+  readonly trust: TrustSource;
+  readonly certificate: CertificateSource;
   /** The one user of all containers, if there is one: the owner of token files. */
   readonly user: number | undefined;
   readonly fsGroup: number | undefined;
@@ -115,29 +123,41 @@ function addDownward(context: PayloadContext, items: readonly DownwardAPIVolumeF
   }
 }
 
-async function addToken(
-  context: PayloadContext,
-  source: ServiceAccountTokenProjection,
-  defaultMode: number,
-  out: Files,
-): Promise<void> {
-  const token = await context.token(context.pod, source);
-  // A token is for its pod's user alone, where there is one.
+/** A file for its pod's user alone, where there is one. */
+function ownFile(context: PayloadContext, text: string, defaultMode: number): PayloadFile {
   const mode = context.user !== undefined || context.fsGroup !== undefined ? 0o600 : defaultMode;
-  const data = Buffer.from(token, 'utf8');
-  out.set(source.path, { data, mode, ...(context.user === undefined ? {} : { uid: context.user }) });
+  return { data: Buffer.from(text, 'utf8'), mode, ...(context.user === undefined ? {} : { uid: context.user }) };
 }
 
-async function addProjected(context: PayloadContext, projected: ProjectedVolumeSource, out: Files): Promise<void> {
+function certificateFiles(source: PodCertificateProjection, { key, chain }: Credentials): [string, string][] {
+  const { credentialBundlePath = '', keyPath = '', certificateChainPath = '' } = source;
+  const all: [string, string][] = [
+    [credentialBundlePath, key + chain],
+    [keyPath, key],
+    [certificateChainPath, chain],
+  ];
+  return all.filter(([path]) => path !== '');
+}
+
+async function addProjected(
+  context: PayloadContext,
+  { name, projected }: { readonly name: string; readonly projected: ProjectedVolumeSource },
+  out: Files,
+): Promise<void> {
   const mode = projected.defaultMode ?? 0o644;
-  for (const source of projected.sources ?? []) {
-    const { secret, configMap, downwardAPI, serviceAccountToken } = source;
+  const add = (path: string, text: string): unknown => out.set(path, ownFile(context, text, mode));
+  for (const [i, source] of (projected.sources ?? []).entries()) {
+    const { secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate } = source;
     if (secret !== undefined) await addSecret(context, { ...secret, name: secret.name ?? '', mode }, out);
-    else if (configMap !== undefined)
-      await addConfigMap(context, { ...configMap, name: configMap.name ?? '', mode }, out);
-    else if (downwardAPI !== undefined) addDownward(context, downwardAPI.items ?? [], mode, out);
-    else if (serviceAccountToken !== undefined) await addToken(context, serviceAccountToken, mode, out);
-    else throw new Error('this kind of projected source is not supported by this kubelet');
+    if (configMap !== undefined) await addConfigMap(context, { ...configMap, name: configMap.name ?? '', mode }, out);
+    if (downwardAPI !== undefined) addDownward(context, downwardAPI.items ?? [], mode, out);
+    if (serviceAccountToken !== undefined)
+      add(serviceAccountToken.path, await context.token(context.pod, serviceAccountToken));
+    if (clusterTrustBundle !== undefined) add(clusterTrustBundle.path, await context.trust(clusterTrustBundle));
+    if (podCertificate !== undefined) {
+      const credentials = context.certificate(`${name}/${i}`, podCertificate);
+      for (const [path, text] of certificateFiles(podCertificate, credentials)) add(path, text);
+    }
   }
 }
 
@@ -156,7 +176,7 @@ export async function payloadOf(context: PayloadContext, volume: Volume): Promis
   } else if (downwardAPI !== undefined) {
     addDownward(context, downwardAPI.items ?? [], downwardAPI.defaultMode ?? 0o644, out);
   } else if (projected !== undefined) {
-    await addProjected(context, projected, out);
+    await addProjected(context, { name: volume.name, projected }, out);
   } else return undefined;
   for (const name of out.keys()) {
     if (name.startsWith('/') || name.split('/').some((part) => part === '..' || part === '')) {

@@ -101,6 +101,8 @@ function context(): PayloadContext {
       secret: () => Promise.reject(new Error('no')),
     },
     token: () => Promise.resolve('tok'),
+    trust: () => Promise.resolve('anchors'),
+    certificate: () => ({ key: 'key\n', chain: 'chain\n' }),
     user: 1000,
     fsGroup: undefined,
   };

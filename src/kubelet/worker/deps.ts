@@ -2,7 +2,7 @@
 import type { Client, EventRecorder } from '../../client/index.ts';
 import type { ImageService, PodSandboxConfig, RuntimeService } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { Pod, Service } from '../../resources/generated/core-v1.ts';
+import type { Node, Pod, Service } from '../../resources/generated/core-v1.ts';
 import type { DnsContext } from '../container/hosts.ts';
 import type { ImageManager } from '../images/manager.ts';
 import type { Backoff } from '../pod/restart.ts';
@@ -10,6 +10,7 @@ import type { StatusWriter } from '../status/writer.ts';
 import type { ClaimSource } from '../volumes/claims.ts';
 import type { MountPort } from '../volumes/mounts.ts';
 import type { TokenRequester } from '../volumes/tokens.ts';
+import type { TrustBundles } from '../volumes/trust-bundles.ts';
 import type { WatchedObjects } from './objects.ts';
 import type { RuntimeCache } from './runtime-cache.ts';
 
@@ -38,6 +39,10 @@ export interface WorkerDeps {
   readonly mounts: MountPort;
   readonly claims: ClaimSource;
   readonly requestToken: TokenRequester;
+  readonly trustBundles: TrustBundles;
+  readonly thisNode: () => Node | undefined;
+  /** What a pod's volumes are made of has changed. */
+  readonly changed: (podUid: string) => void;
   readonly runtimeName: () => string;
   readonly rootDir: string;
   readonly logDir: string;

@@ -99,7 +99,7 @@ export class PodWorker {
       now: () => deps.clock.now(),
       claims: deps.claims,
     };
-    return new VolumeKeeper(deps, volumeDeps, (reason, message) => this.say(undefined, 'Warning', reason, message));
+    return new VolumeKeeper(deps, volumeDeps, this.uid, this.say.bind(this, undefined, 'Warning'));
   }
 
   private makeProbes(): PodProbes {

@@ -5,6 +5,7 @@ import type { FieldContext } from '../container/fields.ts';
 import { allContainers, specOf } from '../pod/identity.ts';
 import { VolumeError } from '../volumes/errors.ts';
 import type { PayloadContext } from '../volumes/payload.ts';
+import { PodCertificates } from '../volumes/pod-certificates.ts';
 import { PodVolumes, type VolumeDeps, type VolumeMap } from '../volumes/pod-volumes.ts';
 import { PodTokens } from '../volumes/tokens.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -23,6 +24,7 @@ function commonUser(pod: Pod): number | undefined {
 export class VolumeKeeper {
   private readonly volumes: PodVolumes;
   private readonly tokens: PodTokens;
+  private readonly certificates: PodCertificates;
   private stale = true;
   private ready = false;
   private failures = 0;
@@ -31,10 +33,13 @@ export class VolumeKeeper {
   constructor(
     private readonly deps: WorkerDeps,
     volumeDeps: VolumeDeps,
+    private readonly uid: string,
     private readonly say: (reason: string, message: string) => void,
   ) {
     this.volumes = new PodVolumes(volumeDeps);
     this.tokens = new PodTokens(deps.requestToken, () => deps.clock.now());
+    const { client, clock, thisNode } = deps;
+    this.certificates = new PodCertificates({ client, clock, node: thisNode, onChange: () => deps.changed(uid) });
   }
 
   get mounted(): VolumeMap {
@@ -51,9 +56,15 @@ export class VolumeKeeper {
     if (atOnce) this.retryAt = 0;
   }
 
+  /** When something in the volumes is about to grow old. */
+  private get renewAt(): number | undefined {
+    const times = [this.tokens.renewAt, this.certificates.renewAt].filter((t) => t !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
   /** When it wants to be looked at again. */
   get wakeAt(): number | undefined {
-    const renew = this.tokens.renewAt;
+    const renew = this.renewAt;
     if (!this.stale) return renew;
     return renew === undefined ? this.retryAt : Math.min(renew, this.retryAt);
   }
@@ -64,6 +75,8 @@ export class VolumeKeeper {
       fields,
       objects: this.deps.objects,
       token: (p, source) => this.tokens.token(p, source),
+      trust: (source) => this.deps.trustBundles.anchors(this.uid, source),
+      certificate: (place, source) => this.certificates.credentials(pod, place, source),
       user: commonUser(pod),
       fsGroup: specOf(pod).securityContext?.fsGroup,
     };
@@ -72,7 +85,7 @@ export class VolumeKeeper {
   /** False while containers have to wait for volumes. */
   async prepare(pod: Pod, fields: FieldContext): Promise<boolean> {
     const now = this.deps.clock.now();
-    const renew = this.tokens.renewAt;
+    const renew = this.renewAt;
     const due = this.stale || (renew !== undefined && renew <= now);
     if (!due || now < this.retryAt) return this.ready;
     this.stale = false;
@@ -89,6 +102,8 @@ export class VolumeKeeper {
   }
 
   tearDown(): Promise<void> {
+    this.certificates.stop();
+    this.deps.trustBundles.release(this.uid);
     return this.volumes.tearDown();
   }
 }
