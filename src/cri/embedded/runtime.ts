@@ -35,6 +35,7 @@ import type { ImageStore } from './images/index.ts';
 import { OciRuntime } from './oci-runtime.ts';
 import { pauseProgram } from './pause.ts';
 import { forwardPort } from './port-forward.ts';
+import { endPredecessor } from './predecessor.ts';
 import { isAlive, signalProcess } from './processes.ts';
 import { type ContainerRecord, type ProcessRef, RecordStore, type SandboxRecord } from './records.ts';
 import { Sandboxes } from './sandboxes.ts';
@@ -290,6 +291,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   const cgroupRoot = `/${own}`;
   const conmonCgroup = `${cgroupRoot}/conmon`;
   const { cgroups, mounted } = await readyCgroups(conmonCgroup, log);
+  await endPredecessor(cgroups, conmonCgroup, clock);
   const { layout } = cgroups;
   const exitDirectory = join(runDirectory, 'exits');
   const directories = ['exits', 'shm', 'sockets', 'exec'].map((d) => join(runDirectory, d));
