@@ -90,7 +90,11 @@ export async function serveInForeground(
   const cluster = await startCluster(config, (step) => progress.step(step));
   progress.done();
   writePidFile(config);
-  await whenReady();
+  await whenReady().catch(async (error: unknown) => {
+    setTimeout(() => process.exit(1), LINGER_MS).unref();
+    await cluster.stop();
+    throw error;
+  });
   io.err('Ctrl-C stops the server; `minke down` also ends the pods.\n');
   await untilStopped(cluster);
   return 0;

@@ -1,5 +1,5 @@
-// What a diagnosis looks at: a pod with its containers side by side, and what its events say.
-import type { Container, ContainerStatus, Pod } from '../../resources/generated/core-v1.ts';
+// What a diagnosis looks at: a pod with its containers side by side, what its events say, and the nodes that there are.
+import type { Container, ContainerStatus, Node, Pod } from '../../resources/generated/core-v1.ts';
 
 export interface PodEvent {
   readonly type?: string;
@@ -20,11 +20,20 @@ export interface PodView {
   readonly containers: readonly ContainerView[];
   /** Newest last. */
   readonly events: readonly PodEvent[];
-  /** Names of images that the node has. */
+  readonly nodes: readonly Node[];
+  /** Names of images that the nodes have. */
   readonly images: ReadonlySet<string>;
+  /** The last lines of containers whose end is in question. */
+  readonly logs: ReadonlyMap<string, string>;
 }
 
-export function viewOf(pod: Pod, events: readonly PodEvent[], images: readonly string[]): PodView {
+export interface Surroundings {
+  readonly events: readonly PodEvent[];
+  readonly nodes: readonly Node[];
+  readonly logs?: ReadonlyMap<string, string>;
+}
+
+export function viewOf(pod: Pod, { events, nodes, logs }: Surroundings): PodView {
   const of = (specs: readonly Container[], statuses: readonly ContainerStatus[], init: boolean): ContainerView[] =>
     specs.map((spec) => ({ name: spec.name, init, spec, status: statuses.find((s) => s.name === spec.name) }));
   return {
@@ -34,8 +43,10 @@ export function viewOf(pod: Pod, events: readonly PodEvent[], images: readonly s
       ...of(pod.spec?.initContainers ?? [], pod.status?.initContainerStatuses ?? [], true),
       ...of(pod.spec?.containers ?? [], pod.status?.containerStatuses ?? [], false),
     ],
-    events,
-    images: new Set(images),
+    events: events.map((e) => (e.message === undefined ? e : { ...e, message: e.message.trim() })),
+    nodes,
+    images: new Set(nodes.flatMap((n) => (n.status?.images ?? []).flatMap((i) => i.names ?? []))),
+    logs: logs ?? new Map(),
   };
 }
 
