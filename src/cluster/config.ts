@@ -19,6 +19,8 @@ export interface ClusterConfig {
   readonly clusterDomain: string;
   /** A registry that has mirrors in registries.yaml is never asked itself. */
   readonly onlyMirrors: boolean;
+  /** The pods' network is made by the host's CNI plugins. */
+  readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
 }
 
 export interface ClusterPaths {
@@ -100,6 +102,7 @@ export interface ConfigInput {
   readonly nodes: number;
   readonly runtime: string;
   readonly onlyMirrors?: boolean;
+  readonly cni?: ClusterConfig['cni'];
   /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
   readonly ranges?: Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'>;
   /** The text of /proc/net/route. */
@@ -119,6 +122,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     ...(input.ranges ?? rangesFor(name, input)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
+    ...(input.cni === undefined ? {} : { cni: input.cni }),
   };
 }
 

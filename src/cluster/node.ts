@@ -130,6 +130,7 @@ async function embeddedRuntime(
     podCidr: podCidrOf(config.clusterCidr, index),
     clusterCidr: config.clusterCidr,
     serviceCidr: config.serviceCidr,
+    ...(config.cni === undefined ? {} : { cni: config.cni }),
     clock: systemClock,
     log: (message) => log.info({ part: 'runtime' }, message),
   });

@@ -223,6 +223,7 @@ class KubeletImpl implements Kubelet {
       name: nodeName,
       ips: nodeIps,
       memoryCapacity: this.known?.facts.memoryBytes ?? 0,
+      unifiedCgroups: this.known?.facts.unifiedCgroups ?? false,
       allocatable: this.keeper.current?.status?.allocatable ?? {},
     };
   }

@@ -1,4 +1,8 @@
 // The face of the network rooms: what of them others may use.
+
+export { CniNetwork, type CniNetworkOptions } from './cni/network.ts';
+export { whyNoCniNetwork } from './cni/ready.ts';
 export { AddressBook } from './pod/addresses.ts';
 export type { HostPort } from './pod/host-ports.ts';
-export { type LinkStats, PodNetwork, type PodNetworkOptions, type PodSlot } from './pod/network.ts';
+export { PodNetwork, type PodNetworkOptions } from './pod/network.ts';
+export type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from './port.ts';

@@ -25,6 +25,7 @@ import {
 } from './command.ts';
 import { type PidRecord, runningServer, startServer, strayServer } from './daemon.ts';
 import { DATA_DIR } from './options.ts';
+import { cniOf, POD_NETWORK_OPTIONS } from './pod-network.ts';
 import { Progress } from './progress.ts';
 import { serveInForeground } from './serve.ts';
 
@@ -45,6 +46,7 @@ export const up: CommandSpec = {
       flags: '--runtime <runtime>',
       description: 'embedded, simulated, or the unix:///….sock of a CRI runtime (embedded, or as before)',
     },
+    ...POD_NETWORK_OPTIONS,
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
       flags: '--disable-default-registry-endpoint',
@@ -126,8 +128,12 @@ function configOf(options: OptionValues): ClusterConfig {
   if (runtime !== 'embedded' && runtime !== 'simulated' && !runtime.startsWith('unix://')) {
     throw new UserError(`--runtime takes embedded, simulated or unix:///….sock, not ${JSON.stringify(runtime)}`);
   }
+  const cni = cniOf(options, before?.cni);
+  if (cni !== undefined && runtime !== 'embedded')
+    throw new UserError(`--pod-network: with --runtime ${runtime} the runtime has a network of its own`);
   const config = clusterConfig({
     dataDir,
+    ...(cni === undefined ? {} : { cni }),
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
     port: wholeNumber(options, 'port', before?.port ?? DEFAULT_PORT, 65_535),

@@ -7,7 +7,7 @@ import type { Containers } from './containers.ts';
 import { containerCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
 import { isAlive, processRef } from './processes.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import { publishedPorts, type Sandboxes } from './sandboxes.ts';
 import { removeSharedMemory } from './shared-memory.ts';
 
 async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Promise<'keep' | 'drop'> {
@@ -120,11 +120,14 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
   await sweepCgroups(context, known);
   await sweep(context, containers.records.values(), loaded.broken);
   await sweepSandboxes(context, [...sandboxes.records.values()], pods.broken);
-  await context.network.start(
+  const lost = await context.network.start(
     [...sandboxes.records.values()].flatMap((r) =>
-      r.slot === undefined
-        ? []
-        : [{ slot: r.slot, id: r.id, ports: r.config.portMappings.filter((p) => p.hostPort > 0) }],
+      r.slot === undefined ? [] : [{ slot: r.slot, id: r.id, ports: publishedPorts(r) }],
     ),
   );
+  // The kubelet makes a pod anew whose sandbox is over.
+  for (const id of lost) {
+    const record = sandboxes.records.get(id);
+    if (record !== undefined) await sandboxes.markDead(record);
+  }
 }

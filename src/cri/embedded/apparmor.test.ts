@@ -52,6 +52,11 @@ describe.skipIf(missing !== undefined)(`AppArmor enforced${missing === undefined
       'cat /proc/self/attr/current; sleep 100 & kill $! && echo signalled; mkdir /m; mount -t tmpfs none /m || echo no mount',
       { security },
     );
+    const pod = await bench.sandbox();
+    const id = await bench.start(pod, ['sleep', '1000']);
+    const done = await opened.runtime.execSync(id, ['cat', '/proc/self/attr/current'], 20_000);
+    expect(Buffer.from(done.stdout).toString()).toBe('mkarmor-default (enforce)\n');
+    await opened.runtime.stopContainer(id, 1000);
     expect(out).toMatch(/^mkarmor-default \(enforce\)\nsignalled\nmount: .*\nno mount\n$/);
   });
 
@@ -63,7 +68,8 @@ describe.skipIf(missing !== undefined)(`AppArmor enforced${missing === undefined
   });
 
   test('a profile of the host is taken by its name, commands run later are under it too; one that is not loaded is an error', async () => {
-    const text = 'profile mkarmor-local flags=(attach_disconnected) {\n  file,\n  deny /root/** rw,\n}\n';
+    const text =
+      'profile mkarmor-local flags=(attach_disconnected) {\n  file,\n  signal,\n  capability,\n  deny /root/** rw,\n}\n';
     await runProgram('apparmor_parser', ['-K', '-r'], { stdin: text });
     try {
       const apparmor = { type: 'Localhost' as const, localhostProfile: 'mkarmor-local' };

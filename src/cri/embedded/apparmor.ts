@@ -67,9 +67,19 @@ export class AppArmor {
     try {
       return await this.#default;
     } catch (error) {
+      // Nobody asked for it: a host whose parser does not work runs pods as one without a parser does.
+      if (type === undefined) return this.#complain(error);
       this.#default = undefined;
       throw error;
     }
+  }
+
+  #complained = false;
+
+  #complain(error: unknown): undefined {
+    if (!this.#complained) this.#options.log(`containers run without an AppArmor profile: ${String(error)}`);
+    this.#complained = true;
+    return undefined;
   }
 
   async #loaded(name: string): Promise<string> {

@@ -3,7 +3,7 @@ import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Pool } from '../../host/pool.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
-import type { PodNetwork } from '../../network/index.ts';
+import type { PodNetworking } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
 import type { AppArmor } from './apparmor.ts';
 import type { Conmon } from './conmon.ts';
@@ -28,7 +28,7 @@ export interface RuntimeContext {
   readonly helper: SpawnHelper;
   readonly oci: OciRuntime;
   readonly conmon: Conmon;
-  readonly network: PodNetwork;
+  readonly network: PodNetworking;
   readonly shm: Pool<string>;
   readonly images: ImageStore;
   readonly userNamespaces: PodUserNamespaces;

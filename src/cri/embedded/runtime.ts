@@ -6,10 +6,10 @@ import { type CgroupLayout, Cgroups, detectCgroups, mendHybrid } from '../../hos
 import type { Clock, Timer } from '../../host/clock.ts';
 import { appArmorEnabled, goArchitecture } from '../../host/machine.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
-import { SpawnHelper } from '../../host/spawn-helper.ts';
+import { type RunProgram, SpawnHelper } from '../../host/spawn-helper.ts';
 import { watchDirectory } from '../../host/watch.ts';
 import type { ExecResult, ExecStreams, PortStream } from '../../machinery/streams.ts';
-import { PodNetwork } from '../../network/index.ts';
+import { CniNetwork, PodNetwork, type PodNetworking } from '../../network/index.ts';
 import type {
   ContainerConfig,
   ContainerStatus,
@@ -63,6 +63,8 @@ export interface EmbeddedRuntimeOptions {
   readonly serviceCidr?: string;
   readonly mtu?: number;
   readonly masquerade?: boolean;
+  /** The pod network is made by the host's CNI plugins, and the ranges above are not used. */
+  readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
   readonly clock: Clock;
   readonly log: (message: string) => void;
 }
@@ -283,6 +285,25 @@ async function readyCgroups(
   }
 }
 
+function openNetwork(options: EmbeddedRuntimeOptions, run: RunProgram): PodNetworking {
+  const { name, clock, log, stateDir } = options;
+  const nodeIndex = options.nodeIndex ?? 0;
+  if (options.cni !== undefined)
+    return new CniNetwork({ ...options.cni, name, nodeIndex, cacheDirectory: join(stateDir, 'cni'), log, run });
+  return new PodNetwork({
+    name,
+    nodeIndex,
+    clock,
+    run,
+    podCidr: options.podCidr,
+    clusterCidr: options.clusterCidr,
+    log,
+    ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
+    ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+    ...(options.masquerade === undefined ? {} : { masquerade: options.masquerade }),
+  });
+}
+
 async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: RuntimeEvent) => void>) {
   const { name, clock, log, stateDir } = options;
   const index = options.nodeIndex ?? 0;
@@ -315,18 +336,7 @@ async function openContext(options: EmbeddedRuntimeOptions, listeners: Set<(e: R
   await oci.prepare();
   const pauseRoot = join(stateDir, 'pause');
   await makePauseRoot(pauseRoot);
-  const network = new PodNetwork({
-    name,
-    nodeIndex: index,
-    clock,
-    run: helper.run,
-    podCidr: options.podCidr,
-    clusterCidr: options.clusterCidr,
-    log,
-    ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
-    ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
-    ...(options.masquerade === undefined ? {} : { masquerade: options.masquerade }),
-  });
+  const network = openNetwork(options, helper.run);
   const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
   const context: RuntimeContext = {
     clock,
@@ -393,7 +403,7 @@ async function destroyAll(context: RuntimeContext, conmonCgroup: string, stateDi
   await unmountBelow(stateDir);
   await unmountBelow(context.runDirectory);
   await context.network.destroy();
-  for (const d of ['c', 's', 'pause', 'empty']) await rm(join(stateDir, d), { recursive: true, force: true });
+  for (const d of ['c', 's', 'cni', 'pause', 'empty']) await rm(join(stateDir, d), { recursive: true, force: true });
   await rm(context.runDirectory, { recursive: true, force: true });
 }
 

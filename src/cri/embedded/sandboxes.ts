@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { PodSlot } from '../../network/index.ts';
+import type { NetworkedPod, PodSlot } from '../../network/index.ts';
 import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
@@ -28,6 +28,17 @@ function resolvConf(dns: NonNullable<PodSandboxConfig['dns']>): string {
     ...(dns.options.length === 0 ? [] : [`options ${dns.options.join(' ')}`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+export function publishedPorts(record: SandboxRecord): SandboxRecord['config']['portMappings'] {
+  return record.config.portMappings.filter((p) => p.hostPort > 0);
+}
+
+function networkedPod(record: SandboxRecord): NetworkedPod {
+  const { config, id } = record;
+  const { name, namespace, uid, annotations, dns } = config;
+  const ports = publishedPorts(record);
+  return { id, name, namespace, uid, annotations, ports, ...(dns === undefined ? {} : { dns }) };
 }
 
 export class Sandboxes {
@@ -70,20 +81,29 @@ export class Sandboxes {
   }
 
   async #make(record: SandboxRecord): Promise<void> {
+    // The limits are for the containers, which come later. Both have to be over, also when one fails: see below.
+    const both = [this.#limit(record), this.#hold(record)];
+    await Promise.allSettled(both);
+    await Promise.all(both);
+    record.state = 'ready';
+    await this.#context.sandboxes.save(record);
+  }
+
+  /** Starts the process that holds the namespaces. */
+  async #hold(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const context = this.#context;
     await context.userNamespaces.requireAccess(record);
     const steps: Promise<void>[] = [
       // With a user namespace the network namespace must belong to it, so it is made with the sandbox and joined to the network then.
       config.namespaces.network === 'pod' && config.namespaces.user === undefined
-        ? this.#join(record, context.network.acquire())
+        ? this.#join(record, context.network.acquire(networkedPod(record)))
         : Promise.resolve(),
       config.namespaces.ipc === 'pod'
         ? context.shm.take().then((path) => {
             record.shm = path;
           })
         : Promise.resolve(),
-      this.#limit(record),
     ];
     // All of them have to be over, also when one fails: what they made must be known to who takes it back.
     await Promise.allSettled(steps);
@@ -106,7 +126,7 @@ export class Sandboxes {
       throw new RuntimeError('sandbox', startFailure(text), error);
     });
     if (config.namespaces.network === 'pod' && record.slot === undefined) {
-      await this.#join(record, context.network.attach(pid));
+      await this.#join(record, context.network.attach(networkedPod(record), pid));
       await this.#publish(record);
     }
     await published;
@@ -114,8 +134,6 @@ export class Sandboxes {
     const pause = processRef(pid);
     if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
     record.pause = pause;
-    record.state = 'ready';
-    await context.sandboxes.save(record);
   }
 
   async #join(record: SandboxRecord, slot: Promise<PodSlot>): Promise<void> {
@@ -133,7 +151,7 @@ export class Sandboxes {
   }
 
   async #publish(record: SandboxRecord): Promise<void> {
-    const ports = record.config.portMappings.filter((p) => p.hostPort > 0);
+    const ports = publishedPorts(record);
     if (record.slot !== undefined && ports.length > 0)
       await this.#context.network.setHostPorts(record.id, record.slot.ip, ports);
   }
@@ -232,7 +250,7 @@ export class Sandboxes {
       attempt: config.attempt,
       state: record.state === 'ready' ? 'ready' : 'notready',
       createdAt: record.createdAt,
-      ips: record.slot === undefined ? [] : [record.slot.ip],
+      ips: record.slot === undefined ? [] : (record.slot.ips ?? [record.slot.ip]),
       labels: config.labels,
       annotations: config.annotations,
       runtimeHandler: config.runtimeHandler,

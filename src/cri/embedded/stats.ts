@@ -87,7 +87,7 @@ export class Stats {
     const running = this.#containers.of(record.id).filter((c) => c.state === 'running');
     const { slot } = record;
     const numbers = this.#context.cgroups.stats(podCgroup(this.#context, record));
-    const network = slot === undefined ? undefined : this.#context.network.stats(slot);
+    const network = slot === undefined ? undefined : this.#context.network.stats(slot, record.pause?.pid);
     const containers = await Promise.all(running.map((c) => this.#container(c)));
     this.#forget();
     return {

@@ -57,6 +57,8 @@ function hugepages(limits: Record<string, string> | undefined): LinuxResources['
 export interface ResourceContext {
   readonly memoryCapacity: number;
   readonly podPidsLimit: number;
+  /** Whether the node's cgroups are v2 throughout. */
+  readonly unifiedCgroups?: boolean;
 }
 
 export function containerResources(pod: Pod, ref: ContainerRef, context: ResourceContext): LinuxResources {
@@ -72,6 +74,8 @@ export function containerResources(pod: Pod, ref: ContainerRef, context: Resourc
     ...(memory > 0 ? { memoryLimitBytes: memory } : {}),
     oomScoreAdj: oomScoreAdj(pod, ref, context.memoryCapacity),
     ...(pages === undefined ? {} : { hugepageLimits: pages }),
+    // A container without its memory ends as a whole. https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ (singleProcessOOMKill)
+    ...(context.unifiedCgroups === true ? { unified: { 'memory.oom.group': '1' } } : {}),
   };
 }
 

@@ -14,6 +14,7 @@ export interface HostFacts {
   readonly pidMax: number;
   readonly hugepages: ReadonlyMap<string, number>;
   readonly swapBytes: number;
+  readonly unifiedCgroups: boolean;
   /** Whether AppArmor profiles are enforced here. */
   readonly appArmor: boolean;
 }
@@ -40,6 +41,7 @@ export async function hostFacts(): Promise<HostFacts> {
     pidMax: Number(pidMax) || 32_768,
     hugepages: pages,
     swapBytes: machine.swapBytes,
+    unifiedCgroups: machine.cgroups.mode === 'unified',
     appArmor,
   };
 }

@@ -19,6 +19,7 @@ export interface NodeFacts {
   readonly name: string;
   readonly ips: readonly string[];
   readonly memoryCapacity: number;
+  readonly unifiedCgroups: boolean;
   readonly allocatable: Readonly<Record<string, string>>;
 }
 

@@ -161,7 +161,8 @@ export class Starter {
     });
     const devices = containerDevices({ ref, volumes: input.volumes });
     const node = this.deps.node();
-    const resources = { memoryCapacity: node.memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
+    const { memoryCapacity, unifiedCgroups } = node;
+    const resources = { memoryCapacity, unifiedCgroups, podPidsLimit: this.deps.podPidsLimit };
     const security = containerSecurity(about);
     const config = containerConfig({ pod, ref, attempt, image, env, mounts, devices, security, resources });
     try {

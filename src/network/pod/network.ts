@@ -5,6 +5,7 @@ import type { Clock } from '../../host/clock.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
 import type { RunProgram } from '../../host/spawn-helper.ts';
+import type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from '../port.ts';
 import { AddressBook } from './addresses.ts';
 import { applyTable, type HostPort, type PublishedPod, removeTable } from './host-ports.ts';
 
@@ -29,26 +30,11 @@ export interface PodNetworkOptions {
   readonly run?: RunProgram;
 }
 
-/** What a pod's network is made of; kept in the sandbox's record so that it survives this process. */
-export interface PodSlot {
-  readonly link: string;
-  readonly netns: string;
-  readonly netnsPath: string;
-  readonly ip: string;
-}
-
-export interface LinkStats {
-  readonly rxBytes: number;
-  readonly rxErrors: number;
-  readonly txBytes: number;
-  readonly txErrors: number;
-}
-
 function macOf(ip: string): string {
   return ['0a', '58', ...ip.split('.').map((p) => Number(p).toString(16).padStart(2, '0'))].join(':');
 }
 
-export class PodNetwork {
+export class PodNetwork implements PodNetworking {
   readonly #options: PodNetworkOptions;
   readonly #run: RunProgram;
   readonly #addresses: AddressBook;
@@ -92,9 +78,7 @@ export class PodNetwork {
   }
 
   /** Sets up what is missing, keeps the slots in use and removes every other leftover. */
-  async start(
-    inUse: readonly { readonly slot: PodSlot; readonly id: string; readonly ports: readonly HostPort[] }[],
-  ): Promise<void> {
+  async start(inUse: readonly SlotInUse[]): Promise<readonly string[]> {
     for (const { slot, id, ports } of inUse) {
       this.#addresses.claim(slot.ip);
       this.#inUse.add(Number.parseInt(slot.netns.slice(-5), 16));
@@ -105,6 +89,7 @@ export class PodNetwork {
     await this.#applyPorts();
     this.#state = true;
     this.#pool.fill();
+    return [];
   }
 
   async #setUpBridge(): Promise<void> {
@@ -211,7 +196,7 @@ export class PodNetwork {
   }
 
   /** Joins the network namespace that a process has to the network; it bears a name from then on. */
-  async attach(pid: number): Promise<PodSlot> {
+  async attach(_pod: NetworkedPod, pid: number): Promise<PodSlot> {
     if (this.#state !== true) throw new Error(this.#state);
     const slot = this.#newSlot();
     await this.#build([slot], (s) => `netns attach ${s.netns} ${pid}`);

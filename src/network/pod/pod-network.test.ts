@@ -1,8 +1,9 @@
 // Addresses, host port rules, and a real network made and removed.
 import { readdir } from 'node:fs/promises';
-import { afterAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { systemClock } from '../../host/clock.ts';
-import { findProgram, runProgram } from '../../host/programs.ts';
+import { runProgram } from '../../host/programs.ts';
+import { networkConformance, whyNoNetworks } from '../conformance.ts';
 import { AddressBook } from './addresses.ts';
 import { renderTable } from './host-ports.ts';
 import { PodNetwork } from './network.ts';
@@ -51,11 +52,13 @@ test('the table publishes ports on every address or on one, and forgets IPv6 one
   expect(table).toContain('ip saddr 10.5.3.0/24 ip daddr != 10.5.0.0/16');
 });
 
-const missing = ['ip', 'nft'].find((name) => findProgram(name) === undefined);
-const skip = process.getuid?.() !== 0 ? 'needs root' : missing === undefined ? undefined : `needs ${missing}`;
+const ip = async (...args: string[]) => (await runProgram('ip', args)).stdout.toString();
 
-describe.skipIf(skip !== undefined)(`on the host${skip === undefined ? '' : ` (${skip})`}`, () => {
-  const open = () =>
+networkConformance({
+  name: 'the network that Minke makes',
+  addresses: '10.234.0.',
+  prefix: 'mknet',
+  open: () =>
     new PodNetwork({
       name: 'mknet',
       podCidr: '10.234.0.0/24',
@@ -63,38 +66,32 @@ describe.skipIf(skip !== undefined)(`on the host${skip === undefined ? '' : ` ($
       serviceCidr: '10.235.0.0/16',
       clock: systemClock,
       log: () => undefined,
-    });
-  const ip = async (...args: string[]) => (await runProgram('ip', args)).stdout.toString();
-
-  test('slots in use survive a restart, and destroy leaves nothing', async () => {
-    const first = open();
-    await first.start([]);
-    const slot = await first.acquire();
-    await first.acquire();
-    await first.setHostPorts('pod', slot.ip, [{ protocol: 'TCP', hostPort: 18_080, containerPort: 80, hostIp: '' }]);
-    expect(await ip('-n', slot.netns, 'route')).toContain(`default via ${first.gateway} dev eth0`);
-    expect(await ip('route')).toContain('unreachable 10.235.0.0/16');
-    // As if killed here: nothing is closed. What it was making ahead must be done, because here it lives on.
-    await systemClock.sleep(500);
-    const second = open();
-    const ports = [{ protocol: 'TCP' as const, hostPort: 18_080, containerPort: 80, hostIp: '' }];
-    await second.start([{ slot, id: 'pod', ports }]);
-    const spaces = await readdir('/run/netns');
-    expect(spaces).toContain(slot.netns);
-    expect((await runProgram('nft', ['list', 'table', 'ip', 'mknet-pods'])).stdout.toString()).toContain('18080');
-    const next = await second.acquire();
-    expect(next.ip).not.toBe(slot.ip);
-    expect(await second.stats(next)).toMatchObject({ rxErrors: 0 });
-    await Promise.all([second.release(slot), second.release(next)]);
-    await second.destroy();
-    expect((await readdir('/run/netns')).filter((n) => n.startsWith('mknet'))).toEqual([]);
-    expect((await readdir('/sys/class/net')).filter((n) => n.startsWith('mknet'))).toEqual([]);
-    expect(await ip('route')).not.toContain('10.234.');
-    expect((await runProgram('nft', ['list', 'tables'])).stdout.toString()).not.toContain('mknet');
-  });
-
-  afterAll(async () => {
-    const last = open();
-    await last.destroy();
-  });
+    }),
+  leftovers: async () => [
+    ...(await readdir('/sys/class/net')).filter((n) => n.startsWith('mknet')),
+    ...(await ip('route')).split('\n').filter((line) => line.includes('10.234.') || line.includes('10.235.')),
+    ...(await runProgram('nft', ['list', 'tables'])).stdout
+      .toString()
+      .split('\n')
+      .filter((t) => t.includes('mknet')),
+  ],
 });
+
+test.skipIf(whyNoNetworks() !== undefined)(
+  'the ranges of pods and Services lead nowhere else while it is there',
+  async () => {
+    const network = new PodNetwork({
+      name: 'mknex',
+      podCidr: '10.224.0.0/24',
+      clusterCidr: '10.224.0.0/16',
+      serviceCidr: '10.225.0.0/16',
+      clock: systemClock,
+      log: () => undefined,
+    });
+    await network.start([]);
+    const routes = await ip('route');
+    await network.destroy();
+    expect(routes).toContain('unreachable 10.224.0.0/16');
+    expect(routes).toContain('unreachable 10.225.0.0/16');
+  },
+);
