@@ -255,6 +255,15 @@ export class Cgroups {
     return all;
   }
 
+  /** The names of the groups right below one, whatever trees have them. */
+  async below(path: string): Promise<string[]> {
+    const names = new Set<string>();
+    for (const tree of trees(this.layout))
+      for (const entry of await readdir(join(tree, path), { withFileTypes: true }).catch(() => []))
+        if (entry.isDirectory()) names.add(entry.name);
+    return [...names];
+  }
+
   /** Kills every process of the group and below it. */
   async kill(path: string): Promise<void> {
     await this.#lift(path);

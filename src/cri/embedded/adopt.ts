@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { exists } from '../../host/files.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
 import type { Containers } from './containers.ts';
-import { containerCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
+import { containerCgroup, podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
 import { isAlive, processRef } from './processes.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
 import { publishedPorts, type Sandboxes } from './sandboxes.ts';
@@ -76,30 +76,26 @@ async function sweepSandboxes(
   await removeSharedMemory(left);
 }
 
-/** Containers that the runtime knows and no record names: made by a predecessor that died in the middle. */
-async function sweepCgroups(context: RuntimeContext, known: ReadonlySet<string>): Promise<void> {
-  const { layout } = context.cgroups;
-  const tree = layout.unified ?? [...layout.legacy.values()][0];
-  if (tree === undefined) return;
+/** Containers that no record names, and groups of pods without one: made by a predecessor that died in the middle. */
+async function sweepCgroups(context: RuntimeContext, sandboxes: Sandboxes, containers: Containers): Promise<void> {
+  const { cgroups } = context;
+  const pods = new Set([...sandboxes.records.values()].map((r) => podCgroup(context, r)));
   const walk = async (path: string): Promise<void> => {
-    for (const entry of await readdir(join(tree, path), { withFileTypes: true }).catch(() => [])) {
-      if (!entry.isDirectory()) continue;
-      const child = `${path}/${entry.name}`;
-      if (!/^[0-9a-f]{64}$/.test(entry.name)) await walk(child);
-      else if (!known.has(entry.name)) await context.oci.delete(entry.name, child);
+    for (const name of await cgroups.below(path)) {
+      const child = `${path}/${name}`;
+      if (!/^[0-9a-f]{64}$/.test(name)) await walk(child);
+      else if (!sandboxes.records.has(name) && !containers.records.has(name)) await context.oci.delete(name, child);
     }
+    if (/\/pod[^/]+$/.test(path) && !pods.has(path)) await cgroups.remove(path);
   };
   await walk(context.cgroupRoot);
 }
 
 export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, containers: Containers): Promise<void> {
   const pods = await context.sandboxes.load();
-  const known = new Set<string>();
   for (const record of pods.records) {
-    if ((await adoptSandbox(context, record)) === 'keep') {
-      sandboxes.records.set(record.id, record);
-      known.add(record.id);
-    } else await context.sandboxes.remove(record.id);
+    if ((await adoptSandbox(context, record)) === 'keep') sandboxes.records.set(record.id, record);
+    else await context.sandboxes.remove(record.id);
   }
   const loaded = await context.containers.load();
   for (const record of loaded.records) {
@@ -109,7 +105,6 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
       continue;
     }
     containers.records.set(record.id, record);
-    known.add(record.id);
     const cgroup = containerCgroup(context, sandbox, record.id);
     if (record.state === 'created') await adoptCreated(context, record, cgroup);
     if (record.state === 'running' && !(await containers.checkExit(record.id))) {
@@ -117,7 +112,7 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
     }
     if (record.state === 'exited') await context.oci.delete(record.id, cgroup);
   }
-  await sweepCgroups(context, known);
+  await sweepCgroups(context, sandboxes, containers);
   await sweep(context, containers.records.values(), loaded.broken);
   await sweepSandboxes(context, [...sandboxes.records.values()], pods.broken);
   const lost = await context.network.start(

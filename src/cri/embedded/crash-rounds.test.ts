@@ -121,8 +121,11 @@ async function audit(bed: Testbed, said: Said): Promise<string[]> {
   count('network namespaces', mine(await readdir('/run/netns')), addressed);
   count('links', mine(await readdir('/sys/class/net')), addressed);
   const ids = new Set([...ready, ...running].map((r) => r.id));
+  const uids = new Set(said.sandboxes.map((s) => s.uid));
   for (const tree of await cgroupTrees())
     for (const group of await groupsBelow(join(tree, NAME))) {
+      const uid = /\/pod([^/]+)$/.exec(group)?.[1];
+      if (uid !== undefined && !uids.has(uid)) wrong.push(`cgroup ${group}`);
       const id = group.slice(group.lastIndexOf('/') + 1);
       if (/^[0-9a-f]{64}$/.test(id) && !ids.has(id)) wrong.push(`cgroup ${group}`);
     }

@@ -27,6 +27,7 @@ function sandbox(uid: string): PodSandboxConfig {
     labels: {},
     annotations: {},
     cgroupParent: `/kubepods/besteffort/pod${uid}`,
+    resources: { cpuShares: 2 },
     sysctls: {},
     namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
     security: SECURITY,
