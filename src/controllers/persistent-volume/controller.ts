@@ -154,6 +154,9 @@ class Binder {
       volume: (name) => volumes.get(name),
       claim: (namespace, name) => claims.get(`${namespace}/${name}`),
       storageClass: (name) => classes.get(name),
+      get classes() {
+        return classes.list();
+      },
       waitingPods: (claim) =>
         pods.byIndex('named-claim', objectKey(claim)).filter((p) => (p.spec?.nodeName ?? '') === '' && !isFinished(p)),
     };
@@ -165,7 +168,9 @@ class Binder {
     const plan = planClaim(claim, this.view());
     this.tell(claim, plan);
     if (plan.do === 'bind') await this.bind(plan.volume, claim);
-    else if (plan.do !== 'nothing') await this.unbound(claim, plan);
+    else if (plan.do === 'take-class') {
+      await this.claims.write({ ...claim, spec: { ...claim.spec, storageClassName: plan.name } }, 'update');
+    } else if (plan.do !== 'nothing') await this.unbound(claim, plan);
   }
 
   private tell(claim: PersistentVolumeClaim, plan: ClaimPlan): void {

@@ -37,6 +37,7 @@ function view(volumes: PersistentVolume[], claims: PersistentVolumeClaim[] = [])
     volume: (name) => volumes.find((v) => v.metadata.name === name),
     claim: (namespace, name) => claims.find((c) => c.metadata.namespace === namespace && c.metadata.name === name),
     storageClass: () => undefined,
+    classes: [],
     waitingPods: () => [],
   };
 }
@@ -72,6 +73,22 @@ describe('a claim', () => {
   it('prefers the volume that is kept for it', () => {
     const kept = volume('kept', { claimRef: { namespace: 'ns', name: 'c' }, capacity: { storage: '9Gi' } });
     expect(chosen(claim(), [volume('right'), kept])).toBe('kept');
+  });
+
+  it('without a class takes the newest default one, unless it said that it wants none', () => {
+    const cls = (name: string, creationTimestamp: string, isDefault: string) => ({
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name, creationTimestamp, annotations: { 'storageclass.kubernetes.io/is-default-class': isDefault } },
+      provisioner: 'p',
+    });
+    const classes = [
+      cls('old', '2026-01-01T00:00:00Z', 'true'),
+      cls('new', '2026-02-01T00:00:00Z', 'true'),
+      cls('newest', '2026-03-01T00:00:00Z', 'false'),
+    ];
+    expect(planClaim(claim(), { ...view([]), classes })).toEqual({ do: 'take-class', name: 'new' });
+    expect(planClaim(claim({ storageClassName: '' }), { ...view([]), classes })).toMatchObject({ do: 'pend' });
   });
 
   it('that was bound is lost with its volume, and with its name for it', () => {

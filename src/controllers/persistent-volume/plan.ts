@@ -5,6 +5,7 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../resourc
 import type { StorageClass } from '../../resources/generated/storage-v1.ts';
 import { BIND_COMPLETED } from './bind.ts';
 
+const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 export const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 
@@ -14,6 +15,7 @@ export interface View {
   volume(name: string): PersistentVolume | undefined;
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   storageClass(name: string): StorageClass | undefined;
+  readonly classes: readonly StorageClass[];
   /** Pods that use the claim and have no node yet. */
   waitingPods(claim: PersistentVolumeClaim): readonly Pod[];
 }
@@ -27,7 +29,8 @@ export interface Say {
 export type ClaimPlan =
   | { readonly do: 'bind'; readonly volume: PersistentVolume }
   | { readonly do: 'pend' | 'lose'; readonly say?: Say; readonly provisioner?: string }
-  | { readonly do: 'nothing'; readonly say?: Say };
+  | { readonly do: 'nothing'; readonly say?: Say }
+  | { readonly do: 'take-class'; readonly name: string; readonly say?: undefined };
 
 const normal = (reason: string, message: string): Say => ({ type: 'Normal', reason, message });
 const warning = (reason: string, message: string): Say => ({ type: 'Warning', reason, message });
@@ -65,10 +68,25 @@ function withoutVolume(claim: PersistentVolumeClaim, view: View): ClaimPlan {
   return { do: 'pend', say: normal('ExternalProvisioning', text), provisioner };
 }
 
+const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
+
+/** A claim without a class gets the default one, also when that comes later. Of several the newest counts. */
+function defaultClass(claim: PersistentVolumeClaim, view: View): string | undefined {
+  const { spec, metadata } = claim;
+  if (spec?.storageClassName !== undefined || metadata.annotations?.[CLASS_ANNOTATION] !== undefined) return undefined;
+  const made = (one: StorageClass): string => one.metadata.creationTimestamp ?? '';
+  const [first] = view.classes
+    .filter((one) => one.metadata.annotations?.[DEFAULT_CLASS] === 'true')
+    .sort((a, b) => made(b).localeCompare(made(a)) || (a.metadata.name ?? '').localeCompare(b.metadata.name ?? ''));
+  return first?.metadata.name;
+}
+
 function planChoosing(claim: PersistentVolumeClaim, view: View): ClaimPlan {
   const waits = waitsForPod(claim, view);
   const volume = bestVolume(claim, view.volumes, { onlyKept: waits });
   if (volume !== undefined) return { do: 'bind', volume };
+  const name = defaultClass(claim, view);
+  if (name !== undefined) return { do: 'take-class', name };
   return waits ? { do: 'pend', say: waitingText(claim, view) } : withoutVolume(claim, view);
 }
 

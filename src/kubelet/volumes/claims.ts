@@ -7,7 +7,7 @@ import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../r
 import { messageOf } from '../container/errors.ts';
 import { allContainers, namesOf } from '../pod/identity.ts';
 import { blockDevice } from './block-device.ts';
-import { VolumeError } from './errors.ts';
+import { UnknownVolumeError, VolumeError } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
 import { noDriver } from './other-sources.ts';
 
@@ -72,9 +72,10 @@ function checkUse(pod: Pod, volume: string, block: boolean): void {
   const containers = allContainers(pod).map((c) => c.spec);
   const mounted = containers.some((c) => (c.volumeMounts ?? []).some((m) => m.name === volume));
   const device = containers.some((c) => (c.volumeDevices ?? []).some((d) => d.name === volume));
-  if (block && mounted) throw new Error(`volume ${volume} has volumeMode Block, but is specified in volumeMounts`);
+  if (block && mounted)
+    throw new UnknownVolumeError(`volume ${volume} has volumeMode Block, but is specified in volumeMounts`);
   if (!block && device) {
-    throw new Error(`volume ${volume} has volumeMode Filesystem, but is specified in volumeDevices`);
+    throw new UnknownVolumeError(`volume ${volume} has volumeMode Filesystem, but is specified in volumeDevices`);
   }
 }
 
@@ -94,7 +95,7 @@ export function claimSource(client: Client, node: () => Node | undefined): Claim
       const pvc = await claimOf(client, namespace, claim);
       return [pvc, checkClaim(pod, volume, pvc)];
     } catch (error) {
-      throw new VolumeError(volume, `error processing PVC ${namespace}/${claim}: ${messageOf(error)}`);
+      throw new UnknownVolumeError(`error processing PVC ${namespace}/${claim}: ${messageOf(error)}`);
     }
   };
   return async (pod, volume, claim) => {
@@ -106,8 +107,8 @@ export function claimSource(client: Client, node: () => Node | undefined): Claim
     }
     const modes = pvc.spec?.accessModes ?? [];
     const readOnly = modes.length === 1 && modes[0] === 'ReadOnlyMany';
+    checkUse(pod, volume, pv.spec?.volumeMode === 'Block');
     try {
-      checkUse(pod, volume, pv.spec?.volumeMode === 'Block');
       return { ...(await placeOf(pv)), readOnly };
     } catch (error) {
       // Its name in events is the volume's own, not the pod's for it.

@@ -21,3 +21,14 @@ export class VolumeError extends Error {
     this.reason = step.startsWith('MapVolume') ? 'FailedMapVolume' : 'FailedMount';
   }
 }
+
+/** A volume of which it cannot even be told what it is: its claim is not there, not bound, or not fit for the pod. */
+export class UnknownVolumeError extends Error {
+  override readonly name = 'UnknownVolumeError';
+}
+
+/** What the kubelet says of a pod that waits for its volumes. */
+export function waitingText(unmounted: readonly string[], unknown: readonly string[], why: string): string {
+  const list = (names: readonly string[]): string => `[${[...names].sort().join(' ')}]`;
+  return `Unable to attach or mount volumes: unmounted volumes=${list(unmounted)}, unattached volumes=[], failed to process volumes=${list(unknown)}: ${why}`;
+}

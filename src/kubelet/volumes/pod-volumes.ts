@@ -7,7 +7,7 @@ import { namesOf, type PodPaths, specOf } from '../pod/identity.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import type { ClaimSource } from './claims.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
-import { VolumeError } from './errors.ts';
+import { UnknownVolumeError, VolumeError, waitingText } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
 import type { MountPort } from './mounts.ts';
 import { mountNfs, unsupported } from './other-sources.ts';
@@ -80,19 +80,30 @@ export class PodVolumes {
     return this.ready;
   }
 
-  /** Sets up what is not yet, brings live volumes up to date. Throws a VolumeError for the first that fails, after trying all. */
+  /** The pod's volumes that are not there yet. */
+  unmounted(pod: Pod): string[] {
+    return (specOf(pod).volumes ?? []).map((v) => v.name).filter((name) => !this.ready.has(name));
+  }
+
+  /** Sets up what is not yet, brings live volumes up to date. Throws for the first that fails, after trying all. */
   async setUp(context: PayloadContext): Promise<VolumeMap> {
     let failed: VolumeError | undefined;
+    const unknown = new Map<string, string>();
     for (const volume of specOf(context.pod).volumes ?? []) {
       if (this.ready.has(volume.name) && !isLive(volume)) continue;
       try {
         this.ready.set(volume.name, await this.one(context, volume));
       } catch (error) {
-        failed ??=
-          error instanceof VolumeError ? error : new VolumeError(volume.name, messageOf(error), { cause: error });
+        if (error instanceof UnknownVolumeError) unknown.set(volume.name, error.message);
+        else if (error instanceof VolumeError) failed ??= error;
+        else failed ??= new VolumeError(volume.name, messageOf(error), { cause: error });
       }
     }
     if (failed !== undefined) throw failed;
+    if (unknown.size > 0) {
+      const why = [...unknown.values()].join('; ');
+      throw new UnknownVolumeError(waitingText(this.unmounted(context.pod), [...unknown.keys()], why));
+    }
     return this.ready;
   }
 

@@ -157,6 +157,14 @@ describe('tokens', () => {
     expect(await tokens.token(pod({}), source)).toBe('t2');
   });
 
+  it('are renewed after a day, however long they would last', async () => {
+    let asked = 0;
+    const request = () => Promise.resolve({ token: `t${++asked}`, expiresAt: 10 * 86_400_000 });
+    const tokens = new PodTokens(request, () => 0);
+    await tokens.token(pod({}), { path: 'token', expirationSeconds: 864_000 });
+    expect(tokens.renewAt).toBe(86_400_000);
+  });
+
   it('serve on while the API is away and they are still good', async () => {
     let now = 0;
     let away = false;

@@ -3,7 +3,7 @@ import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
 import { allContainers, specOf } from '../pod/identity.ts';
-import { VolumeError } from '../volumes/errors.ts';
+import { VolumeError, waitingText } from '../volumes/errors.ts';
 import type { PayloadContext } from '../volumes/payload.ts';
 import { PodCertificates } from '../volumes/pod-certificates.ts';
 import { PodVolumes, type VolumeDeps, type VolumeMap } from '../volumes/pod-volumes.ts';
@@ -12,6 +12,8 @@ import type { WorkerDeps } from './deps.ts';
 
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 122_000] as const;
 const LAST_RETRY_MS = 122_000;
+/** After so long it is said which volumes the pod still waits for. */
+const PATIENCE_MS = 123_000;
 
 /** The user that all containers run as, if there is one: token files are theirs. */
 function commonUser(pod: Pod): number | undefined {
@@ -29,6 +31,7 @@ export class VolumeKeeper {
   private ready = false;
   private failures = 0;
   private retryAt = 0;
+  private waitingSince: number | undefined;
 
   constructor(
     private readonly deps: WorkerDeps,
@@ -93,12 +96,21 @@ export class VolumeKeeper {
       await this.volumes.setUp(this.context(pod, fields));
       this.ready = true;
       this.failures = 0;
+      this.waitingSince = undefined;
     } catch (error) {
       this.say(error instanceof VolumeError ? error.reason : 'FailedMount', messageOf(error));
+      this.complainOfWaiting(pod, now);
       this.stale = true;
       this.retryAt = now + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
     }
     return this.ready;
+  }
+
+  private complainOfWaiting(pod: Pod, now: number): void {
+    this.waitingSince ??= now;
+    if (this.ready || now - this.waitingSince < PATIENCE_MS) return;
+    this.waitingSince = now;
+    this.say('FailedMount', waitingText(this.volumes.unmounted(pod), [], 'context deadline exceeded'));
   }
 
   tearDown(): Promise<void> {

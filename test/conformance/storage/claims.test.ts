@@ -204,6 +204,30 @@ describe.skipIf(skipReason !== undefined)(`claims (${skipReason ?? 'real contain
       expect(new Set(bound.map((one) => one.spec?.volumeName)).size).toBe(12);
     });
 
+    it('takes the default class, also one that comes later, and another only when asked', async () => {
+      const name = fresh('pvc');
+      await bed.client.resource(PERSISTENT_VOLUME_CLAIMS).create(room.namespace, {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      });
+      await claimPhase(name, 'Pending');
+      const cls = fresh('default');
+      await bed.client.resource(STORAGE_CLASSES).create('', {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'StorageClass',
+        metadata: { name: cls, annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+        provisioner: 'example.com/maker',
+      });
+      await until(async () => (await getClaim(name)).spec?.storageClassName === cls);
+      const text = `Waiting for a volume to be created either by the external provisioner 'example.com/maker' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`;
+      await said(name, 'ExternalProvisioning', text);
+      const none = await claim('');
+      await claimPhase(none, 'Pending');
+      expect((await getClaim(none)).spec?.storageClassName).toBe('');
+    });
+
     it('is lost with its volume', async () => {
       const cls = fresh('c');
       const pv = await volume({ hostPath: { path: directory() }, storageClassName: cls });
@@ -220,6 +244,22 @@ describe.skipIf(skipReason !== undefined)(`claims (${skipReason ?? 'real contain
   });
 
   describe.concurrent('a pod', () => {
+    it('has a ReadWriteOncePod claim for itself', async () => {
+      const cls = fresh('c');
+      const accessModes = ['ReadWriteOncePod'];
+      await volume({ hostPath: { path: directory() }, storageClassName: cls, accessModes });
+      const name = await claim(cls, { accessModes });
+      const first = await room.start(using('sleep 600', name));
+      const second = await room.create(using('true', name));
+      await room.event(
+        second,
+        'FailedScheduling',
+        'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode',
+      );
+      await room.delete(first);
+      expect((await room.ended(second)).status?.phase).toBe('Succeeded');
+    });
+
     it('reads and writes the volume of its claim, and the next pod finds what it wrote', async () => {
       const cls = fresh('c');
       const path = directory();
@@ -458,7 +498,11 @@ describe.skipIf(skipReason !== undefined)(`claims (${skipReason ?? 'real contain
       expect(text).toBe('block special file\nxxxx\n');
       expect(readFileSync(join(host, 'disk')).subarray(0, 8).toString()).toBe('changedx');
       const mounted = await room.create(using('true', name));
-      await room.event(mounted, 'FailedMapVolume', 'volume v has volumeMode Block, but is specified in volumeMounts');
+      await room.event(
+        mounted,
+        'FailedMount',
+        'unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: volume v has volumeMode Block, but is specified in volumeMounts',
+      );
       await bed.client.resource(PODS).delete(room.namespace, mounted, { gracePeriodSeconds: 0 });
     });
   });

@@ -1,0 +1,72 @@
+// A pod that waits for a volume: what is said, and when it is tried again.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HandClock } from '../../client/index.ts';
+import { PodPaths } from '../pod/identity.ts';
+import { pod } from '../test-support/pods.ts';
+import { UnknownVolumeError } from '../volumes/errors.ts';
+import { noMounts } from '../volumes/mounts.ts';
+import type { WorkerDeps } from './deps.ts';
+import { VolumeKeeper } from './volume-keeper.ts';
+
+let dir: string;
+let clock: HandClock;
+let said: string[];
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'volume-keeper-'));
+  clock = new HandClock();
+  said = [];
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+function keeper(): VolumeKeeper {
+  const names = { name: 'p', namespace: 'ns', uid: 'u' };
+  const deps = { clock, trustBundles: { release: () => undefined } } as unknown as WorkerDeps;
+  const volumes = {
+    mounts: noMounts(),
+    paths: new PodPaths(dir, path.join(dir, 'logs'), names),
+    secretDir: path.join(dir, 'secrets'),
+    now: () => clock.now(),
+    claims: () => Promise.reject(new UnknownVolumeError('error processing PVC ns/c: PVC is not bound')),
+  };
+  return new VolumeKeeper(deps, volumes, 'u', (reason, message) => said.push(`${reason}: ${message}`));
+}
+
+const fields = (p: ReturnType<typeof pod>) => ({ pod: p, podIps: [], hostIps: [], allocatable: {} });
+
+describe('a pod whose volume does not come', () => {
+  it('is told why each time, more and more slowly, and after two minutes what it waits for', async () => {
+    const p = pod({
+      volumes: [
+        { name: 'there', hostPath: { path: dir } },
+        { name: 'file', hostPath: { path: path.join(dir, 'nosuch'), type: 'File' } },
+      ],
+    });
+    const k = keeper();
+    const waits: number[] = [];
+    for (let i = 0; i < 11; i++) {
+      expect(await k.prepare(p, fields(p))).toBe(false);
+      const wait = (k.wakeAt ?? 0) - clock.now();
+      waits.push(wait);
+      await clock.advance(wait);
+    }
+    expect(waits.slice(0, 4)).toEqual([500, 1_000, 2_000, 4_000]);
+    expect(waits.at(-1)).toBe(122_000);
+    const why = `FailedMount: MountVolume.SetUp failed for volume "file" : hostPath type check failed: ${dir}/nosuch is not a file`;
+    expect(said[0]).toBe(why);
+    expect(said).toContain(
+      'FailedMount: Unable to attach or mount volumes: unmounted volumes=[file], unattached volumes=[], failed to process volumes=[]: context deadline exceeded',
+    );
+    expect(said.filter((text) => text !== why).length).toBeLessThan(4);
+  });
+
+  it('hears at once of a claim that cannot be used', async () => {
+    const p = pod({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
+    await keeper().prepare(p, fields(p));
+    expect(said).toEqual([
+      'FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ns/c: PVC is not bound',
+    ]);
+  });
+});
