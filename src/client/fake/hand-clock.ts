@@ -23,11 +23,12 @@ export class HandClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
-      const timer = this.setTimer(ms, resolve);
       const stop = (): void => {
         timer.cancel();
+        signal?.removeEventListener('abort', stop);
         resolve();
       };
+      const timer = this.setTimer(ms, stop);
       signal?.addEventListener('abort', stop, { once: true });
     });
   }

@@ -92,6 +92,20 @@ describe('a plan', () => {
     expect(planned(p, observed([ended('c', 1)]))).toEqual(['finished']);
   });
 
+  it('starts all over when a rule says so, with the back-off of who asked for it; the first rule that fits counts', () => {
+    const fits = { exitCodes: { operator: 'In', values: [42] } };
+    const all = { action: 'RestartAllContainers', ...fits };
+    const trigger = container('t', { restartPolicy: 'Never', restartPolicyRules: [all] });
+    const p = pod({ restartPolicy: 'Never', containers: [container('c'), trigger] });
+    const o = observed([run('c'), ended('t', 42)]);
+    expect(planned(p, o)).toEqual(['restart pod: restart-all']);
+    expect(planned(p, o, { backoffUntil: () => 12_000 })).toEqual(['backoff t', 'again at 12000']);
+    expect(planned(p, observed([run('c'), ended('t', 1)]))).toEqual([]);
+    const onlyOne = { ...trigger, restartPolicyRules: [{ action: 'Restart', ...fits }, all] };
+    const q = pod({ restartPolicy: 'Never', containers: [container('c'), onlyOne] });
+    expect(planned(q, o)).toEqual(['start t 1']);
+  });
+
   it('waits while a container backs off', () => {
     const more = { backoffUntil: () => 12_000 };
     expect(planned(pod({}), observed([ended('c', 1)]), more)).toEqual(['backoff c', 'again at 12000']);

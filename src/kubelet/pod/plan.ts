@@ -166,11 +166,25 @@ function sandboxUsable(pod: Pod, sandbox: PodSandboxStatus): boolean {
   return sandbox.state === 'ready' && (specOf(pod).hostNetwork === true || sandbox.ips.length > 0);
 }
 
-function wholePodRestart(pod: Pod, observed: Observed): boolean {
-  return [...initContainers(pod), ...appContainers(pod)].some((ref) => {
+/** A container whose end makes all start over. */
+export function wholePodTrigger(
+  pod: Pod,
+  observed: Observed,
+): { readonly ref: ContainerRef; readonly status: ContainerStatus } | undefined {
+  for (const ref of [...initContainers(pod), ...appContainers(pod)]) {
     const status = latest(observed, ref.spec.name);
-    return status?.state === 'exited' && restartsWholePod(ref, status.exitCode);
-  });
+    if (status?.state === 'exited' && restartsWholePod(ref, status.exitCode)) return { ref, status };
+  }
+  return undefined;
+}
+
+/** At once the first time, then with the trigger's back-off, so that a container that fails at once does not keep the node busy. */
+function restartWhole(input: PlanInput, trigger: NonNullable<ReturnType<typeof wholePodTrigger>>): Plan {
+  const { ref, status } = trigger;
+  const until = input.backoffUntil(ref, status.finishedAt);
+  if (until <= input.now) return { actions: [{ type: 'restartPod', why: 'restart-all' }], finished: false };
+  const wait: Action = { type: 'backoff', ref, delayMs: input.backoffDelay(ref), until };
+  return { actions: [wait], requeueAt: until, finished: false };
 }
 
 export function plan(input: PlanInput): Plan {
@@ -185,9 +199,8 @@ export function plan(input: PlanInput): Plan {
       : { type: 'restartPod', why: 'sandbox-changed' };
     return { actions: [next], finished: false };
   }
-  if (wholePodRestart(pod, observed)) {
-    return { actions: [{ type: 'restartPod', why: 'restart-all' }], finished: false };
-  }
+  const trigger = wholePodTrigger(pod, observed);
+  if (trigger !== undefined) return restartWhole(input, trigger);
   const planner = new Planner(input, sandbox);
   for (const ref of ephemeralContainers(pod)) {
     if (latest(observed, ref.spec.name) === undefined) planner.start(ref, undefined);

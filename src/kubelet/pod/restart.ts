@@ -4,24 +4,34 @@ import type { ContainerStatus } from '../../cri/port.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { type ContainerRef, isSidecar, specOf } from './identity.ts';
 
-function ruleMatches(ref: ContainerRef, exitCode: number, action: string): boolean {
-  return (ref.spec.restartPolicyRules ?? []).some((rule) => {
-    if (rule.action !== action || rule.exitCodes === undefined) return false;
-    const listed = (rule.exitCodes.values ?? []).includes(exitCode);
-    return rule.exitCodes.operator === 'NotIn' ? !listed : listed;
+/** What the first rule that fits says. */
+function ruledAction(ref: ContainerRef, exitCode: number): string | undefined {
+  const found = (ref.spec.restartPolicyRules ?? []).find(({ exitCodes }) => {
+    if (exitCodes === undefined) return false;
+    const listed = (exitCodes.values ?? []).includes(exitCode);
+    return exitCodes.operator === 'NotIn' ? !listed : listed;
   });
+  return found?.action;
 }
 
-/** KEP-5532: an exit that makes the whole pod start over. */
+const RESTART_ALL = 'RestartAllContainers';
+
+/** KEP-5532: an exit that makes all containers start over, in the sandbox that is there. */
 export function restartsWholePod(ref: ContainerRef, exitCode: number): boolean {
-  return ruleMatches(ref, exitCode, 'RestartAllContainers');
+  return ruledAction(ref, exitCode) === RESTART_ALL;
+}
+
+/** Whether any exit of any container may do so. */
+export function mayRestartWhole(pod: Pod): boolean {
+  const { initContainers = [], containers } = specOf(pod);
+  return [...initContainers, ...containers].some((c) => c.restartPolicyRules?.some((r) => r.action === RESTART_ALL));
 }
 
 /** KEP-5307: rules go before the container's own policy, which goes before the pod's. */
 export function restartsAfter(pod: Pod, ref: ContainerRef, exitCode: number): boolean {
   if (ref.kind === 'ephemeral') return false;
   if (isSidecar(ref)) return true;
-  if (ruleMatches(ref, exitCode, 'Restart') || restartsWholePod(ref, exitCode)) return true;
+  if (ruledAction(ref, exitCode) !== undefined) return true;
   const podPolicy = specOf(pod).restartPolicy ?? 'Always';
   const policy = ref.spec.restartPolicy ?? podPolicy;
   // An init container that has done its work is not run again, whatever the policy.

@@ -42,6 +42,9 @@ export interface StatusInput {
   readonly resize?: { readonly type: string; readonly reason?: string; readonly message?: string };
   /** What running containers were given, by name, while it may differ from the spec. */
   readonly inForce?: ReadonlyMap<string, ResourceRequirements>;
+  /** Containers whose runs were removed so that all start over, and the attempt that follows. */
+  readonly removed?: ReadonlyMap<string, number>;
+  readonly restartingAll?: boolean;
 }
 
 /** Whether the init containers are behind: then a container that has not run is being created, not waiting for them. */
@@ -72,6 +75,7 @@ function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStat
     lost: input.terminal,
     before,
     inForce: input.inForce?.get(ref.spec.name),
+    removed: input.removed?.get(ref.spec.name),
   });
 }
 
@@ -116,6 +120,7 @@ export function computeStatus(input: StatusInput): PodStatus {
       app,
       sandboxReady: ips.podIP !== undefined,
       others,
+      restartingAll: input.restartingAll === true,
       resize: input.resize,
     }),
   ];

@@ -1,6 +1,7 @@
 // The conditions that the kubelet keeps on a pod. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
 import type { ContainerStatus, Pod, PodCondition } from '../../resources/generated/core-v1.ts';
 import { isSidecar, specOf } from '../pod/identity.ts';
+import { mayRestartWhole } from '../pod/restart.ts';
 import type { Phase } from './phase.ts';
 
 type Made = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -13,6 +14,8 @@ export interface ConditionInput {
   readonly sandboxReady: boolean;
   /** Conditions of other writers, for the readiness gates. */
   readonly others: readonly PodCondition[];
+  /** All containers are being ended so that they start over. */
+  readonly restartingAll: boolean;
   readonly resize: { readonly type: string; readonly reason?: string; readonly message?: string } | undefined;
 }
 
@@ -77,6 +80,17 @@ function ready(input: ConditionInput, containers: Made): Made {
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: missing.join(', ') };
 }
 
+/** Only on pods that have a rule for it. */
+function restarting(input: ConditionInput): Made[] {
+  if (!mayRestartWhole(input.pod)) return [];
+  const type = 'AllContainersRestarting';
+  if (input.phase === 'Succeeded') return [{ type, status: 'False', reason: 'PodCompleted' }];
+  if (input.phase === 'Failed') return [{ type, status: 'False', reason: 'PodFailed' }];
+  if (!input.restartingAll) return [{ type, status: 'False' }];
+  const message = 'container exited with restart policy rule';
+  return [{ type, status: 'True', reason: 'RestartAllContainersStarted', message }];
+}
+
 export const OWN_CONDITIONS: ReadonlySet<string> = new Set([
   'PodReadyToStartContainers',
   'Initialized',
@@ -85,6 +99,7 @@ export const OWN_CONDITIONS: ReadonlySet<string> = new Set([
   'PodScheduled',
   'PodResizePending',
   'PodResizeInProgress',
+  'AllContainersRestarting',
 ]);
 
 export function conditionsOf(input: ConditionInput): readonly Made[] {
@@ -96,6 +111,7 @@ export function conditionsOf(input: ConditionInput): readonly Made[] {
     containers,
     { type: 'PodScheduled', status: 'True' },
     ...(input.resize === undefined ? [] : [{ ...input.resize, status: 'True' }]),
+    ...restarting(input),
   ];
 }
 

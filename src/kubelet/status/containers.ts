@@ -30,6 +30,8 @@ export interface ContainerInput {
   readonly before: ContainerStatus | undefined;
   /** The resources that the running container was given. */
   readonly inForce: ResourceRequirements | undefined;
+  /** Its runs were removed so that all containers start over: the attempt that follows them. */
+  readonly removed: number | undefined;
 }
 
 export interface ProbeView {
@@ -78,6 +80,15 @@ const LOST: ContainerState = {
   },
 };
 
+/** What is said of a run that was removed so that all containers start over. */
+const REMOVED: ContainerState = {
+  terminated: {
+    exitCode: 137,
+    reason: 'RestartingAllContainers',
+    message: 'The container is removed because RestartAllContainers in place',
+  },
+};
+
 function volumeMounts(input: ContainerInput): VolumeMountStatus[] | undefined {
   const mounts = input.ref.spec.volumeMounts ?? [];
   if (mounts.length === 0) return undefined;
@@ -120,14 +131,16 @@ function notYet(input: ContainerInput): ContainerStatus {
   const before = input.before;
   const ran = before?.containerID !== undefined && before.containerID !== '';
   let state: ContainerState = waitingState(input.waiting ?? { reason: input.idle });
-  if (before?.state?.terminated !== undefined) state = before.state;
-  else if (input.lost && ran) state = LOST;
+  if (input.removed === undefined) {
+    if (before?.state?.terminated !== undefined) state = before.state;
+    else if (input.lost && ran) state = LOST;
+  }
   return {
     name: input.ref.spec.name,
     state,
-    lastState: {},
+    lastState: input.removed === undefined ? {} : REMOVED,
     ready: input.ref.kind === 'init' && state.terminated?.exitCode === 0 && !isSidecar(input.ref),
-    restartCount: before?.restartCount ?? 0,
+    restartCount: input.removed ?? before?.restartCount ?? 0,
     image: input.ref.spec.image ?? '',
     imageID: '',
     started: false,
@@ -139,6 +152,13 @@ function readiness(input: ContainerInput, run: RunStatus, state: ContainerState)
   if (input.ref.kind === 'ephemeral') return false;
   if (input.ref.kind === 'init' && !isSidecar(input.ref)) return state.terminated?.exitCode === 0;
   return state.running !== undefined && input.probes.started(run.id) && input.probes.ready(run.id);
+}
+
+/** The API remembers what was removed, for a kubelet that has started since. */
+function followsRemoval(input: ContainerInput, run: RunStatus): boolean {
+  if (input.removed === run.attempt) return true;
+  const { before } = input;
+  return before?.restartCount === run.attempt && before.lastState?.terminated?.reason === 'RestartingAllContainers';
 }
 
 export function containerStatus(input: ContainerInput): ContainerStatus {
@@ -153,6 +173,7 @@ export function containerStatus(input: ContainerInput): ContainerStatus {
     if (state.terminated !== undefined) last = state;
     state = waitingState(input.waiting);
   }
+  if (last.terminated === undefined && followsRemoval(input, run)) last = REMOVED;
   const plainInit = input.ref.kind !== 'app' && !isSidecar(input.ref);
   const running = state.running !== undefined;
   return {

@@ -3,11 +3,12 @@ import { goDuration } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf, StartError } from '../container/errors.ts';
 import { ImageError } from '../images/manager.ts';
-import { type ContainerRef, hashOf, podText } from '../pod/identity.ts';
+import { appContainers, type ContainerRef, hashOf, initContainers, podText } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed } from '../pod/observed.ts';
-import { type Action, type Plan, plan } from '../pod/plan.ts';
+import { type Action, type Plan, plan, wholePodTrigger } from '../pod/plan.ts';
 import { restartsAfter } from '../pod/restart.ts';
 import type { PodProbes } from '../probes/pod-probes.ts';
+import type { StatusInput } from '../status/compute.ts';
 import type { Waiting } from '../status/containers.ts';
 import type { VolumeMap } from '../volumes/pod-volumes.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -17,6 +18,10 @@ import type { SandboxKeeper } from './sandbox-keeper.ts';
 import type { Starter } from './starter.ts';
 
 const CONFIG_RETRY_MS = 10_000;
+const RESTARTING_ALL: Waiting = {
+  reason: 'RestartingAllContainers',
+  message: 'The container is removed because RestartAllContainers in place',
+};
 
 export interface ContainerKeeperInput {
   readonly uid: string;
@@ -35,9 +40,12 @@ export interface ContainerKeeperInput {
 }
 
 export class ContainerKeeper {
-  readonly waiting = new Map<string, Waiting>();
+  private readonly waiting = new Map<string, Waiting>();
   private readonly retryAt = new Map<string, number>();
   private readonly firstAttempt = new Map<string, number>();
+  /** Containers whose runs were removed so that all start over, and the attempt that follows. */
+  private readonly removed = new Map<string, number>();
+  private restartingAll = false;
   private readonly held: Set<string>;
   /** Ends for which the back-off has been told. */
   private readonly toldBackoff = new Set<string>();
@@ -48,6 +56,11 @@ export class ContainerKeeper {
     held: Set<string>,
   ) {
     this.held = held;
+  }
+
+  /** What the status is made of, beside what the runtime tells. */
+  get shown(): Pick<StatusInput, 'waiting' | 'removed' | 'restartingAll'> {
+    return { waiting: this.waiting, removed: this.removed, restartingAll: this.restartingAll };
   }
 
   get wakeTimes(): readonly number[] {
@@ -93,7 +106,8 @@ export class ContainerKeeper {
       case 'createSandbox':
         return this.input.sandboxes.create(this.input.pod(), action.attempt);
       case 'restartPod':
-        await this.restartPod(action.why);
+        if (action.why === 'restart-all') await this.restartAll();
+        else await this.replaceSandbox();
         return true;
       case 'start':
         return this.start(action);
@@ -129,16 +143,42 @@ export class ContainerKeeper {
     this.input.say(action.ref, 'Warning', 'BackOff', told);
   }
 
-  private async restartPod(why: 'sandbox-changed' | 'restart-all'): Promise<void> {
-    const { killer, observed, uid, starter } = this.input;
+  private async replaceSandbox(): Promise<void> {
+    const { killer, observed, uid } = this.input;
     await killer.killAll({});
     for (const s of observed().sandboxes) if (s.state === 'ready') await this.deps.runtime.stopPodSandbox(s.id);
     await this.deps.cache.refresh(uid);
-    if (why === 'sandbox-changed') return;
-    for (const status of observed().containers) {
-      const next = Math.max(this.firstAttempt.get(status.name) ?? 0, status.attempt + 1);
-      this.firstAttempt.set(status.name, next);
-      await starter.remove(uid, status);
+  }
+
+  /**
+   * All containers start over in the sandbox that is there: ended without hooks and grace, removed, and begun from the first init container on.
+   * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-all-containers
+   */
+  private async restartAll(): Promise<void> {
+    const { killer, observed, uid, starter, pod } = this.input;
+    const refs = [...initContainers(pod()), ...appContainers(pod())];
+    const trigger = wholePodTrigger(pod(), observed());
+    for (const { spec } of refs) this.waiting.set(spec.name, RESTARTING_ALL);
+    this.restartingAll = true;
+    try {
+      this.input.onChange();
+      await killer.killAll({ graceSeconds: 0, keepEphemeral: true });
+      const names = new Set(refs.map((r) => r.spec.name));
+      const runs = observed().containers.filter((c) => names.has(c.name));
+      // The trigger goes last: as long as it is there, a kubelet that starts anew knows what was under way.
+      const isTrigger = (name: string): number => Number(name === trigger?.ref.spec.name);
+      for (const status of runs.sort((a, b) => isTrigger(a.name) - isTrigger(b.name))) {
+        const next = Math.max(this.firstAttempt.get(status.name) ?? 0, status.attempt + 1);
+        this.firstAttempt.set(status.name, next);
+        this.removed.set(status.name, next);
+        await starter.remove(uid, status);
+      }
+      if (trigger === undefined) return;
+      const { ref, status } = trigger;
+      this.deps.backoff.next(this.backoffKey(ref), status.finishedAt, this.deps.clock.now());
+    } finally {
+      this.restartingAll = false;
+      for (const { spec } of refs) this.waiting.delete(spec.name);
     }
   }
 

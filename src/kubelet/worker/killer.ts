@@ -114,11 +114,12 @@ export class Killer {
   }
 
   /** All containers: first the others, then the sidecars, last started first. */
-  async killAll(options: KillOptions): Promise<void> {
+  async killAll(options: KillOptions & { readonly keepEphemeral?: boolean }): Promise<void> {
     const refs = allContainers(this.pod());
     const victims = this.observed()
       .containers.filter((c) => c.state !== 'exited')
-      .map((status): Victim => ({ status, ref: refs.find((r) => r.spec.name === status.name) }));
+      .map((status): Victim => ({ status, ref: refs.find((r) => r.spec.name === status.name) }))
+      .filter(({ ref }) => options.keepEphemeral !== true || ref?.kind !== 'ephemeral');
     const order = (v: Victim): number => (v.ref !== undefined && isSidecar(v.ref) ? refs.indexOf(v.ref) : refs.length);
     const plain = victims.filter((v) => order(v) === refs.length);
     const sidecars = victims.filter((v) => order(v) < refs.length).sort((a, b) => order(b) - order(a));

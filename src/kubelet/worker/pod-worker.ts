@@ -141,7 +141,7 @@ export class PodWorker {
         this.probes.sync(this.pod, this.observed);
         const { condition } = this.resizer;
         return {
-          waiting: this.containers.waiting,
+          ...this.containers.shown,
           probes: this.probes,
           terminal: this.stage === 'ended',
           inForce: this.resizer.inForce(this.pod, this.observed),

@@ -7,7 +7,10 @@ import { computeStatus, type StatusInput } from '../status/compute.ts';
 import { OWN_CONDITIONS } from '../status/conditions.ts';
 import type { WorkerDeps } from './deps.ts';
 
-export type StatusParts = Pick<StatusInput, 'waiting' | 'probes' | 'terminal' | 'verdict' | 'resize' | 'inForce'>;
+export type StatusParts = Pick<
+  StatusInput,
+  'waiting' | 'probes' | 'terminal' | 'verdict' | 'resize' | 'inForce' | 'removed' | 'restartingAll'
+>;
 
 export interface PublisherInput {
   readonly uid: string;

@@ -103,7 +103,7 @@ describe.skipIf(!isRoot)('a pod that means harm (needs root)', { concurrent: tru
   });
 
   it('that forks without end harms no other, within the limit of its cgroup', async () => {
-    const bomb = 'echo 30 > /sys/fs/cgroup/pids.max 2>/dev/null; f() { f | f & }; f; sleep 1000';
+    const bomb = 'f() { f | f & }; f; sleep 1000';
     await lab().ready(podOf('neighbour', stay));
     await lab().create(
       podOf('bomb', { command: ['sh', '-c', bomb], resources: { limits: { memory: '64Mi', cpu: '200m' } } }),

@@ -102,7 +102,10 @@ interface Restarting {
 
 /** May this container run again after it has ended? */
 function mayRestart(status: ContainerStatus, { policy, spec }: Restarting): boolean {
-  const container = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].find((c) => c.name === status.name);
+  const all = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
+  // Where one may have all start over, every container may run again (KEP-5532).
+  if (all.some((c) => c.restartPolicyRules?.some((r) => r.action === 'RestartAllContainers'))) return true;
+  const container = all.find((c) => c.name === status.name);
   if ((container?.restartPolicyRules ?? []).length > 0) return true;
   const effective = container?.restartPolicy ?? policy;
   if (effective === 'Always') return true;
