@@ -35,7 +35,14 @@ export function endedAt(pod: Pod, now: number): number {
     (status) => parseTime(status.state?.terminated?.finishedAt ?? '') ?? [],
   );
   if (times.length > 0) return Math.max(...times);
-  return parseTime(pod.metadata.deletionTimestamp ?? '') ?? now;
+  // Pods that failed before anything ran (evicted, refused by the node) have no such times.
+  const unready = pod.status?.conditions?.find(({ type, status }) => type === 'Ready' && status === 'False');
+  return (
+    parseTime(unready?.lastTransitionTime ?? '') ??
+    parseTime(pod.metadata.deletionTimestamp ?? '') ??
+    parseTime(pod.metadata.creationTimestamp ?? '') ??
+    now
+  );
 }
 
 export type FailureAction = 'Count' | 'Ignore' | { readonly fail: string } | { readonly failIndex: true };

@@ -58,12 +58,7 @@ function freshPod(input: SetInput, ordinal: number): Pod {
   const { set, current, update } = input;
   const { first } = ordinalsOf(set);
   const onDelete = set.spec?.updateStrategy?.type === 'OnDelete';
-  const old = !onDelete && ordinal < first + partitionOf(set);
-  const settled = set.status?.currentReplicas ?? 0;
-  // While the row is being made for the first time, or with no roll-out under way, both are the same.
-  const useCurrent =
-    old || (!onDelete && partitionOf(set) === 0 && ordinal < first + settled && current.name !== update.name);
-  const chosen = useCurrent ? current : update;
+  const chosen = !onDelete && ordinal < first + partitionOf(set) ? current : update;
   return podAt(set, { ordinal, template: chosen.template, revision: chosen.name });
 }
 
@@ -176,5 +171,7 @@ function statusOf({ set, pods, current, update, now }: SetInput): StatefulSetSta
     currentRevision: currentName,
     updateRevision: update.name,
     collisionCount: set.status?.collisionCount ?? 0,
+    // Conditions are others': this controller has none.
+    ...(set.status?.conditions === undefined ? {} : { conditions: set.status.conditions }),
   };
 }
