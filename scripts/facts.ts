@@ -1,5 +1,5 @@
 // Reads the facts of Kubernetes' published Go types (names, tags, list topology, protobuf numbers) into src/resources/facts/*.txt.
-// Usage: tsx scripts/facts.ts DIR, where DIR holds checkouts named api, apimachinery, apiextensions-apiserver and kube-aggregator.
+// Usage: tsx scripts/facts.ts DIR, where DIR holds checkouts named api, apimachinery, apiextensions-apiserver, kube-aggregator and metrics.
 // Only facts are taken: no sentence and no code of those sources comes over. The tables are committed; this runs when the version rises.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,6 +38,7 @@ function findPackages(root: string): GoPackage[] {
     ['apiextensions/v1beta1', 'apiextensions-apiserver/pkg/apis/apiextensions/v1beta1', 'types.go'],
     ['apiregistration/v1', 'kube-aggregator/pkg/apis/apiregistration/v1', 'types.go'],
     ['apiregistration/v1beta1', 'kube-aggregator/pkg/apis/apiregistration/v1beta1', 'types.go'],
+    ['metrics/v1beta1', 'metrics/pkg/apis/metrics/v1beta1', 'types.go'],
   ];
   for (const [key, path] of others) found.push({ key, path: `k8s.io/${path}`, directory: join(root, path) });
   return found.sort((a, b) => (a.key < b.key ? -1 : 1));

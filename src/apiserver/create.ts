@@ -193,7 +193,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       tokens,
     ]),
     authorizer,
-    special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector }),
+    special: specialHandlers({ authorizer, rbac, tokens, issuer, nodeConnector: options.nodeConnector, clock }),
     nonResource: paths,
     flow,
     aggregator,

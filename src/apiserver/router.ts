@@ -76,8 +76,9 @@ function routeVirtual(info: RequestInfo, entry: CatalogEntry, special: SpecialHa
 function routeResource(info: RequestInfo, entry: CatalogEntry, special: SpecialHandlers): Route {
   const { row } = entry;
   if (row.namespaced) {
-    // A virtual kind like a review may be namespaced too; its collection over all namespaces does not exist.
-    if (info.namespace === '' && (info.name !== '' || row.virtual === true)) throw genericNotFound();
+    // A virtual kind that cannot be listed, like a review, may be namespaced too; its collection over all namespaces does not exist.
+    if (info.namespace === '' && (info.name !== '' || (row.virtual === true && !row.verbs.includes('list'))))
+      throw genericNotFound();
     if (info.namespace === '' && !ACROSS_NAMESPACES.has(info.verb)) throw methodNotAllowed();
   } else if (info.namespace !== '' && row.plural !== 'namespaces') throw genericNotFound();
   if (info.subresource !== '') return routeSubresource(info, entry, special);

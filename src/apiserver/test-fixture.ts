@@ -5,7 +5,7 @@ import type { ByteSink, UserInfo, WireResponse } from '../machinery/http.ts';
 import type { JsonObject } from '../machinery/object.ts';
 import { RESOURCES } from '../resources/index.ts';
 import { openMemoryStore } from '../store/index.ts';
-import { type ApiServer, createApiServer } from './create.ts';
+import { type ApiServer, type ApiServerOptions, createApiServer } from './create.ts';
 
 export const ADMIN: UserInfo = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -37,7 +37,7 @@ function parsed(text: string): Answer['body'] {
   }
 }
 
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer(more: Partial<ApiServerOptions> = {}): Promise<TestServer> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const api = await createApiServer({
     store: openMemoryStore(),
@@ -46,6 +46,7 @@ export async function startTestServer(): Promise<TestServer> {
     random: systemRandom,
     serviceAccountKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     clusterCa: '',
+    ...more,
   });
   const raw = (method: string, url: string, options: Call = {}, bytes?: Uint8Array): Promise<WireResponse> => {
     const [path = '', query = ''] = url.split('?');

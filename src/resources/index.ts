@@ -19,5 +19,6 @@ export {
   type Subresource,
   type Verb,
 } from './definition.ts';
+export { METRICS_ROWS } from './metrics/index.ts';
 export { findKind, findResource, RESOURCES } from './table.ts';
 export { type UpdateToValidate, validateCreate, validateUpdate } from './validate.ts';

@@ -1,5 +1,6 @@
 // The table of special answers: a line for each subresource and kind that is not plain storage.
 import type { NodeConnector } from '../../client/node-api.ts';
+import type { Clock } from '../../host/clock.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
@@ -10,6 +11,7 @@ import { connectHandler } from './connect.ts';
 import { podEviction } from './eviction.ts';
 import { SpecialHandlers } from './handlers.ts';
 import { logHandler } from './log.ts';
+import { metricsHandler } from './metrics.ts';
 import { nodeProxy, podProxy, serviceProxy } from './proxy.ts';
 import {
   selfSubjectAccessReview,
@@ -26,6 +28,7 @@ export interface SpecialParts {
   readonly tokens: ServiceAccountTokens;
   readonly issuer: TokenIssuer;
   readonly nodeConnector: NodeConnector | undefined;
+  readonly clock: Clock;
 }
 
 const CREATE = ['create'];
@@ -34,9 +37,10 @@ const CONNECT = ['get', 'create'];
 const PROXY = ['get', 'create', 'update', 'patch', 'delete'];
 const AUTHENTICATION = 'authentication.k8s.io/v1';
 const AUTHORIZATION = 'authorization.k8s.io/v1';
+const METRICS = 'metrics.k8s.io/v1beta1';
 
 export function specialHandlers(parts: SpecialParts): SpecialHandlers {
-  const { authorizer, rbac, tokens, issuer, nodeConnector } = parts;
+  const { authorizer, rbac, tokens, issuer, nodeConnector, clock } = parts;
   return new SpecialHandlers()
     .add('/v1/pods/binding', { methods: CREATE, handle: podBinding })
     .add('/v1/bindings', { methods: CREATE, handle: bindingCollection })
@@ -49,6 +53,8 @@ export function specialHandlers(parts: SpecialParts): SpecialHandlers {
     .add('/v1/services/proxy', { methods: PROXY, handle: serviceProxy })
     .add('/v1/nodes/proxy', { methods: PROXY, handle: nodeProxy(nodeConnector) })
     .add('/v1/serviceaccounts/token', { methods: CREATE, handle: tokenHandler(issuer) })
+    .add(`${METRICS}/nodes`, metricsHandler(nodeConnector, clock))
+    .add(`${METRICS}/pods`, metricsHandler(nodeConnector, clock))
     .add('/v1/componentstatuses', { methods: ['get', 'list'], handle: componentStatuses })
     .add(`${AUTHENTICATION}/tokenreviews`, { methods: CREATE, handle: tokenReview(tokens) })
     .add(`${AUTHENTICATION}/selfsubjectreviews`, { methods: CREATE, handle: selfSubjectReview })

@@ -224,7 +224,7 @@ const byId = new Map<string, SchemaNode>();
 /** `io.k8s.api.core.v1.Pod` → its package key and name. */
 export function splitDefinitionName(id: string): { key: string; name: string } | undefined {
   const match =
-    /^io\.k8s\.(?:api|apimachinery\.pkg\.apis|apiextensions-apiserver\.pkg\.apis|kube-aggregator\.pkg\.apis)\.([^.]+)\.([^.]+)\.([^.]+)$/.exec(
+    /^io\.k8s\.(?:api|apimachinery\.pkg\.apis|apiextensions-apiserver\.pkg\.apis|kube-aggregator\.pkg\.apis|metrics\.pkg\.apis)\.([^.]+)\.([^.]+)\.([^.]+)$/.exec(
       id,
     );
   if (match !== null) return { key: `${match[1]}/${match[2]}`, name: match[3] ?? '' };

@@ -112,5 +112,6 @@ export function definitionPrefix(key: string): string {
     return `io.k8s.apiextensions-apiserver.pkg.apis.${key.replace('/', '.')}.`;
   }
   if (key.startsWith('apiregistration/')) return `io.k8s.kube-aggregator.pkg.apis.${key.replace('/', '.')}.`;
+  if (key.startsWith('metrics/')) return `io.k8s.metrics.pkg.apis.${key.replace('/', '.')}.`;
   return `io.k8s.api.${key.replace('/', '.')}.`;
 }
