@@ -26,6 +26,7 @@ export {
   RuntimeError,
   type RuntimeErrorKind,
   type RuntimeEvent,
+  type RuntimeFeatures,
   type RuntimeService,
   type RuntimeVersion,
   type UserNamespace,

@@ -233,6 +233,16 @@ export interface RuntimeVersion {
   readonly apiVersion: string;
 }
 
+/** What a runtime can do beyond the least, by the handlers it has; the default one has no name. */
+export interface RuntimeFeatures {
+  readonly handlers: readonly {
+    readonly name: string;
+    readonly userNamespaces: boolean;
+    readonly recursiveReadOnlyMounts: boolean;
+  }[];
+  readonly supplementalGroupsPolicy: boolean;
+}
+
 export interface ExecSyncResult {
   readonly exitCode: number;
   readonly stdout: Uint8Array;
@@ -242,6 +252,7 @@ export interface ExecSyncResult {
 /** Every call is safe to repeat: stop and remove of what is gone succeed. Errors are RuntimeErrors. */
 export interface RuntimeService {
   version(): Promise<RuntimeVersion>;
+  features(): Promise<RuntimeFeatures>;
   /** Throws a RuntimeError with what is missing while the runtime or the pod network is not ready. */
   ready(): Promise<{ readonly runtime: true | string; readonly network: true | string }>;
   runPodSandbox(config: PodSandboxConfig): Promise<string>;

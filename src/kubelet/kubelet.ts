@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
 import { EventRecorder, PODS, RUNTIME_CLASSES, SERVICE_ACCOUNTS, SERVICES } from '../client/index.ts';
-import type { RuntimeVersion } from '../cri/port.ts';
+import type { RuntimeFeatures, RuntimeVersion } from '../cri/port.ts';
 import { type DiskFacts, diskFacts } from '../host/machine.ts';
 import { isApiError } from '../machinery/errors.ts';
 import { parseTime } from '../machinery/time.ts';
@@ -40,6 +40,7 @@ interface Known {
   readonly facts: HostFacts;
   readonly disk: DiskFacts;
   readonly version: RuntimeVersion;
+  readonly features: RuntimeFeatures;
   readonly host: Resolver;
 }
 
@@ -113,7 +114,6 @@ class KubeletImpl implements Kubelet {
       shape: () => this.shape(),
       pressure: () => this.pressure(),
       taints: this.config.registerWithTaints,
-      handlers: [],
       onError: (what, error) => this.log('warn', what, { error: String(error) }),
     });
     this.housekeeper = new Housekeeper({
@@ -206,7 +206,7 @@ class KubeletImpl implements Kubelet {
       podPidsLimit: this.config.podPidsLimit,
       hostsFile: () => readFile('/etc/hosts', 'utf8').catch(() => ''),
       runtimeHandler: (pod) => this.runtimeHandler(pod),
-      userNamespace: (pod) => this.userNamespaces.of(pod),
+      userNamespace: (pod, handler) => this.userNamespaces.of(pod, handler, this.known?.features.handlers ?? []),
       log: (level, message, fields) => this.log(level, message, fields),
       onProbed: (kind, pod, container, outcome) => this.probeMetrics.count(kind, pod, container, outcome),
       onGone: (uid) => {
@@ -253,6 +253,7 @@ class KubeletImpl implements Kubelet {
       reserved: this.config.systemReserved,
       version: this.options.version ?? 'v1.36.0',
       runtimeVersion: `${known.version.name}://${known.version.version}`,
+      features: known.features,
       port: this.options.port ?? 10250,
       labels: this.config.nodeLabels,
     };
@@ -285,15 +286,16 @@ class KubeletImpl implements Kubelet {
     setMaxListeners(100, signal);
     const { runtime, informers, clock } = this.options;
     await this.prepareDirectories();
-    const [facts, disk, version, resolv] = await Promise.all([
+    const [facts, disk, version, features, resolv] = await Promise.all([
       hostFacts(),
       diskFacts(this.options.rootDir),
       runtime.version(),
+      runtime.features(),
       readFile(this.config.resolvConf, 'utf8').catch(() => ''),
       this.cache.start(),
       this.userNamespaces.load(),
     ]);
-    this.known = { facts, disk, version, host: parseResolvConf(resolv) };
+    this.known = { facts, disk, version, features, host: parseResolvConf(resolv) };
     this.runtimeName = version.name;
     const pods = informers.informer(PODS, { fieldSelector: `spec.nodeName=${this.options.nodeName}` });
     const services = informers.informer(SERVICES);

@@ -1,8 +1,9 @@
 // What the host can give to containers, looked up once when the runtime starts.
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import type { CgroupLayout } from '../../host/cgroups.ts';
-import { exists } from '../../host/files.ts';
+import { exists, readIfExists } from '../../host/files.ts';
 import { goArchitecture, hasCapability } from '../../host/machine.ts';
 import { capabilitiesOf } from './spec/capabilities.ts';
 import type { HostFacts } from './spec/container-spec.ts';
@@ -12,6 +13,13 @@ async function bounding(): Promise<string[]> {
   const status = await readFile('/proc/self/status', 'utf8');
   const mask = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
   return capabilitiesOf(mask('CapBnd') & mask('CapPrm'));
+}
+
+/** User namespaces may be forbidden; mounts show files with other owners since Linux 5.12. */
+async function canMapIds(): Promise<boolean> {
+  const most = Number((await readIfExists('/proc/sys/user/max_user_namespaces').catch(() => undefined)) ?? '0');
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return most > 0 && (major > 5 || (major === 5 && minor >= 12));
 }
 
 /** `cgroup`: one that exists; a kernel without swap accounting has no file for it there, and to set it would fail. */
@@ -25,6 +33,7 @@ export async function hostFacts(layout: CgroupLayout, cgroup: string): Promise<H
     capabilities: await bounding(),
     unifiedCgroups: unified,
     swap: await exists(swapFile),
+    userNamespaces: await canMapIds(),
     ...((await hasCapability('CAP_SYS_RESOURCE')) ? {} : { lowestOomScoreAdj: Math.max(0, own) }),
   };
 }

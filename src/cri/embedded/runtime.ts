@@ -19,6 +19,7 @@ import type {
   PodSandboxStats,
   PodSandboxStatus,
   RuntimeEvent,
+  RuntimeFeatures,
   RuntimeService,
   RuntimeVersion,
 } from '../port.ts';
@@ -101,6 +102,15 @@ class EmbeddedRuntimeService implements RuntimeService {
   async version(): Promise<RuntimeVersion> {
     this.#version ??= this.#context.oci.version();
     return { name: 'minke', version: `${this.#context.oci.name}-${await this.#version}`, apiVersion: 'v1' };
+  }
+
+  async features(): Promise<RuntimeFeatures> {
+    const { userNamespaces } = this.#context.host;
+    // The kernel does both since mount_setattr(2), Linux 5.12.
+    return {
+      handlers: [{ name: '', userNamespaces, recursiveReadOnlyMounts: userNamespaces }],
+      supplementalGroupsPolicy: true,
+    };
   }
 
   ready(): Promise<{ runtime: true | string; network: true | string }> {

@@ -71,7 +71,10 @@ ContainerStats: attributes=1:ContainerAttributes cpu=2:CpuUsage memory=3:MemoryU
 ContainerAttributes: id=1 metadata=2:ContainerMetadata
 FilesystemUsage: timestamp=1:int64 fs_id=2:FilesystemIdentifier used_bytes=3:UInt64Value inodes_used=4:UInt64Value
 FilesystemIdentifier: mountpoint=1
-StatusResponse: status=1:RuntimeStatus
+StatusResponse: status=1:RuntimeStatus runtime_handlers=3:RuntimeHandler[] features=4:RuntimeFeatures
+RuntimeHandler: name=1 features=2:RuntimeHandlerFeatures
+RuntimeHandlerFeatures: recursive_read_only_mounts=1:bool user_namespaces=2:bool
+RuntimeFeatures: supplemental_groups_policy=1:bool
 RuntimeStatus: conditions=1:RuntimeCondition[]
 RuntimeCondition: type=1 status=2:bool reason=3 message=4
 ContainerEventResponse: container_id=1 container_event_type=2:ContainerEventType created_at=3:int64 pod_sandbox_status=4:PodSandboxStatus

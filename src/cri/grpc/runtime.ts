@@ -12,6 +12,7 @@ import {
   RuntimeError,
   type RuntimeErrorKind,
   type RuntimeEvent,
+  type RuntimeFeatures,
   type RuntimeService,
   type RuntimeVersion,
 } from '../port.ts';
@@ -79,6 +80,19 @@ export class GrpcRuntime implements RuntimeService {
       version: text(answer, 'runtime_version'),
       apiVersion: text(answer, 'runtime_api_version'),
     };
+  }
+
+  async features(): Promise<RuntimeFeatures> {
+    const answer = await this.#call('Status', {});
+    const handlers = list(answer, 'runtime_handlers').map((handler) => {
+      const features = message(handler, 'features');
+      return {
+        name: text(handler, 'name'),
+        userNamespaces: features.user_namespaces === true,
+        recursiveReadOnlyMounts: features.recursive_read_only_mounts === true,
+      };
+    });
+    return { handlers, supplementalGroupsPolicy: message(answer, 'features').supplemental_groups_policy === true };
   }
 
   async ready(): Promise<{ runtime: true | string; network: true | string }> {

@@ -13,6 +13,7 @@ import {
   type PodSandboxStatus,
   RuntimeError,
   type RuntimeEvent,
+  type RuntimeFeatures,
   type RuntimeService,
   type RuntimeVersion,
 } from '../port.ts';
@@ -105,6 +106,11 @@ export class SimulatedRuntime implements RuntimeService {
 
   async version(): Promise<RuntimeVersion> {
     return { name: 'simulated', version: '1.0.0', apiVersion: 'v1' };
+  }
+
+  async features(): Promise<RuntimeFeatures> {
+    const able = { userNamespaces: true, recursiveReadOnlyMounts: true };
+    return { handlers: [{ name: '', ...able }], supplementalGroupsPolicy: true };
   }
 
   async ready(): Promise<{ runtime: true; network: true }> {

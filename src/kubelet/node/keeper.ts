@@ -25,7 +25,6 @@ export interface KeeperOptions {
   readonly shape: () => NodeShape;
   readonly pressure: () => Promise<Pressure>;
   readonly taints: readonly { key: string; value?: string; effect: string }[];
-  readonly handlers: readonly string[];
   readonly onError: (what: string, error: unknown) => void;
 }
 
@@ -92,7 +91,7 @@ export class NodeKeeper {
     const pressure = await this.options.pressure();
     const list = await images.listImages().catch(() => []);
     const old = this.node?.status;
-    const status = nodeStatus({ shape, pressure, images: list, handlers: this.options.handlers, old, now });
+    const status = nodeStatus({ shape, pressure, images: list, old, now });
     const merged = { ...old, ...status };
     const same = old !== undefined && deepEqual(withoutBeats(merged), withoutBeats(old));
     if (same && !force && now - this.lastWrite < STATUS_MS) return;

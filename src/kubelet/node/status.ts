@@ -1,7 +1,7 @@
 // The Node object that this kubelet keeps: what it says at registration, and its status from then on.
 // https://kubernetes.io/docs/reference/node/node-status/
 
-import type { ImageInfo } from '../../cri/port.ts';
+import type { ImageInfo, RuntimeFeatures } from '../../cri/port.ts';
 import type { DiskFacts } from '../../host/machine.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import type { Node, NodeAddress, NodeCondition, NodeStatus } from '../../resources/generated/core-v1.ts';
@@ -12,6 +12,7 @@ export interface NodeShape {
   readonly hostname: string;
   readonly ips: readonly string[];
   readonly facts: HostFacts;
+  readonly features: RuntimeFeatures;
   readonly disk: DiskFacts;
   readonly maxPods: number;
   readonly reserved: { readonly cpuMilli: number; readonly memoryBytes: number };
@@ -136,11 +137,19 @@ export function nodeImages(images: readonly ImageInfo[]): NodeStatus['images'] {
     .filter((image) => image.names.length > 0);
 }
 
+function runtimeStatus(features: RuntimeFeatures): Pick<NodeStatus, 'runtimeHandlers' | 'features'> {
+  const runtimeHandlers = features.handlers.map(({ name, userNamespaces, recursiveReadOnlyMounts }) => ({
+    name,
+    features: { recursiveReadOnlyMounts, userNamespaces },
+  }));
+  const { supplementalGroupsPolicy } = features;
+  return { ...(runtimeHandlers.length === 0 ? {} : { runtimeHandlers }), features: { supplementalGroupsPolicy } };
+}
+
 export interface StatusParts {
   readonly shape: NodeShape;
   readonly pressure: Pressure;
   readonly images: readonly ImageInfo[];
-  readonly handlers: readonly string[];
   readonly old: NodeStatus | undefined;
   readonly now: number;
 }
@@ -167,7 +176,7 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
       ...(facts.swapBytes > 0 ? { swap: { capacity: facts.swapBytes } } : {}),
     },
     ...(parts.images.length === 0 ? {} : { images: nodeImages(parts.images) }),
-    ...(parts.handlers.length === 0 ? {} : { runtimeHandlers: parts.handlers.map((name) => ({ name })) }),
+    ...runtimeStatus(shape.features),
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   PodSandboxConfig,
   PodSandboxStatus,
   RuntimeEvent,
+  RuntimeFeatures,
   RuntimeService,
 } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
@@ -47,6 +48,11 @@ export class FakeRuntime implements RuntimeService {
 
   version(): Promise<{ name: string; version: string; apiVersion: string }> {
     return Promise.resolve({ name: 'minke', version: '0', apiVersion: 'v1' });
+  }
+
+  features(): Promise<RuntimeFeatures> {
+    const able = { userNamespaces: true, recursiveReadOnlyMounts: true };
+    return Promise.resolve({ handlers: [{ name: '', ...able }], supplementalGroupsPolicy: true });
   }
 
   ready(): Promise<{ runtime: true; network: true }> {

@@ -3,13 +3,18 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { UserNamespace } from '../../cri/port.ts';
+import type { RuntimeFeatures, UserNamespace } from '../../cri/port.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { namesOf, specOf } from '../pod/identity.ts';
 
 const LENGTH = 65_536;
 const FIRST = 1;
 const LAST = 32_000;
+
+function unsupported(handler: string): string {
+  const who = handler === '' ? 'runtime' : `RuntimeClass handler "${handler}"`;
+  return `can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`;
+}
 
 export class UserNamespaces {
   private readonly byPod = new Map<string, number>();
@@ -36,8 +41,9 @@ export class UserNamespaces {
     }
   }
 
-  of(pod: Pod): UserNamespace | undefined {
+  of(pod: Pod, handler: string, handlers: RuntimeFeatures['handlers']): UserNamespace | undefined {
     if (specOf(pod).hostUsers !== false) return undefined;
+    if (handlers.find((h) => h.name === handler)?.userNamespaces !== true) throw new Error(unsupported(handler));
     const { uid } = namesOf(pod);
     let index = this.byPod.get(uid);
     if (index === undefined) {

@@ -53,7 +53,8 @@ export interface WorkerDeps {
   readonly hostsFile: () => Promise<string>;
   /** The handler of a RuntimeClass; throws when there is no such class. */
   readonly runtimeHandler: (pod: Pod) => Promise<string>;
-  readonly userNamespace: (pod: Pod) => PodSandboxConfig['namespaces']['user'];
+  /** Throws where the handler's runtime can give none. */
+  readonly userNamespace: (pod: Pod, handler: string) => PodSandboxConfig['namespaces']['user'];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
   readonly onProbed?: (kind: string, pod: Pod, container: string, outcome: string) => void;
   /** The pod is gone from the API and from the node. */

@@ -27,14 +27,15 @@ export class SandboxKeeper {
 
   private async make(pod: Pod, attempt: number): Promise<PodSandboxConfig> {
     const node = this.deps.node();
-    const userNamespace = this.deps.userNamespace(pod);
+    const runtimeHandler = await this.deps.runtimeHandler(pod);
+    const userNamespace = this.deps.userNamespace(pod, runtimeHandler);
     return sandboxConfig({
       pod,
       attempt,
       paths: this.paths,
       dns: this.deps.dns(),
       resources: { memoryCapacity: node.memoryCapacity, podPidsLimit: this.deps.podPidsLimit },
-      runtimeHandler: await this.deps.runtimeHandler(pod),
+      runtimeHandler,
       ...(userNamespace === undefined ? {} : { userNamespace }),
     });
   }

@@ -65,6 +65,7 @@ const HOST = {
   capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_NET_ADMIN'],
   unifiedCgroups: true,
   swap: true,
+  userNamespaces: true,
 };
 
 function input(over: Partial<ContainerConfig> = {}, more: Partial<ContainerSpecInput> = {}): ContainerSpecInput {

@@ -14,6 +14,8 @@ export interface HostFacts {
   readonly capabilities: readonly string[];
   readonly unifiedCgroups: boolean;
   readonly swap: boolean;
+  /** Whether pods can have user ids of their own, with their files shown so. */
+  readonly userNamespaces: boolean;
   /** Lower than this cannot be set; undefined: anything can. */
   readonly lowestOomScoreAdj?: number;
 }
