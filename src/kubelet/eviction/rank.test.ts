@@ -52,4 +52,16 @@ describe('eviction', () => {
       'The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 1Gi. Container c was using 2Mi, request is 1Mi, has larger consumption of ephemeral-storage. ',
     );
   });
+
+  it('takes by processes low priority first, then who has the most of them', () => {
+    const uses = [
+      { ...use('few', 1), processes: 3 },
+      { ...use('many', 1), processes: 300 },
+      { ...use('dear', 1, { priority: 10 }), processes: 9000 },
+    ];
+    expect(ranked(uses, 'pids').map(nameOf)).toEqual(['ns/many', 'ns/few', 'ns/dear']);
+    expect(evictionMessage(use('x', 2), 'pids', { threshold: '100', available: '50' })).toBe(
+      'The node was low on resource: pids. Threshold quantity: 100, available: 50. ',
+    );
+  });
 });

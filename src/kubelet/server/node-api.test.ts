@@ -208,11 +208,15 @@ describe('pressure', () => {
     );
   });
 
-  it('ends all pods when the node shuts down, and takes no more', async () => {
+  it('ends all pods when the node shuts down, critical ones last, and takes no more', async () => {
     await begin();
+    create('vital', { terminationGracePeriodSeconds: 1, priority: 2_000_001_000 });
     create('p', { terminationGracePeriodSeconds: 1 });
     await phase('p', 'Running');
+    await phase('vital', 'Running');
     await kubelet.shutdown();
+    expect(runtime.calls.filter((c) => c.startsWith('stop sandbox'))).toEqual(['stop sandbox p', 'stop sandbox vital']);
+    await phase('vital', 'Failed');
     const pod = await phase('p', 'Failed');
     expect(pod.status).toMatchObject({
       reason: 'Terminated',
