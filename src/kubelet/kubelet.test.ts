@@ -7,7 +7,7 @@ import { createInformerFactory } from '../client/index.ts';
 import { RuntimeError } from '../cri/port.ts';
 import { systemClock } from '../host/clock.ts';
 import type { Event, Node, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
-import { createKubelet, type Kubelet } from './index.ts';
+import { createKubelet, type Kubelet, noMounts } from './index.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { FakeImages, FakeRuntime } from './test-support/fake-runtime.ts';
 
@@ -33,14 +33,7 @@ async function begin(): Promise<void> {
     rootDir: path.join(dir, 'kubelet'),
     logDir: path.join(dir, 'logs'),
     secretDir: path.join(dir, 'secrets'),
-    mounts: {
-      tmpfs: () => Promise.resolve(),
-      hugetlbfs: () => Promise.resolve(),
-      mount: () => Promise.resolve(),
-      bind: () => Promise.resolve(),
-      unmount: () => Promise.resolve(),
-      below: () => Promise.resolve([]),
-    },
+    mounts: noMounts(),
     config: { clusterDns: ['10.96.0.10'] },
   });
   running = kubelet.run(stop.signal);

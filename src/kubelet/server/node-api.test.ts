@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInformerFactory } from '../../client/index.ts';
 import { systemClock } from '../../host/clock.ts';
 import type { Node, Pod, PodSpec } from '../../resources/generated/core-v1.ts';
-import { createKubelet, type Kubelet, type KubeletConfig } from '../index.ts';
+import { createKubelet, type Kubelet, type KubeletConfig, noMounts } from '../index.ts';
 import { FakeApi } from '../test-support/fake-client.ts';
 import { FakeImages, FakeRuntime } from '../test-support/fake-runtime.ts';
 import { hostLogs } from './host-logs.ts';
@@ -23,7 +23,6 @@ async function begin(config: Partial<KubeletConfig> = {}): Promise<void> {
   stop = new AbortController();
   const images = new FakeImages();
   images.add('busybox');
-  const none = (): Promise<void> => Promise.resolve();
   kubelet = createKubelet({
     client,
     informers: createInformerFactory(client, { clock: systemClock }),
@@ -35,7 +34,7 @@ async function begin(config: Partial<KubeletConfig> = {}): Promise<void> {
     rootDir: path.join(dir, 'kubelet'),
     logDir: path.join(dir, 'logs'),
     secretDir: path.join(dir, 'secrets'),
-    mounts: { tmpfs: none, hugetlbfs: none, mount: none, bind: none, unmount: none, below: () => Promise.resolve([]) },
+    mounts: noMounts(),
     config,
   });
   running = kubelet.run(stop.signal);

@@ -1,9 +1,16 @@
 // Finds the place on this host of the volume that a claim is bound to.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
+import { stat } from 'node:fs/promises';
 import type { Client } from '../../client/index.ts';
 import { nodeSelectorMatches, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from '../../client/index.ts';
 import { isApiError } from '../../machinery/errors.ts';
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../resources/generated/core-v1.ts';
+import type {
+  LocalVolumeSource,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import { allContainers, namesOf } from '../pod/identity.ts';
 import { blockDevice } from './block-device.ts';
@@ -16,6 +23,8 @@ export interface ClaimedVolume {
   readonly readOnly: boolean;
   /** The containers see a device and no directory. */
   readonly block: boolean;
+  /** `path` is a device with (or for) a file system of this type. */
+  readonly fileSystem?: string;
   /** Whether the pod's fsGroup becomes the owner of what is in it. */
   readonly fsGroup: boolean;
 }
@@ -24,26 +33,34 @@ export interface ClaimedVolume {
 export type ClaimSource = (pod: Pod, volume: string, claim: string) => Promise<ClaimedVolume>;
 
 async function directoryOf(volume: PersistentVolume): Promise<string> {
-  const { hostPath, local, csi } = volume.spec ?? {};
+  const { hostPath, csi } = volume.spec ?? {};
   if (hostPath !== undefined) {
     await prepareHostPath(hostPath.path, hostPath.type ?? '');
     return hostPath.path;
   }
-  if (local !== undefined) {
-    await prepareHostPath(local.path, 'Directory').catch(() => {
-      throw new Error(`path "${local.path}" does not exist`);
-    });
-    return local.path;
-  }
   if (csi !== undefined) throw noDriver('attacher.MountDevice failed to create newCsiDriverClient', csi.driver);
   throw new Error('no volume plugin matched: this node mounts hostPath and local volumes');
+}
+
+/** A directory as it is; a device with its file system, which is made where there is none. */
+async function localVolume({ path, fsType }: LocalVolumeSource): Promise<ClaimedVolume> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) throw new Error(`path "${path}" does not exist`);
+  const found = { path, readOnly: false, block: false, fsGroup: true };
+  if (info.isDirectory()) return found;
+  return {
+    ...found,
+    path: await blockDevice(path),
+    fileSystem: fsType === undefined || fsType === '' ? 'ext4' : fsType,
+  };
 }
 
 async function placeOf(volume: PersistentVolume): Promise<ClaimedVolume> {
   const block = volume.spec?.volumeMode === 'Block';
   const readOnly = false;
   const { local, hostPath } = volume.spec ?? {};
-  if (!block) return { path: await directoryOf(volume), readOnly, block, fsGroup: local !== undefined };
+  if (!block && local !== undefined) return localVolume(local);
+  if (!block) return { path: await directoryOf(volume), readOnly, block, fsGroup: false };
   if (local === undefined)
     throw new Error(hostPath === undefined ? 'no volume plugin matched' : 'hostPath volumes are no block devices');
   return { path: await blockDevice(local.path), readOnly, block, fsGroup: false };

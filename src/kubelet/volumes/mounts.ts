@@ -1,4 +1,5 @@
 // Mounting on the host: the few operations that volumes need.
+import { fileSystemOf, makeFileSystem } from '../../host/file-systems.ts';
 import { bindMount, listMounts, type MountRequest, mount, unmount } from '../../host/mounts.ts';
 
 export interface TmpfsOptions {
@@ -11,6 +12,8 @@ export interface MountPort {
   tmpfs(target: string, options: TmpfsOptions): Promise<void>;
   hugetlbfs(target: string, pageSize: string | undefined): Promise<void>;
   mount(request: MountRequest): Promise<void>;
+  /** Mounts a block device; one that is empty gets a file system before. */
+  device(device: string, target: string, type: string): Promise<void>;
   /** `source` may be a /proc/<pid>/fd/<n> link: it is not followed by name. */
   bind(source: string, target: string): Promise<void>;
   unmount(target: string): Promise<void>;
@@ -32,6 +35,10 @@ export function hostMounts(): MountPort {
       await mount({ type: 'hugetlbfs', source: 'nodev', target, options });
     },
     mount: (request) => mount(request),
+    async device(device, target, type) {
+      if ((await fileSystemOf(device)) === undefined) await makeFileSystem(device, type);
+      await mount({ type, source: device, target, options: ['defaults'] });
+    },
     bind: (source, target) => bindMount(source, target),
     unmount: (target) => unmount([target]),
     async below(directory) {
@@ -44,5 +51,13 @@ export function hostMounts(): MountPort {
 /** Plain directories: for pods of which no process runs. */
 export function noMounts(): MountPort {
   const nothing = async () => {};
-  return { tmpfs: nothing, hugetlbfs: nothing, mount: nothing, bind: nothing, unmount: nothing, below: async () => [] };
+  return {
+    tmpfs: nothing,
+    hugetlbfs: nothing,
+    mount: nothing,
+    device: nothing,
+    bind: nothing,
+    unmount: nothing,
+    below: async () => [],
+  };
 }

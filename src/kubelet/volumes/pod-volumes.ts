@@ -5,7 +5,7 @@ import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import { namesOf, type PodPaths, specOf } from '../pod/identity.ts';
 import { writeAtomically } from './atomic-writer.ts';
-import type { ClaimSource } from './claims.ts';
+import type { ClaimedVolume, ClaimSource } from './claims.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { UnknownVolumeError, VolumeError, waitingText } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
@@ -143,8 +143,18 @@ export class PodVolumes {
     const found = await this.deps.claims(pod, volume.name, claim);
     const readOnly = found.readOnly || volume.persistentVolumeClaim?.readOnly === true;
     const group = fsGroupOf(pod);
-    if (found.fsGroup && group !== undefined && !readOnly) await applyFsGroup(found.path, group);
-    return { hostPath: found.path, readOnly, ...(found.block ? { block: true } : {}) };
+    const hostPath = found.fileSystem === undefined ? found.path : await this.device(volume, found);
+    if (found.fsGroup && group !== undefined && !readOnly) await applyFsGroup(hostPath, group);
+    return { hostPath, readOnly, ...(found.block ? { block: true } : {}) };
+  }
+
+  /** Each pod mounts the device for itself: the kernel has one file system for all. */
+  private async device(volume: Volume, found: ClaimedVolume): Promise<string> {
+    const dir = this.deps.paths.volume('local-volume', volume.name);
+    await mkdir(dir, { recursive: true, mode: 0o750 });
+    if (!(await this.deps.mounts.below(dir)).includes(dir))
+      await this.deps.mounts.device(found.path, dir, found.fileSystem ?? 'ext4');
+    return dir;
   }
 
   private async files(context: PayloadContext, volume: Volume): Promise<MountedVolume> {

@@ -1,5 +1,5 @@
 // Claims and persistent volumes: binding, use in real containers, reclaiming, block devices, generic ephemeral volumes.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -479,6 +479,31 @@ describe.skipIf(skipReason !== undefined)(`claims (${skipReason ?? 'real contain
     });
     afterAll(async () => {
       if (device !== '') await run('losetup', ['--detach', device]);
+    });
+
+    it('gets a file system when it is empty and used as one, and keeps what is written', async (context) => {
+      const file = join(host, 'empty');
+      writeFileSync(file, '');
+      truncateSync(file, 8 << 20);
+      const made = await run('losetup', ['--find', '--show', file]).catch(() => undefined);
+      if (made?.code !== 0) context.skip('this host makes no loop devices');
+      const loop = made?.stdout.trim() ?? '';
+      try {
+        const cls = fresh('c');
+        await volume({ local: { path: loop, fsType: 'ext4' }, storageClassName: cls, ...onNode('node-1') });
+        const name = await claim(cls);
+        const securityContext = { runAsUser: 1000, fsGroup: 2000 };
+        const script = 'grep " /v " /proc/mounts | cut -d" " -f3; echo -n kept > /v/f; stat -c "%u %g" /v/f; sync';
+        expect(await room.output(using(script, name, { securityContext }))).toBe('ext4\n1000 2000\n');
+        expect(await room.output(using('cat /v/f', name))).toBe('kept');
+        const pods = await bed.client.resource(PODS).list(room.namespace);
+        const own = pods.items.filter((p) => p.spec?.volumes?.some((v) => v.persistentVolumeClaim?.claimName === name));
+        for (const pod of own) await room.delete(pod.metadata.name ?? '');
+        // Nothing of the pods is left mounted, or the device could not be taken away.
+        await until(async () => !readFileSync('/proc/self/mountinfo', 'utf8').includes(`${loop} `));
+      } finally {
+        await run('losetup', ['--detach', loop]);
+      }
     });
 
     it('is a device in the container', async (context) => {
