@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInformerFactory, HandClock } from '../client/index.ts';
 import type { Container, ContainerStatus, Event, Pod } from '../resources/generated/core-v1.ts';
-import { createKubelet } from './index.ts';
+import { createKubelet, noMounts } from './index.ts';
 import { Backoff, CRASH_LOOP } from './pod/restart.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { type FakeContainer, FakeImages, FakeRuntime } from './test-support/fake-runtime.ts';
@@ -56,7 +56,6 @@ describe('a container on a clock by hand', () => {
     images.add('busybox');
     const client = api.client();
     stop = new AbortController();
-    const none = (): Promise<void> => Promise.resolve();
     const kubelet = createKubelet({
       client,
       informers: createInformerFactory(client, { clock }),
@@ -68,14 +67,7 @@ describe('a container on a clock by hand', () => {
       rootDir: path.join(dir, 'kubelet'),
       logDir: path.join(dir, 'logs'),
       secretDir: path.join(dir, 'secrets'),
-      mounts: {
-        tmpfs: none,
-        hugetlbfs: none,
-        mount: none,
-        bind: none,
-        unmount: none,
-        below: () => Promise.resolve([]),
-      },
+      mounts: noMounts(),
     });
     running = kubelet.run(stop.signal);
     await kubelet.registered;
