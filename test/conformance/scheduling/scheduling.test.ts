@@ -105,7 +105,9 @@ describe.skipIf(!isRoot)('scheduling (the nodes of the cluster need root)', () =
     for (const { metadata, value } of [one, two]) {
       const name = metadata.name ?? '';
       expect((await classes.patch('', name, 'merge', { description: 'patched' })).description).toBe('patched');
-      await expect(classes.patch('', name, 'merge', { value: (value ?? 0) + 1 })).rejects.toMatchObject({ reason: 'Invalid' });
+      await expect(classes.patch('', name, 'merge', { value: (value ?? 0) + 1 })).rejects.toMatchObject({
+        reason: 'Invalid',
+      });
       const found = await classes.get('', name);
       expect((await classes.update({ ...found, description: 'updated' })).description).toBe('updated');
       const changed = classes.update({ ...(await classes.get('', name)), value: 99 });
