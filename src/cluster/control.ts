@@ -93,6 +93,8 @@ export interface ControlCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Without it the call may take as long as it likes. */
+  readonly timeoutMs?: number;
 }
 
 /** Asks the running server. Rejects with what it said, or with ECONNREFUSED/ENOENT when none runs. */
@@ -100,7 +102,12 @@ export function callControl(socketPath: string, call: ControlCall): Promise<unkn
   return new Promise((resolve, reject) => {
     const query = new URLSearchParams(call.query ?? {}).toString();
     const req = request(
-      { socketPath, method: call.method, path: query === '' ? call.path : `${call.path}?${query}` },
+      {
+        socketPath,
+        method: call.method,
+        path: query === '' ? call.path : `${call.path}?${query}`,
+        ...(call.timeoutMs === undefined ? {} : { timeout: call.timeoutMs }),
+      },
       (res) => {
         let rest = '';
         res.setEncoding('utf8');
@@ -119,6 +126,7 @@ export function callControl(socketPath: string, call: ControlCall): Promise<unkn
       },
     );
     req.on('error', reject);
+    req.on('timeout', () => req.destroy(new Error('no answer')));
     req.end();
   });
 }

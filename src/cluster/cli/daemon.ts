@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type ClusterConfig, type ClusterPaths, clusterPaths } from '../config.ts';
+import { callControl } from '../control.ts';
 import { makeDataDirectory, writeFileAtomicSync } from '../files.ts';
 import { UserError } from './command.ts';
 
@@ -46,6 +47,23 @@ export function runningServer(paths: ClusterPaths): PidRecord | undefined {
     return processStartTime(record.pid) === record.startTime ? record : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The running server once it answers; undefined when there is none, or when it was on its way out and has gone. */
+export async function answeringServer(paths: ClusterPaths, patienceMs = 15_000): Promise<PidRecord | undefined> {
+  for (const end = Date.now() + patienceMs; ; ) {
+    const running = runningServer(paths);
+    if (running === undefined) return undefined;
+    const answers = await callControl(paths.controlSocket, { method: 'GET', path: '/status', timeoutMs: 2000 }).then(
+      () => true,
+      () => false,
+    );
+    if (answers) return running;
+    if (Date.now() > end) {
+      throw new UserError(`the server (pid ${running.pid}) does not answer`, `minke down ends it; see ${paths.log}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

@@ -1,7 +1,7 @@
 // `minke status`: what runs and how big it is.
 import type { ClusterPaths } from '../config.ts';
 import { callControl, type StatusReport } from '../control.ts';
-import { type CommandSpec, flag } from './command.ts';
+import { type CommandSpec, flag, UserError } from './command.ts';
 import { runningServer, strayServer } from './daemon.ts';
 import { DATA_DIR, pathsOf } from './options.ts';
 
@@ -11,12 +11,17 @@ export const status: CommandSpec = {
   options: [DATA_DIR, { flags: '--json', description: 'as JSON' }],
   async run(_args, options, io) {
     const paths = pathsOf(options);
-    if (runningServer(paths) === undefined) {
+    const running = runningServer(paths);
+    if (running === undefined) {
       if (flag(options, 'json')) io.out('{"running":false}\n');
       else io.err(notRunning(paths));
       return 1;
     }
-    const report = (await callControl(paths.controlSocket, { method: 'GET', path: '/status' })) as StatusReport;
+    const call = { method: 'GET', path: '/status', timeoutMs: 5000 } as const;
+    const report = (await callControl(paths.controlSocket, call).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw error;
+      throw new UserError(`the server (pid ${running.pid}) does not answer`, `minke down ends it; see ${paths.log}`);
+    })) as StatusReport;
     io.out(flag(options, 'json') ? `${JSON.stringify({ running: true, ...report })}\n` : describe(report, Date.now()));
     return 0;
   },

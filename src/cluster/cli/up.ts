@@ -23,7 +23,7 @@ import {
   texts,
   UserError,
 } from './command.ts';
-import { type PidRecord, runningServer, startServer, strayServer } from './daemon.ts';
+import { answeringServer, type PidRecord, startServer, strayServer } from './daemon.ts';
 import { DATA_DIR } from './options.ts';
 import { cniOf, POD_NETWORK_OPTIONS } from './pod-network.ts';
 import { Progress } from './progress.ts';
@@ -61,7 +61,7 @@ export const up: CommandSpec = {
     const config = configOf(options);
     const progress = new Progress(io);
     const paths = clusterPaths(config.dataDir);
-    const running = runningServer(paths);
+    const running = await answeringServer(paths);
     if (running === undefined) refuseTwo(strayServer(paths));
     else for (const line of unchanged(running.config, options)) io.err(line);
     try {
