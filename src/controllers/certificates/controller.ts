@@ -67,6 +67,9 @@ function failed(status: CertificateSigningRequest['status'], message: string, no
   return { ...status, conditions: [...(status?.conditions ?? []), condition] };
 }
 
+/** Kubernetes clears away once in an hour; whoever answers a request with an old date still finds it for a while. */
+const REST_MS = 60_000;
+
 export const certificateCleaner: ControllerRow = {
   name: 'certificatesigningrequest-cleaner-controller',
   start(context) {
@@ -89,7 +92,9 @@ export const certificateCleaner: ControllerRow = {
         return undefined;
       },
     });
-    const consider = (request: CertificateSigningRequest): void => queue.add(objectKey(request));
-    requests.addHandler({ onAdd: consider, onUpdate: consider });
+    requests.addHandler({
+      onAdd: (request) => queue.add(objectKey(request)),
+      onUpdate: (request) => queue.addAfter(objectKey(request), REST_MS),
+    });
   },
 };

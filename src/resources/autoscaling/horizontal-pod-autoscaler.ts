@@ -61,8 +61,8 @@ export const autoscalersV2 = defineResource<HorizontalPodAutoscaler>({
   strategy: {
     applyDefaults,
     ...statusKept<HorizontalPodAutoscaler>(),
-    validate: validateAutoscaler,
-    validateUpdate: validateAutoscaler,
+    validate: (object) => validateAutoscaler(object),
+    validateUpdate: (object, old) => validateAutoscaler(object, old),
   },
   subresources: {
     status: statusSubresource<HorizontalPodAutoscaler>({ applyDefaults, validateUpdate: validateAutoscalerStatus }),
@@ -92,7 +92,7 @@ export const autoscalersV1 = defineResource<HpaV1>({
     applyDefaults: applyV1Defaults,
     ...statusKept<HpaV1>(),
     validate: (object) => validateAutoscaler(toV2(object)),
-    validateUpdate: (object) => validateAutoscaler(toV2(object)),
+    validateUpdate: (object, old) => validateAutoscaler(toV2(object), toV2(old)),
   },
   subresources: {
     status: statusSubresource<HpaV1>({

@@ -1,10 +1,11 @@
 // Validation of the metrics that an autoscaler goes by.
 import type { FieldPath } from '../../machinery/field-error.ts';
-import { isPathSegmentName } from '../../machinery/names.ts';
+import { isDns1123Label, isPathSegmentName } from '../../machinery/names.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import type { ErrorList } from '../checks/index.ts';
+import { checkContainerResourceName } from '../common/index.ts';
 import type { MetricIdentifier, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
-import { checkObjectReference } from './object-reference.ts';
+import { checkObjectReference, type VersionRule } from './object-reference.ts';
 
 const TYPES = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 /** Where the facts of each type of metric stand, in the order in which Kubernetes looks. */
@@ -40,12 +41,6 @@ function checkIdentifier(found: ErrorList, metric: MetricIdentifier | undefined,
   else found.text(path.child('name'), name, isPathSegmentName);
 }
 
-/** For objects and external metrics: a value for all, or one for each pod. */
-function checkValueChoice(found: ErrorList, target: MetricTarget | undefined, path: FieldPath): void {
-  if (target?.value === undefined && target?.averageValue === undefined)
-    found.required(path.child('averageValue'), 'must set either a target value for metric or a per-pod target');
-}
-
 /** For resources: a share of the request, or a value. */
 function checkUtilizationChoice(found: ErrorList, target: MetricTarget | undefined, path: FieldPath): void {
   const { averageUtilization, averageValue } = target ?? {};
@@ -55,27 +50,30 @@ function checkUtilizationChoice(found: ErrorList, target: MetricTarget | undefin
     found.forbidden(path.child('averageValue'), 'may not set both a target raw value and a target utilization');
 }
 
-type Check = (found: ErrorList, spec: MetricSpec, path: FieldPath) => void;
+type Check = (found: ErrorList, spec: MetricSpec, path: FieldPath, rule: VersionRule) => void;
 
 const CHECKS: Readonly<Record<Source, Check>> = {
-  object: (found, { object }, path) => {
-    checkObjectReference(found, object?.describedObject, path.child('describedObject'));
+  object: (found, { object }, path, rule) => {
+    checkObjectReference(found, object?.describedObject, { path: path.child('describedObject'), rule });
     checkIdentifier(found, object?.metric, path.child('metric'));
     checkTarget(found, object?.target, path.child('target'));
-    checkValueChoice(found, object?.target, path.child('target'));
+    if (object?.target?.value === undefined && object?.target?.averageValue === undefined)
+      found.required(path.child('target', 'averageValue'), 'must set either a target value or averageValue');
   },
   external: (found, { external }, path) => {
     const target = path.child('target');
+    const { value, averageValue } = external?.target ?? {};
     checkIdentifier(found, external?.metric, path.child('metric'));
     checkTarget(found, external?.target, target);
-    checkValueChoice(found, external?.target, target);
-    if (external?.target?.value !== undefined && external.target.averageValue !== undefined)
+    if (value === undefined && averageValue === undefined)
+      found.required(target.child('averageValue'), 'must set either a target value for metric or a per-pod target');
+    if (value !== undefined && averageValue !== undefined)
       found.forbidden(target.child('value'), 'may not set both a target value for metric and a per-pod target');
   },
   pods: (found, { pods }, path) => {
     checkIdentifier(found, pods?.metric, path.child('metric'));
     checkTarget(found, pods?.target, path.child('target'));
-    if (!isPositive(pods?.target?.averageValue))
+    if (pods?.target?.averageValue === undefined)
       found.required(path.child('target', 'averageValue'), 'must specify a positive target averageValue');
   },
   resource: (found, { resource }, path) => {
@@ -84,21 +82,23 @@ const CHECKS: Readonly<Record<Source, Check>> = {
     checkUtilizationChoice(found, resource?.target, path.child('target'));
   },
   containerResource: (found, { containerResource }, path) => {
-    if ((containerResource?.name ?? '') === '') found.required(path.child('name'), 'must specify a resource name');
-    if ((containerResource?.container ?? '') === '')
-      found.required(path.child('container'), 'must specify a container');
+    const { name = '', container = '' } = containerResource ?? {};
+    if (name === '') found.required(path.child('name'), 'must specify a resource name');
+    else checkContainerResourceName(name, path.child('name'), found.errors);
+    if (container === '') found.required(path.child('container'), 'must specify a container');
+    else found.text(path.child('container'), container, isDns1123Label);
     checkTarget(found, containerResource?.target, path.child('target'));
     checkUtilizationChoice(found, containerResource?.target, path.child('target'));
   },
 };
 
-function checkMetric(found: ErrorList, spec: MetricSpec, path: FieldPath): void {
+function checkMetric(found: ErrorList, spec: MetricSpec, path: FieldPath, rule: VersionRule): void {
   const type = spec.type ?? '';
   if (type === '') found.required(path.child('type'), 'must specify a metric source type');
   found.oneOf(path.child('type'), type, TYPES);
   const present = SOURCES.filter((source) => spec[source] !== undefined);
   const [first] = present;
-  if (first !== undefined) CHECKS[first](found, spec, path.child(first));
+  if (first !== undefined) CHECKS[first](found, spec, path.child(first), rule);
   const expected = SOURCE_OF.get(type);
   if (expected !== undefined && spec[expected] === undefined)
     found.required(path.child(expected), 'must populate information for the given metric source');
@@ -112,10 +112,10 @@ function checkMetric(found: ErrorList, spec: MetricSpec, path: FieldPath): void 
 export function checkMetrics(
   found: ErrorList,
   metrics: readonly MetricSpec[],
-  where: { readonly path: FieldPath; readonly minReplicas: number | undefined },
+  where: { readonly path: FieldPath; readonly minReplicas: number | undefined; readonly rule: VersionRule },
 ): void {
   metrics.forEach((metric, i) => {
-    checkMetric(found, metric, where.path.index(i));
+    checkMetric(found, metric, where.path.index(i), where.rule);
   });
   const wakes = metrics.some(({ type }) => type === 'Object' || type === 'External');
   if (where.minReplicas === 0 && !wakes)

@@ -32,7 +32,9 @@ function checkScheduling(found: ErrorList, scheduling: NonNullable<RuntimeClass[
 
 function validate(runtimeClass: RuntimeClass): ErrorList {
   const found = new ErrorList();
-  found.text(FieldPath.of('handler'), runtimeClass.handler ?? '', isDns1123Label);
+  const handler = runtimeClass.handler ?? '';
+  if (handler === '') found.required(FieldPath.of('handler'));
+  else found.text(FieldPath.of('handler'), handler, isDns1123Label);
   if (runtimeClass.overhead !== undefined)
     checkResourceRequirements(
       { limits: runtimeClass.overhead.podFixed },

@@ -19,7 +19,10 @@ export function validateEmbedded(schema: SchemaNode, value: unknown): FieldError
 function check(schema: SchemaNode, value: unknown, path: string, out: FieldError[]): void {
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items !== undefined) value.forEach((item, i) => check(items, item, `${path}[${i}]`, out));
+    if (items === undefined) return;
+    value.forEach((item, i) => {
+      check(items, item, `${path}[${i}]`, out);
+    });
     return;
   }
   if (!isJsonObject(value)) return;
