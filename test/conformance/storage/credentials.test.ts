@@ -105,6 +105,28 @@ describe.skipIf(skipReason !== undefined)(`credentials of pods (${skipReason ?? 
     });
   });
 
+  describe.concurrent('a token', () => {
+    it('gives tokens for the audience asked for, readable by the pod alone', async () => {
+      const token = { path: 'token', audience: 'vault', expirationSeconds: 600 };
+      const source = projected({ serviceAccountToken: token });
+      const text = await room.output(
+        withVolume('stat -Lc "%a %u" /v/token; cut -d. -f2 /v/token', source, { securityContext: { runAsUser: 1000 } }),
+        {
+          name: 'asks',
+        },
+      );
+      const [stat = '', payload = ''] = text.trim().split('\n');
+      expect(stat).toBe('600 1000');
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+      expect(claims).toMatchObject({
+        aud: ['vault'],
+        sub: `system:serviceaccount:${room.namespace}:default`,
+        'kubernetes.io': { namespace: room.namespace, pod: { name: 'asks' }, serviceaccount: { name: 'default' } },
+      });
+      expect(Number(claims.exp) - Number(claims.iat)).toBe(600);
+    });
+  });
+
   describe.concurrent('a certificate of the pod', () => {
     const files = { credentialBundlePath: 'bundle.pem', keyPath: 'key.pem', certificateChainPath: 'chain.pem' };
     const certified = (signerName: string, keyType: string, more: object = {}) =>
