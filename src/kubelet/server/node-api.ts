@@ -226,10 +226,11 @@ class Server implements NodeApi {
     return text(200, kubeletMetrics({ pods, containers, node: nodeName }), METRICS);
   }
 
-  private running(target: ContainerTarget): string {
+  /** `missing` are the kubelet's words for a container that does not run; clients put theirs before what it says. */
+  private running(target: ContainerTarget, missing = `container not found ("${target.container}")`): string {
     const worker = this.find(target);
     const run = latest(this.options.cache.observed(worker.current.metadata.uid ?? ''), target.container);
-    if (run === undefined || run.state !== 'running') throw notFound(`container not found ("${target.container}")`);
+    if (run === undefined || run.state !== 'running') throw notFound(`unable to upgrade connection: ${missing}`);
     return run.id;
   }
 
@@ -253,7 +254,7 @@ class Server implements NodeApi {
   }
 
   async attach(target: ContainerTarget, streams: Parameters<NodeApi['attach']>[1]): Promise<{ exitCode: number }> {
-    const id = this.running(target);
+    const id = this.running(target, `container ${target.container} not found in pod ${target.pod}_${target.namespace}`);
     return this.guarded(() => this.options.runtime.attach(id, streams));
   }
 
