@@ -196,10 +196,10 @@ describe.skipIf(!isRoot)('the environment of a container (needs root)', { concur
 
   it(covers('Environment variables, command expansion'), async () => {
     const env = [{ name: 'TEST_VAR', value: 'test-value' }];
-    const command = ['sh', '-c', 'TEST_VAR=wrong; echo "$(TEST_VAR) $$(echo ran) $(NOSUCH_)" | sed s/x/x/'];
+    const command = ['sh', '-c', 'exec 2>/dev/null; TEST_VAR=wrong; echo "$(TEST_VAR) $$(echo ran) $(NOSUCH_)"'];
     const pod = podOf('expand-command', { command, env }, { restartPolicy: 'Never' });
     // What no variable is called is left as it stands: the shell then runs it as a command, which is not found.
-    expect(await lab().output(pod)).toMatch(/(^|\n)test-value ran \n$/);
+    expect(await lab().output(pod)).toBe('test-value ran \n');
   });
 
   it(covers('Environment variables, command argument expansion'), async () => {

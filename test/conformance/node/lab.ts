@@ -10,7 +10,7 @@ import type { KubeObject } from '../../../src/machinery/object.ts';
 import type { Container, ContainerStatus, Event, Pod, PodSpec } from '../../../src/resources/generated/core-v1.ts';
 import { type Ran, run, type TestCluster, testCluster } from '../../e2e/cluster.ts';
 import { PodHistory } from './history.ts';
-import { openStream, type StreamAnswer } from './streams.ts';
+import { type Credentials, openStream, type StreamAnswer } from './streams.ts';
 
 /** What an image says of itself, for images that share busybox's files. */
 export type ImageConfigs = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -18,19 +18,14 @@ export type ImageConfigs = Readonly<Record<string, Readonly<Record<string, unkno
 export interface LabOptions {
   readonly namespace: string;
   readonly nodes?: number;
+  /** For what needs no container. */
+  readonly runtime?: 'simulated';
   /** Further images by name: busybox with another configuration. */
   readonly images?: ImageConfigs;
   /** Changes busybox's files before the layer is made: path → content. */
   readonly files?: Readonly<Record<string, string>>;
   /** Links in busybox's root: path → target. */
   readonly links?: Readonly<Record<string, string>>;
-}
-
-export interface Credentials {
-  readonly server: string;
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
 }
 
 const LIBRARY = 'docker.io/library';
@@ -64,9 +59,10 @@ export class Lab {
       mkdirSync(cluster.dir, { recursive: true });
       const mirrors = 'mirrors:\n  "*":\n    endpoint: ["http://127.0.0.1:1"]\n';
       writeFileSync(join(cluster.dir, 'registries.yaml'), mirrors);
-      const up = cluster.up('--nodes', String(options.nodes ?? 1));
+      const up = cluster.up('--nodes', String(options.nodes ?? 1), '--runtime', options.runtime ?? 'embedded');
       const work = mkdtempSync(join(tmpdir(), 'minke-lab-'));
-      const [archives, started] = await Promise.all([makeImages(work, options), up]);
+      const images = options.runtime === undefined ? makeImages(work, options) : [];
+      const [archives, started] = await Promise.all([images, up]);
       expect(started, started.stderr).toMatchObject({ code: 0 });
       for (const archive of archives) {
         const taken = await cluster.minke('image', 'import', archive);
@@ -114,7 +110,7 @@ export class Lab {
   }
 
   /** The first state of a pod, past or to come, for which `good` holds. */
-  seen(name: string, good: (pod: Pod) => boolean, ms = 20_000): Promise<Pod> {
+  seen(name: string, good: (pod: Pod) => boolean, ms = 40_000): Promise<Pod> {
     return this.history.until(name, good, ms);
   }
 
@@ -177,7 +173,7 @@ export class Lab {
   }
 
   /** The events about a pod, once there is one for which `good` holds. */
-  async event(name: string, good: (event: Event) => boolean, ms = 10_000): Promise<Event> {
+  async event(name: string, good: (event: Event) => boolean, ms = 30_000): Promise<Event> {
     const query = `fieldSelector=${encodeURIComponent(`involvedObject.name=${name}`)}`;
     return vi.waitFor(
       async () => {
@@ -214,7 +210,7 @@ async function makeImages(work: string, options: LabOptions): Promise<string[]> 
 
 /** A lab for all tests of a file. They run at the same time: a pod that waits costs nothing. */
 export function useLab(options: LabOptions): () => Lab {
-  vi.setConfig({ maxConcurrency: 40, testTimeout: 60_000 });
+  vi.setConfig({ maxConcurrency: 40, testTimeout: 90_000 });
   let lab: Lab | undefined;
   beforeAll(async () => {
     lab = await Lab.start(options);

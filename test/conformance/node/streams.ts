@@ -1,6 +1,12 @@
 // Exec and logs over a WebSocket, as browsers and the conformance suite speak them.
 import { WebSocket } from 'ws';
-import type { Credentials } from './lab.ts';
+
+export interface Credentials {
+  readonly server: string;
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
 
 export interface StreamAnswer {
   readonly stdout: string;
