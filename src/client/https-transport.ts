@@ -111,10 +111,11 @@ function streamOf(incoming: IncomingMessage): StreamBody {
   return {
     start(sink: ByteSink) {
       incoming.on('data', (chunk: Buffer) => {
-        if (!sink.write(chunk)) incoming.pause();
+        if (sink.write(chunk)) return;
+        incoming.pause();
+        sink.onDrain(() => incoming.resume());
       });
       incoming.once('close', () => sink.end());
-      sink.onDrain(() => incoming.resume());
       sink.onClose(() => incoming.destroy());
     },
   };

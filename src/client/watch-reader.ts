@@ -63,7 +63,7 @@ export class ChunkReader implements ByteSink {
         this.bytes -= chunk.length;
         if (this.held && this.bytes < HIGH_WATER / 2) {
           this.held = false;
-          for (const callback of [...this.drains]) callback();
+          for (const callback of this.drains.splice(0)) callback();
         }
         return chunk;
       }

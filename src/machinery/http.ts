@@ -29,6 +29,7 @@ export interface ByteSink {
   /** Bytes handed in but not yet taken by the reader; a watch that grows too far behind is closed. */
   readonly buffered: number;
   end(): void;
+  /** Calls back once, when the reader has caught up after a write that returned false. */
   onDrain(callback: () => void): void;
   /** Called once, when the reader has gone or the stream has ended. */
   onClose(callback: () => void): void;

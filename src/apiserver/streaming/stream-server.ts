@@ -49,7 +49,7 @@ class SocketSink implements ByteSink {
     this.socket.send(message, () => {
       if (!this.held || this.buffered > MAX_UNSENT) return;
       this.held = false;
-      for (const drained of this.drains) drained();
+      for (const drained of this.drains.splice(0)) drained();
     });
   }
 

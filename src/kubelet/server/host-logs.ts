@@ -39,9 +39,10 @@ export async function hostLogs(parts: readonly string[], root = HOST_LOGS): Prom
   const body: StreamBody = {
     start(sink) {
       stream.on('data', (chunk) => {
-        if (!sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) stream.pause();
+        if (sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) return;
+        stream.pause();
+        sink.onDrain(() => stream.resume());
       });
-      sink.onDrain(() => stream.resume());
       sink.onClose(() => stream.destroy());
       stream.on('end', () => sink.end());
       stream.on('error', () => sink.end());

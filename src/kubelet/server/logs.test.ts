@@ -26,7 +26,9 @@ const LINES = [
 class Sink {
   text = '';
   ended = false;
-  readonly buffered = 0;
+  get buffered(): number {
+    return 0;
+  }
   private close: () => void = () => undefined;
   write(chunk: Uint8Array): boolean {
     this.text += Buffer.from(chunk).toString('utf8');
@@ -44,8 +46,35 @@ class Sink {
   }
 }
 
-function open(query: Partial<LogQuery>, live: { ended: boolean; changed?: () => void } = { ended: true }): Sink {
-  const sink = new Sink();
+/** Takes what is written only after a while, and says so once to who asked. */
+class SlowSink extends Sink {
+  private waiting = 0;
+  private readonly drains: (() => void)[] = [];
+  most = 0;
+  override get buffered(): number {
+    return this.waiting;
+  }
+  override write(chunk: Uint8Array): boolean {
+    super.write(chunk);
+    if (this.waiting === 0)
+      setTimeout(() => {
+        this.waiting = 0;
+        for (const drained of this.drains.splice(0)) drained();
+      }, 1);
+    this.waiting += chunk.length;
+    this.most = Math.max(this.most, this.waiting);
+    return false;
+  }
+  override onDrain(callback?: () => void): void {
+    if (callback !== undefined) this.drains.push(callback);
+  }
+}
+
+function open(
+  query: Partial<LogQuery>,
+  live: { ended: boolean; changed?: () => void } = { ended: true },
+  sink: Sink = new Sink(),
+): Sink {
   const source = {
     file,
     ended: () => live.ended,
@@ -70,6 +99,16 @@ async function until(ok: () => boolean): Promise<void> {
   for (let i = 0; i < 300 && !ok(); i++) await new Promise((r) => setTimeout(r, 10));
   expect(ok()).toBe(true);
 }
+
+it('waits for a slow reader, as often as it must', async () => {
+  const line = `${LINES[0]}${'x'.repeat(1000)}\n`;
+  await writeFile(file, line.repeat(8000));
+  const sink = new SlowSink();
+  open({}, { ended: true }, sink);
+  await expect.poll(() => sink.ended, { timeout: 10_000 }).toBe(true);
+  expect(sink.text).toHaveLength(8000 * 1004);
+  expect(sink.most).toBeLessThan(2 * 1024 * 1024);
+});
 
 describe('logs', () => {
   beforeEach(() => writeFile(file, `${LINES.join('\n')}\n`));

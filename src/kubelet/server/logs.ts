@@ -123,7 +123,6 @@ class LogPump {
   ) {
     this.filter = new LogFilter(query);
     sink.onClose(() => this.stop());
-    sink.onDrain(() => this.stir());
     source.signal?.addEventListener('abort', () => this.stop(), { once: true });
   }
 
@@ -228,8 +227,13 @@ class LogPump {
   private async flush(): Promise<void> {
     const out = this.filter.take();
     if (out.length === 0 || this.closed) return;
-    this.sink.write(out);
-    while (this.sink.buffered > MAX_BUFFERED && !this.closed) await this.pause();
+    if (this.sink.write(out) || this.sink.buffered <= MAX_BUFFERED) return;
+    let drained = false;
+    this.sink.onDrain(() => {
+      drained = true;
+      this.stir();
+    });
+    while (!drained && !this.closed) await this.pause();
   }
 }
 
