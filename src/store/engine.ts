@@ -12,6 +12,7 @@ import {
   type StoredValue,
   type StoreEvent,
   StoreWriteError,
+  type TxnDone,
   type TxnResult,
   type WatchRequest,
   type Write,
@@ -68,11 +69,11 @@ export class Engine implements Store {
     return { ...this.index.list(range, revision === this.current ? undefined : revision), revision };
   }
 
-  txn(writes: readonly Write[]): Promise<TxnResult> {
+  txn(writes: readonly Write[], next?: (done: TxnDone) => readonly Write[]): Promise<TxnResult> {
     if (this.closed) return Promise.reject(new Error('the store is closed'));
     if (writes.length === 0) return Promise.resolve({ ok: true, revision: this.current, values: [] });
     return new Promise((resolve, reject) => {
-      this.queue.push({ writes, resolve, reject });
+      this.queue.push({ writes, next, resolve, reject });
       this.running ??= this.commitQueued();
     });
   }

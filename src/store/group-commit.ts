@@ -1,10 +1,12 @@
 // Group commit: turns the transactions that wait into one batch of journal records, checked one after the other as if alone.
 import { firstSeq, type JournalRecord, WRITES_PER_REVISION } from './journal.ts';
 import type { KeyIndex } from './key-index.ts';
-import type { StoredValue, TxnResult, Write } from './port.ts';
+import type { StoredValue, TxnDone, TxnResult, Write } from './port.ts';
 
 export interface PendingTxn {
   readonly writes: readonly Write[];
+  /** What follows at once when the writes succeed. */
+  readonly next: ((done: TxnDone) => readonly Write[]) | undefined;
   readonly resolve: (result: TxnResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -57,53 +59,67 @@ class Batch {
     else txn.resolve(outcome);
   }
 
+  /** Nothing of a transaction counts before all of it, and of what follows it, has been made. */
   private stage(txn: PendingTxn): void {
-    const revision = this.revision + 1;
-    const made: AppliedWrite[] = [];
+    const draft = new Draft(this);
+    let done: TxnDone;
     try {
-      if (txn.writes.length > WRITES_PER_REVISION) throw new RangeError('too many writes in one transaction');
-      if (txn.writes.length > 1 && new Set(txn.writes.map((w) => w.key)).size !== txn.writes.length)
-        throw new Error('a transaction may write a key only once');
-      txn.writes.forEach((write, i) => {
-        made.push(this.write(write, revision, i));
-      });
+      done = draft.add(txn.writes);
+      if (txn.next !== undefined) done = draft.add(txn.next(done));
     } catch (error) {
       txn.reject(error);
       return;
     }
-    this.revision = revision;
-    const values: (StoredValue | undefined)[] = [];
-    for (const one of made) {
-      const value = one.record.deleted ? undefined : one.stored;
-      values.push(value);
-      this.overlay.set(one.record.key, { stored: value, seq: one.record.seq });
-      this.applied.push(one);
-    }
-    this.waiting.push({ txn, outcome: { ok: true, revision, values } });
+    this.revision = done.revision;
+    for (const [key, staged] of draft.overlay) this.overlay.set(key, staged);
+    for (const one of draft.applied) this.applied.push(one);
+    this.waiting.push({ txn, outcome: done });
   }
 
-  private write(write: Write, revision: number, i: number): AppliedWrite {
-    const staged = this.overlay.get(write.key);
-    const before = staged === undefined ? this.index.current(write.key) : staged.stored;
-    if (write.kind === 'delete' && before === undefined) throw new Error(`nothing to delete at ${write.key}`);
+  /** A key as this batch leaves it so far. */
+  staged(key: string): Staged {
+    return this.overlay.get(key) ?? { stored: this.index.current(key), seq: this.index.currentSeq(key) };
+  }
+}
+
+/** A transaction, and what follows it, while they are made. */
+class Draft {
+  readonly overlay = new Map<string, Staged>();
+  readonly applied: AppliedWrite[] = [];
+  private revision: number;
+
+  constructor(private readonly batch: Batch) {
+    this.revision = batch.revision;
+  }
+
+  add(writes: readonly Write[]): TxnDone {
+    if (writes.length > WRITES_PER_REVISION) throw new RangeError('too many writes in one transaction');
+    if (writes.length > 1 && new Set(writes.map((w) => w.key)).size !== writes.length)
+      throw new Error('a transaction may write a key only once');
+    const revision = ++this.revision;
+    return { ok: true, revision, values: writes.map((write, i) => this.write(write, revision, i)) };
+  }
+
+  private write(write: Write, revision: number, i: number): StoredValue | undefined {
+    const { key } = write;
+    const { stored: before, seq: previousSeq } = this.overlay.get(key) ?? this.batch.staged(key);
+    if ((before?.modRevision ?? 0) !== write.expected) throw new Error(`${key} is not at revision ${write.expected}`);
+    if (write.kind === 'delete' && before === undefined) throw new Error(`nothing to delete at ${key}`);
     const createRevision = before?.createRevision ?? revision;
-    const previous = before === undefined ? 0 : (staged?.seq ?? this.index.currentSeq(write.key));
-    const stored: StoredValue = {
-      key: write.key,
-      value: write.encode(revision),
-      createRevision,
-      modRevision: revision,
-    };
+    const stored: StoredValue = { key, value: write.encode(revision), createRevision, modRevision: revision };
     const deleted = write.kind === 'delete';
     const record = {
       seq: firstSeq(revision) + i,
-      key: write.key,
+      key,
       deleted,
       createRevision,
-      previous,
+      previous: before === undefined ? 0 : previousSeq,
       value: stored.value,
     };
-    return { record, stored };
+    this.applied.push({ record, stored });
+    const value = deleted ? undefined : stored;
+    this.overlay.set(key, { stored: value, seq: record.seq });
+    return value;
   }
 }
 

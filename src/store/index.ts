@@ -16,6 +16,7 @@ export {
   type StoreWatcher,
   StoreWriteError,
   type StoreWriter,
+  type TxnDone,
   type TxnResult,
   type WatchRequest,
   type Write,

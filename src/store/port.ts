@@ -64,9 +64,13 @@ export type TxnResult =
   /** Some key was not at its expected revision: nothing was written. `current` is that key's value now. */
   | { readonly ok: false; readonly key: string; readonly current: StoredValue | undefined };
 
+export type TxnDone = Extract<TxnResult, { readonly ok: true }>;
+
 export interface StoreWriter {
-  /** All or nothing. Resolves only when the writes are on the disk; readers and watchers see them from then on. */
-  txn(writes: readonly Write[]): Promise<TxnResult>;
+  /** All or nothing. Resolves only when the writes are on the disk; readers and watchers see them from then on. With `next`, a
+   *  transaction that succeeds is followed by another, of the next revision, made of its result: nobody writes between the two, and
+   *  they go to the disk together; the answer is that of the second. */
+  txn(writes: readonly Write[], next?: (done: TxnDone) => readonly Write[]): Promise<TxnResult>;
 }
 
 export interface StoreEvent {

@@ -6,6 +6,7 @@ import type {
   Store,
   StoredValue,
   StoreEvent,
+  TxnDone,
   TxnResult,
   WatchRequest,
   Write,
@@ -80,7 +81,13 @@ export class VersionView implements Store {
     };
   }
 
-  async txn(writes: readonly Write[]): Promise<TxnResult> {
+  /** Conversion takes its time: what follows is a transaction of its own here. */
+  async txn(writes: readonly Write[], next?: (done: TxnDone) => readonly Write[]): Promise<TxnResult> {
+    const result = await this.first(writes);
+    return result.ok && next !== undefined ? this.txn(next(result)) : result;
+  }
+
+  private async first(writes: readonly Write[]): Promise<TxnResult> {
     const prepared = await Promise.all(writes.map((w) => this.toStored(w)));
     const result = await this.base.txn(prepared.map((p) => p.write));
     if (!result.ok) {

@@ -3,7 +3,7 @@
 import { conflict, notFound } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
-import type { StoredValue } from '../../store/index.ts';
+import type { StoredValue, Write } from '../../store/index.ts';
 import { isDefinition, markDefinition } from '../crd/deletion.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { type Trying, tryUntilWritten } from './attempts.ts';
@@ -143,38 +143,50 @@ function planDeletion(target: Target, object: KubeObject, now: number, options: 
   return { draft, action: 'mark' };
 }
 
+function markWrite(target: Target, { key, modRevision }: StoredValue, draft: KubeObject): Write {
+  const stored = toStored(target.entry, draft);
+  return { kind: 'put', key, expected: modRevision, encode: (revision) => encodeAt(stored, revision) };
+}
+
+function removeWrite(target: Target, { key, modRevision }: StoredValue, last: KubeObject): Write {
+  const shared = toStored(target.entry, last);
+  // Only the revision in it will be another.
+  const stored = { ...shared, metadata: { ...shared.metadata } };
+  return { kind: 'delete', key, expected: modRevision, encode: (revision) => encodeAt(stored, revision) };
+}
+
 async function mark(
-  context: RequestContext,
+  { kernel }: RequestContext,
   target: Target,
   current: StoredValue,
   draft: KubeObject,
 ): Promise<StoredValue | undefined> {
-  const stored = toStored(target.entry, draft);
-  const result = await context.kernel.store.txn([
-    { kind: 'put', key: current.key, expected: current.modRevision, encode: (revision) => encodeAt(stored, revision) },
-  ]);
-  const value = result.ok ? result.values[0] : undefined;
-  return value;
+  const result = await kernel.store.txn([markWrite(target, current, draft)]);
+  return result.ok ? result.values[0] : undefined;
 }
 
 async function remove(
-  context: RequestContext,
+  { kernel }: RequestContext,
   target: Target,
   current: StoredValue,
   last: KubeObject,
 ): Promise<boolean> {
-  const shared = toStored(target.entry, last);
-  // Only the revision in it will be another.
-  const stored = { ...shared, metadata: { ...shared.metadata } };
-  const result = await context.kernel.store.txn([
-    {
-      kind: 'delete',
-      key: current.key,
-      expected: current.modRevision,
-      encode: (revision) => encodeAt(stored, revision),
-    },
-  ]);
-  return result.ok;
+  return (await kernel.store.txn([removeWrite(target, current, last)])).ok;
+}
+
+/** The mark is a change of its own, which watchers see before the end. */
+async function markAndRemove(
+  { kernel }: RequestContext,
+  target: Target,
+  current: StoredValue,
+  draft: KubeObject,
+): Promise<Deletion | undefined> {
+  let marked = current;
+  const result = await kernel.store.txn([markWrite(target, current, draft)], ({ values: [value] }) => {
+    marked = value ?? current;
+    return [removeWrite(target, marked, readObject(target.entry, marked))];
+  });
+  return result.ok ? shown(target, marked, true) : undefined;
 }
 
 function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
@@ -230,11 +242,11 @@ async function attempt(
     return { object: action === 'remove' ? object : draft, gone: action !== 'mark', marked: action !== 'remove' };
   if (action === 'remove')
     return (await remove(context, target, current, object)) ? { object, gone: true, marked: false } : undefined;
-  // The mark is a change of its own, which watchers see before the end.
-  const value = alreadyMarked(object, draft) ? current : await mark(context, target, current, draft);
-  if (value === undefined) return undefined;
-  if (action === 'mark') return shown(target, value, false);
-  return finish(context, target, value);
+  if (alreadyMarked(object, draft))
+    return action === 'mark' ? shown(target, current, false) : finish(context, target, current);
+  if (action === 'mark-and-remove') return markAndRemove(context, target, current, draft);
+  const value = await mark(context, target, current, draft);
+  return value === undefined ? undefined : shown(target, value, false);
 }
 
 export async function deleteObject(context: RequestContext, target: Target, options: DeleteOptions): Promise<Deletion> {

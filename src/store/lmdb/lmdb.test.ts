@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { put, remove, storeConformance, write } from '../conformance.ts';
+import { followingConformance } from '../conformance-following.ts';
 import { CompactedError, type Store, type StoreEvent } from '../port.ts';
 import { StoreLockedError } from './lock.ts';
 import { openLmdbStore } from './open.ts';
@@ -19,6 +20,7 @@ afterAll(async () => {
 });
 
 storeConformance('the store on LMDB', async () => openLmdbStore({ directory: await newDirectory() }));
+followingConformance(async () => openLmdbStore({ directory: await newDirectory() }));
 
 describe('a store on LMDB', () => {
   let directory: string;
