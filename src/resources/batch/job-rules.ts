@@ -2,10 +2,10 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
 import { checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
-import { ErrorList } from '../checks/index.ts';
+import { ErrorList, IMMUTABLE } from '../checks/index.ts';
 import { checkLabelSelector, semanticEqual } from '../common/index.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
-import type { PodTemplateSpec } from '../generated/core-v1.ts';
+import type { PodSpec, PodTemplateSpec } from '../generated/core-v1.ts';
 import { checkGeneratedSelector } from './job-selector.ts';
 import { checkJobSpec } from './job-spec-rules.ts';
 
@@ -69,8 +69,40 @@ function withSchedulingOf(template: PodTemplateSpec, source: PodTemplateSpec): P
   };
 }
 
-function mayBeRescheduled(old: Job): boolean {
-  return old.spec?.suspend === true && old.status?.startTime === undefined;
+/** While a Job is suspended and none of its pods is active (KEP-5440). */
+function mayBeReshaped({ spec, status }: Job): boolean {
+  if (spec?.suspend !== true || (status?.active ?? 0) > 0) return false;
+  const held = status?.conditions?.some(({ type, status: state }) => type === 'Suspended' && state === 'True') ?? false;
+  return status?.startTime === undefined || held;
+}
+
+type Containers = PodSpec['containers'];
+
+function withResourcesOf(containers: Containers, source: Containers): Containers {
+  if (containers.length !== source.length) return containers;
+  return containers.map((container, i) => {
+    const other = source[i];
+    return other?.name === container.name ? { ...container, resources: other.resources } : container;
+  });
+}
+
+/** Resources of containers that stand at the same place under the same name are as open as the scheduling is. */
+function withOpenPartsOf(template: PodTemplateSpec, source: PodTemplateSpec): PodSpec {
+  const { containers, initContainers, ...rest } = withSchedulingOf(template, source).spec ?? { containers: [] };
+  const spec: PodSpec = { ...rest, containers: withResourcesOf(containers, source.spec?.containers ?? []) };
+  if (initContainers !== undefined)
+    spec.initContainers = withResourcesOf(initContainers, source.spec?.initContainers ?? []);
+  return spec;
+}
+
+function checkTemplate(found: ErrorList, job: Job, old: Job): void {
+  const path = SPEC.child('template');
+  const template = job.spec?.template ?? EMPTY_TEMPLATE;
+  const before = old.spec?.template ?? EMPTY_TEMPLATE;
+  if (!mayBeReshaped(old)) {
+    if (!semanticEqual(stripped(template), stripped(before))) found.invalid(path, template, IMMUTABLE);
+  } else if (!semanticEqual(stripped(template.spec), stripped(withOpenPartsOf(before, template))))
+    found.invalid(path.child('spec'), template.spec, IMMUTABLE);
 }
 
 export function validateJobUpdate(job: Job, old: Job): ErrorList {
@@ -80,11 +112,7 @@ export function validateJobUpdate(job: Job, old: Job): ErrorList {
   checkSpec(found, spec, before);
   checkCompletions(found, spec, before);
   found.unchanged(SPEC.child('selector'), spec.selector, before.selector);
-  const template = spec.template ?? EMPTY_TEMPLATE;
-  const oldTemplate = before.template ?? EMPTY_TEMPLATE;
-  const allowed = mayBeRescheduled(old) ? withSchedulingOf(oldTemplate, template) : oldTemplate;
-  if (!semanticEqual(stripped(template), stripped(allowed)))
-    found.invalid(SPEC.child('template'), template, 'field is immutable');
+  checkTemplate(found, job, old);
   for (const field of [
     'completionMode',
     'podFailurePolicy',
@@ -97,8 +125,8 @@ export function validateJobUpdate(job: Job, old: Job): ErrorList {
 }
 
 /** Without the fields that say nothing. */
-function stripped(template: PodTemplateSpec): unknown {
-  return JSON.parse(JSON.stringify(template, (_, value: unknown) => (value === null ? undefined : value)));
+function stripped(part: unknown): unknown {
+  return JSON.parse(JSON.stringify(part ?? null, (_, value: unknown) => (value === null ? undefined : value)));
 }
 
 const COUNTS = ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const;
