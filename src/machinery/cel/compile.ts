@@ -28,6 +28,8 @@ import { CelError, checkedInt, fromJson, type MapValue, Optional, TypeValue } fr
 
 export interface CelProgram {
   readonly type: CelType;
+  /** The expression and the types of its parts, for estimates of what it costs. */
+  readonly tree: { readonly root: ASTNode; readonly types: ReadonlyMap<ASTNode, CelType> };
   /** Names of variables that the expression uses. */
   readonly uses: ReadonlySet<string>;
   /** Throws CelError, or BudgetExceeded. Variables are JSON values, or maps that hold CEL values already. */
@@ -51,6 +53,8 @@ const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_on
 class Compiler {
   readonly errors: string[] = [];
   readonly uses = new Set<string>();
+  /** What was found out about every part of the expression. */
+  readonly types = new Map<ASTNode, CelType>();
   constructor(private readonly source: string) {}
 
   private error(offset: number, problem: string): Compiled {
@@ -61,6 +65,7 @@ class Compiler {
   compile(node: ASTNode, scope: ReadonlyMap<string, CelType>): Compiled {
     const made = this.node(node, scope);
     const { run } = made;
+    this.types.set(node, made.type);
     return {
       type: made.type,
       run: (state) => {
@@ -434,10 +439,12 @@ function isNative(value: unknown): boolean {
 export function compileCel(source: string, variables: Readonly<Record<string, CelType>>): CelProgram {
   const compiler = new Compiler(source);
   const scope = new Map(Object.entries(variables));
-  const compiled = compiler.compile(parseExpression(source), scope);
+  const root = parseExpression(source);
+  const compiled = compiler.compile(root, scope);
   if (compiler.errors.length > 0) throw new CelSyntaxError(compiler.errors.join('\n'));
   return {
     type: compiled.type,
+    tree: { root, types: compiler.types },
     uses: compiler.uses,
     evaluate(values, budget) {
       const bound = new Map<string, unknown>();

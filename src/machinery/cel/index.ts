@@ -1,5 +1,6 @@
 // The face of the CEL engine: expressions of users, checked against types, run under a budget.
 export { type CelProgram, compileCel } from './compile.ts';
+export { estimateCost, type SizeTree } from './cost.ts';
 export { type Budget, BudgetExceeded } from './run.ts';
 export { CelSyntaxError } from './syntax.ts';
 export {

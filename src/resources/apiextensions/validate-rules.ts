@@ -2,11 +2,15 @@
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { compileRule, structuralSchema } from '../schema/index.ts';
+import type { RuleCosts } from './rule-costs.ts';
 
 export interface RulePlace {
   readonly root: boolean;
   /** The part of the schema in which items cannot be told apart from one write to the next. */
   readonly noOldSelf: FieldPath | undefined;
+  readonly cardinality: number | undefined;
+  /** Absent: what the rules cost is not asked. */
+  readonly costs: RuleCosts | undefined;
 }
 
 export function checkRules(schema: JSONSchemaProps, path: FieldPath, place: RulePlace): FieldError[] {
@@ -22,11 +26,14 @@ export function checkRules(schema: JSONSchemaProps, path: FieldPath, place: Rule
       node,
       place.root,
     );
+    const where = { node, root: place.root, cardinality: place.cardinality };
+    const isGood = compiled.ruleProblem === undefined;
+    if (isGood) errors.push(...(place.costs?.rule(compiled.program, at, where) ?? []));
     if (compiled.ruleProblem !== undefined)
       errors.push(fieldErrors.invalid(at.child('rule'), rule, compiled.ruleProblem));
     if (compiled.messageProblem !== undefined) {
       errors.push(fieldErrors.invalid(at.child('messageExpression'), rule, compiled.messageProblem));
-    }
+    } else errors.push(...(place.costs?.message(compiled.message, at, where) ?? []));
     if (compiled.usesOldSelf && place.noOldSelf !== undefined) {
       const problem = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.noOldSelf.toString()}`;
       errors.push(fieldErrors.invalid(at.child('rule'), rule.rule, problem));

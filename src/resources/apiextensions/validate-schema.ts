@@ -3,6 +3,7 @@
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import type { JSONSchemaProps, ValidationRule } from '../generated/apiextensions-v1.ts';
 import { findPath } from './field-path.ts';
+import type { RuleCosts } from './rule-costs.ts';
 import { checkRules } from './validate-rules.ts';
 
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
@@ -19,6 +20,14 @@ export interface SchemaContext {
   /** The schema is structural so far: its rules can be compiled. */
   readonly rules: boolean;
   readonly root: boolean;
+  /** How many values there can be here at most; absent where a list or map on the way has no end. */
+  readonly cardinality?: number;
+}
+
+/** The place inside a list or a map of so many. */
+function inside(context: SchemaContext, count: number | undefined): SchemaContext {
+  const { cardinality, ...rest } = context;
+  return cardinality === undefined || count === undefined ? rest : { ...rest, cardinality: cardinality * count };
 }
 
 function itemsOf(schema: JSONSchemaProps): JSONSchemaProps | undefined {
@@ -28,6 +37,9 @@ function itemsOf(schema: JSONSchemaProps): JSONSchemaProps | undefined {
 export class SchemaCheck {
   readonly errors: FieldError[] = [];
   readonly ruleErrors: FieldError[] = [];
+
+  /** Without `costs` what the rules cost is not asked. */
+  constructor(private readonly costs?: RuleCosts) {}
 
   private add(error: FieldError): void {
     this.errors.push(error);
@@ -47,7 +59,8 @@ export class SchemaCheck {
     this.topology(schema, path);
     this.ruleTexts(schema, path);
     if (this.errors.length > 0 || !context.rules) return;
-    this.ruleErrors.push(...checkRules(schema, path, { root: context.root, noOldSelf: context.noOldSelf }));
+    const { root, noOldSelf, cardinality } = context;
+    this.ruleErrors.push(...checkRules(schema, path, { root, noOldSelf, cardinality, costs: this.costs }));
   }
 
   private own(schema: JSONSchemaProps, path: FieldPath, context: SchemaContext): void {
@@ -86,11 +99,12 @@ export class SchemaCheck {
         );
       }
       if (typeof more === 'object') {
-        const inside =
+        const meta =
           context.insideMetadata === true
             ? { noDefaults: 'inside additionalProperties applying to object metadata' }
             : {};
-        this.check(more, path.child('additionalProperties'), { ...context, ...inside });
+        const place = { ...inside(context, schema.maxProperties), ...meta };
+        this.check(more, path.child('additionalProperties'), place);
       }
     }
     for (const [name, property] of properties) {
@@ -107,7 +121,7 @@ export class SchemaCheck {
     if (items !== undefined) {
       const lost =
         schema['x-kubernetes-list-type'] === 'map' || context.noOldSelf !== undefined ? {} : { noOldSelf: path };
-      this.check(items, path.child('items'), { ...context, ...lost });
+      this.check(items, path.child('items'), { ...inside(context, schema.maxItems), ...lost });
     }
   }
 

@@ -1,6 +1,7 @@
 // Validation of the schema of one version, or of all of them: its root, its structure, its defaults, its rules.
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import type { CustomResourceValidation, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { RuleCosts } from './rule-costs.ts';
 import { validateDefaults } from './validate-defaults.ts';
 import { SchemaCheck, UNSUPPORTED } from './validate-schema.ts';
 import { validateStructural } from './validate-structural.ts';
@@ -45,7 +46,7 @@ function validateRoot(schema: JSONSchemaProps, path: FieldPath): FieldError[] {
 export function validateSchema(
   validation: CustomResourceValidation | undefined,
   path: FieldPath,
-  hasStatus: boolean,
+  { hasStatus, weigh }: { readonly hasStatus: boolean; readonly weigh: boolean },
 ): FieldError[] {
   const schema = validation?.openAPIV3Schema;
   if (schema === undefined) return [];
@@ -58,9 +59,11 @@ export function validateSchema(
   errors.push(...structural);
   const defaults = unsupported || structural.length > 0 ? [] : validateDefaults(schema, at);
   errors.push(...defaults);
-  const check = new SchemaCheck();
-  check.check(schema, at, { root: true, rules: !unsupported && structural.length === 0 && defaults.length === 0 });
-  return [...errors, ...check.errors, ...check.ruleErrors];
+  const costs = weigh ? new RuleCosts() : undefined;
+  const check = new SchemaCheck(costs);
+  const rules = !unsupported && structural.length === 0 && defaults.length === 0;
+  check.check(schema, at, { root: true, cardinality: 1, rules });
+  return [...errors, ...check.errors, ...check.ruleErrors, ...(costs?.all(at) ?? [])];
 }
 
 /** Schemas with these cannot be made structural at all: only that is reported. */

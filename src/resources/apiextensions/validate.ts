@@ -1,6 +1,7 @@
 // Validation of CustomResourceDefinitions themselves.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { deepEqual } from '../../machinery/json.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../machinery/names.ts';
 import { ErrorList } from '../checks/index.ts';
 import type {
@@ -150,7 +151,12 @@ function checkWarning(
   }
 }
 
-function checkVersions(found: ErrorList, hoisted: HoistedSpec, spec: CustomResourceDefinitionSpec): void {
+function checkVersions(
+  found: ErrorList,
+  hoisted: HoistedSpec,
+  spec: CustomResourceDefinitionSpec,
+  weigh: boolean,
+): void {
   const versions = SPEC.child('versions');
   hoisted.versions.forEach((version, i) => {
     const at = versions.index(i);
@@ -158,7 +164,7 @@ function checkVersions(found: ErrorList, hoisted: HoistedSpec, spec: CustomResou
     if (problems.length > 0) found.invalid(at.child('name'), version.name, problems.join(','));
     checkWarning(found, version, at);
     const status = (version.subresources ?? hoisted.subresources)?.status !== undefined;
-    found.add(validateSchema(version.schema, at.child('schema'), status));
+    found.add(validateSchema(version.schema, at.child('schema'), { hasStatus: status, weigh }));
     checkSubresources(found, version.subresources, at.child('subresources'));
     version.additionalPrinterColumns?.forEach((c, n) => {
       checkColumn(found, c, at.child('additionalPrinterColumns').index(n));
@@ -175,7 +181,8 @@ function checkVersions(found: ErrorList, hoisted: HoistedSpec, spec: CustomResou
   }
 }
 
-function checkSpec(found: ErrorList, spec: CustomResourceDefinitionSpec): void {
+/** `weigh`: what the rules cost is asked. */
+function checkSpec(found: ErrorList, spec: CustomResourceDefinitionSpec, weigh: boolean): void {
   const hoisted = hoist(spec);
   const group = spec.group ?? '';
   const groupProblems = isDns1123Subdomain(group);
@@ -190,7 +197,7 @@ function checkSpec(found: ErrorList, spec: CustomResourceDefinitionSpec): void {
       found.required(SPEC.child('versions').index(i).child('schema', 'openAPIV3Schema'));
     }
   });
-  checkVersions(found, hoisted, spec);
+  checkVersions(found, hoisted, spec, weigh);
   if (hoisted.version !== undefined) {
     const problems = isDns1035Label(hoisted.version);
     if (problems.length > 0) found.invalid(SPEC.child('version'), hoisted.version, problems.join(','));
@@ -200,7 +207,7 @@ function checkSpec(found: ErrorList, spec: CustomResourceDefinitionSpec): void {
   }
   checkNames(found, spec.names, SPEC.child('names'));
   const anyStatus = (spec.versions ?? []).some((v) => v.subresources?.status !== undefined);
-  found.add(validateSchema(hoisted.schema, SPEC.child('validation'), anyStatus));
+  found.add(validateSchema(hoisted.schema, SPEC.child('validation'), { hasStatus: anyStatus, weigh }));
   checkSubresources(found, hoisted.subresources, SPEC.child('subresources'));
   hoisted.columns.forEach((c, i) => {
     checkColumn(found, c, SPEC.child('additionalPrinterColumns').index(i));
@@ -288,14 +295,15 @@ export function validateDefinition(crd: CustomResourceDefinition): FieldError[] 
   const found = new ErrorList();
   for (const message of validateDefinitionName(crd))
     found.invalid(FieldPath.of('metadata', 'name'), crd.metadata.name, message);
-  checkSpec(found, crd.spec);
+  checkSpec(found, crd.spec, true);
   checkCommon(found, crd, undefined);
   return found.errors;
 }
 
 export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
   const found = new ErrorList();
-  checkSpec(found, crd.spec);
+  // Rules that were accepted before stay so.
+  checkSpec(found, crd.spec, !deepEqual(crd.spec, old.spec));
   const established = (old.status?.conditions ?? []).some((c) => c.type === 'Established' && c.status === 'True');
   if (established) {
     found.unchanged(SPEC.child('scope'), crd.spec.scope, old.spec.scope);

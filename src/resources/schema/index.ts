@@ -8,6 +8,7 @@ export {
   splitDefinitionName,
   type TypeDescriptions,
 } from './builtin.ts';
+export { mostElements, sizeOfSchema } from './cel-size.ts';
 export { celTypeOf } from './cel-type.ts';
 export {
   type Decoded,
