@@ -32,6 +32,9 @@ export interface ClusterPaths {
   readonly podLogs: string;
   readonly kubeconfig: string;
   readonly registries: string;
+  /** A CredentialProviderConfig, and the programs that it names. */
+  readonly credentialProviders: string;
+  readonly credentialPrograms: string;
   readonly pidFile: string;
   readonly controlSocket: string;
   readonly log: string;
@@ -54,6 +57,8 @@ export function clusterPaths(dataDir: string): ClusterPaths {
     podLogs: join(root, 'pod-logs'),
     kubeconfig: join(root, 'kubeconfig'),
     registries: join(root, 'registries.yaml'),
+    credentialProviders: join(root, 'credential-providers.yaml'),
+    credentialPrograms: join(root, 'credential-providers'),
     pidFile: join(root, 'minke.pid'),
     controlSocket: join(root, 'control.sock'),
     log: join(root, 'minke.log'),

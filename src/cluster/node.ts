@@ -1,6 +1,7 @@
 // One node: its container runtime and its kubelet.
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
 import {
@@ -15,11 +16,19 @@ import {
   SimulatedRuntime,
 } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
-import { createKubelet, hostMounts, type Kubelet, noMounts } from '../kubelet/index.ts';
+import {
+  createKubelet,
+  hostMounts,
+  type Kubelet,
+  type NodeCredentials,
+  noMounts,
+  openNodeCredentials,
+} from '../kubelet/index.ts';
 import type { Transport } from '../machinery/http.ts';
 import { type ClusterConfig, clusterPaths, dnsServiceIp, podCidrOf } from './config.ts';
 import { hostAddress } from './host-address.ts';
 import type { Logger } from './log.ts';
+import { UserError } from './user-error.ts';
 import { KUBERNETES_VERSION } from './version.ts';
 
 export interface NodeRequest {
@@ -143,9 +152,30 @@ const UNTROUBLED = {
   evictionLookMs: 300_000,
 } as const;
 
+/** What `docker login` has left with whoever started the cluster, and the credential providers in its directory. */
+async function nodeCredentials(config: ClusterConfig, log: Logger): Promise<NodeCredentials | undefined> {
+  if (config.runtime === 'simulated') return undefined;
+  const paths = clusterPaths(config.dataDir);
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) environment[name] = value;
+  const options = {
+    dockerConfig: join(homedir(), '.docker', 'config.json'),
+    providers: { config: paths.credentialProviders, directory: paths.credentialPrograms },
+    environment,
+  };
+  const credentials = openNodeCredentials(options, systemClock, (message) => log.warn({ part: 'kubelet' }, message));
+  return credentials.catch((error: unknown) => {
+    throw new UserError(error instanceof Error ? error.message : String(error), PROVIDERS_PAGE);
+  });
+}
+
+const PROVIDERS_PAGE =
+  'https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/ shows how it is written';
+
 export async function startNode(request: NodeRequest): Promise<RunningNode> {
   const { config, index, transport, log } = request;
   const name = config.nodes[index] ?? `${config.name}-${index}`;
+  const credentials = await nodeCredentials(config, log);
   const opened = await openNodeRuntime(config, index, request.images, log);
   const client = createClient({
     transport,
@@ -169,6 +199,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     logDir: directories.logs,
     secretDir: directories.secrets,
     mounts: config.runtime === 'simulated' ? noMounts() : hostMounts(),
+    ...(credentials === undefined ? {} : { credentials }),
     version: KUBERNETES_VERSION,
     hostname: name,
     config: {

@@ -1,5 +1,6 @@
 // The face of the kubelet.
 export { DEFAULT_CONFIG, type EvictionThresholds, type KubeletConfig } from './config.ts';
+export { type NodeCredentials, openNodeCredentials } from './images/node-credentials.ts';
 export { createKubelet } from './kubelet.ts';
 export type { Kubelet, KubeletOptions, LogSink } from './options.ts';
 export { hostMounts, type MountPort, noMounts } from './volumes/mounts.ts';

@@ -1,13 +1,12 @@
 // The kubelet as a whole: makes the parts and ties them together.
 import { setMaxListeners } from 'node:events';
 import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
-import { EventRecorder, PODS, RUNTIME_CLASSES, SERVICE_ACCOUNTS, SERVICES } from '../client/index.ts';
+import { EventRecorder, PODS, RUNTIME_CLASSES, SERVICES } from '../client/index.ts';
 import type { RuntimeFeatures, RuntimeVersion } from '../cri/port.ts';
 import { type DiskFacts, diskFacts } from '../host/machine.ts';
 import { isApiError } from '../machinery/errors.ts';
-import { parseTime } from '../machinery/time.ts';
-import type { TokenRequest } from '../resources/generated/authentication-v1.ts';
 import type { Pod } from '../resources/generated/core-v1.ts';
+import { podAccount, tokenRequester } from './account.ts';
 import { DEFAULT_CONFIG, type KubeletConfig } from './config.ts';
 import { parseResolvConf, type Resolver } from './container/hosts.ts';
 import { Housekeeper } from './eviction/housekeeper.ts';
@@ -24,7 +23,6 @@ import { createNodeApi } from './server/node-api.ts';
 import { StaticPods } from './static-pods.ts';
 import { StatusWriter } from './status/writer.ts';
 import { claimSource } from './volumes/claims.ts';
-import type { TokenRequester } from './volumes/tokens.ts';
 import { TrustBundles } from './volumes/trust-bundles.ts';
 import { UserNamespaces } from './volumes/user-namespaces.ts';
 import type { NodeFacts, WorkerDeps } from './worker/deps.ts';
@@ -42,27 +40,6 @@ interface Known {
   readonly version: RuntimeVersion;
   readonly features: RuntimeFeatures;
   readonly host: Resolver;
-}
-
-function tokenRequester(options: KubeletOptions): TokenRequester {
-  return async (ask) => {
-    const body: TokenRequest = {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      metadata: {},
-      spec: {
-        audiences: [...ask.audiences],
-        expirationSeconds: ask.expirationSeconds,
-        boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: ask.pod.name, uid: ask.pod.uid },
-      },
-    };
-    const accounts = options.client.resource(SERVICE_ACCOUNTS);
-    const answer = await accounts.createSubresource<TokenRequest>(ask.namespace, ask.serviceAccount, 'token', body);
-    const { token, expirationTimestamp } = answer.status ?? {};
-    if (token === undefined) throw new Error('failed to fetch token: the answer holds none');
-    const end = expirationTimestamp === undefined ? undefined : parseTime(expirationTimestamp);
-    return { token, expiresAt: end ?? options.clock.now() + ask.expirationSeconds * 1000 };
-  };
 }
 
 class KubeletImpl implements Kubelet {
@@ -206,6 +183,7 @@ class KubeletImpl implements Kubelet {
       podPidsLimit: this.config.podPidsLimit,
       hostsFile: () => readFile('/etc/hosts', 'utf8').catch(() => ''),
       runtimeHandler: (pod) => this.runtimeHandler(pod),
+      nodeAuths: async (image, pod) => (await options.credentials?.(image, () => podAccount(options, pod))) ?? [],
       userNamespace: (pod, handler) => this.userNamespaces.of(pod, handler, this.known?.features.handlers ?? []),
       log: (level, message, fields) => this.log(level, message, fields),
       onProbed: (kind, pod, container, outcome) => this.probeMetrics.count(kind, pod, container, outcome),

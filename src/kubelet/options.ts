@@ -3,6 +3,7 @@ import type { Client, InformerFactory, NodeApi } from '../client/index.ts';
 import type { ImageService, RuntimeService } from '../cri/port.ts';
 import type { Clock } from '../host/clock.ts';
 import type { KubeletConfig } from './config.ts';
+import type { NodeCredentials } from './images/node-credentials.ts';
 import type { MountPort } from './volumes/mounts.ts';
 
 export type LogSink = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
@@ -28,6 +29,8 @@ export interface KubeletOptions {
   readonly version?: string;
   readonly hostname?: string;
   readonly config?: Partial<KubeletConfig>;
+  /** What this node knows of registries' credentials, beside the pull secrets of pods. */
+  readonly credentials?: NodeCredentials;
   readonly log?: LogSink;
 }
 

@@ -4,7 +4,7 @@ import { isJsonObject } from '../../machinery/object.ts';
 import type { Secret } from '../../resources/generated/core-v1.ts';
 import { fullName } from './names.ts';
 
-interface Entry {
+export interface RegistryEntry {
   readonly host: string;
   readonly path: string;
   readonly auth: RegistryAuth;
@@ -36,7 +36,7 @@ function authOf(value: unknown, server: string): RegistryAuth | undefined {
 }
 
 /** `https://index.docker.io/v1/` and the like stand for Docker Hub. */
-function place(server: string): { host: string; path: string } {
+export function place(server: string): { host: string; path: string } {
   const bare = server
     .replace(/^https?:\/\//, '')
     .replace(/\/(v1|v2)\/?$/, '')
@@ -47,7 +47,16 @@ function place(server: string): { host: string; path: string } {
   return { host: host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host, path };
 }
 
-function entriesOf(secret: Secret): Entry[] {
+/** What is under `auths` of a docker configuration. */
+export function registryEntries(auths: unknown): RegistryEntry[] {
+  if (!isJsonObject(auths)) return [];
+  return Object.entries(auths).flatMap(([server, value]) => {
+    const auth = authOf(value, server);
+    return auth === undefined ? [] : [{ ...place(server), auth }];
+  });
+}
+
+function entriesOf(secret: Secret): RegistryEntry[] {
   const modern = secret.data?.['.dockerconfigjson'];
   const old = secret.data?.['.dockercfg'];
   const encoded = modern ?? old;
@@ -58,12 +67,7 @@ function entriesOf(secret: Secret): Entry[] {
   } catch {
     return [];
   }
-  const auths = modern === undefined ? parsed : isJsonObject(parsed) ? parsed.auths : undefined;
-  if (!isJsonObject(auths)) return [];
-  return Object.entries(auths).flatMap(([server, value]) => {
-    const auth = authOf(value, server);
-    return auth === undefined ? [] : [{ ...place(server), auth }];
-  });
+  return registryEntries(modern === undefined ? parsed : isJsonObject(parsed) ? parsed.auths : undefined);
 }
 
 /** `*.example.com` stands for one label. */
@@ -84,15 +88,23 @@ function globMatches(pattern: string, value: string): boolean {
   return value.length >= head.length + tail.length && value.startsWith(head) && value.endsWith(tail);
 }
 
-/** The credentials for an image, the most specific path first; without any, undefined is tried. */
-export function credentialsFor(image: string, secrets: readonly Secret[]): readonly (RegistryAuth | undefined)[] {
+/** Whether a place as `*.example.com/team` covers an image's full name. */
+export function placeMatches(pattern: { host: string; path: string }, image: string): boolean {
   const full = fullName(image);
   const slash = full.indexOf('/');
-  const host = full.slice(0, slash);
   const rest = full.slice(slash + 1);
-  const found = secrets
-    .flatMap(entriesOf)
-    .filter((e) => hostMatches(e.host, host) && (e.path === '' || rest === e.path || rest.startsWith(`${e.path}/`)))
-    .sort((a, b) => b.path.length - a.path.length);
-  return found.length === 0 ? [undefined] : found.map((e) => e.auth);
+  const { host, path } = pattern;
+  return hostMatches(host, full.slice(0, slash)) && (path === '' || rest === path || rest.startsWith(`${path}/`));
+}
+
+/** The credentials of the entries that cover an image, the most specific path first. */
+export function matchingAuths(image: string, entries: readonly RegistryEntry[]): RegistryAuth[] {
+  return entries
+    .filter((e) => placeMatches(e, image))
+    .sort((a, b) => b.path.length - a.path.length)
+    .map((e) => e.auth);
+}
+
+export function secretAuths(image: string, secrets: readonly Secret[]): RegistryAuth[] {
+  return matchingAuths(image, secrets.flatMap(entriesOf));
 }

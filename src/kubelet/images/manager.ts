@@ -7,7 +7,7 @@ import { goDuration } from '../../machinery/time.ts';
 import type { Secret } from '../../resources/generated/core-v1.ts';
 import { messageOf, StartError } from '../container/errors.ts';
 import { Backoff, CRASH_LOOP } from '../pod/restart.ts';
-import { credentialsFor } from './credentials.ts';
+import { secretAuths } from './credentials.ts';
 import { defaultPullPolicy, invalidImageMessage, isImageName } from './names.ts';
 
 export type SayEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -17,6 +17,8 @@ export interface ImageAsk {
   readonly image: string;
   readonly policy: string;
   readonly secrets: () => Promise<readonly Secret[]>;
+  /** What the node knows of the image's registry, tried after the pod's own secrets. */
+  readonly nodeAuths: () => Promise<readonly RegistryAuth[]>;
   readonly say: SayEvent;
   readonly signal: AbortSignal;
 }
@@ -139,8 +141,9 @@ export class ImageManager {
 
   /** Pods that want the same image with the same credentials at the same time share one transfer. */
   private async shared(ask: ImageAsk): Promise<{ id: string; began: number }> {
-    const secrets = await ask.secrets();
-    const auths = credentialsFor(ask.image, secrets);
+    const [secrets, known] = await Promise.all([ask.secrets(), ask.nodeAuths()]);
+    const found = [...secretAuths(ask.image, secrets), ...known];
+    const auths = found.length === 0 ? [undefined] : found;
     const key = JSON.stringify([ask.image, auths]);
     let pull = this.pulls.get(key);
     const began = this.clock.now();

@@ -1,6 +1,6 @@
 // What all pod workers of a node share.
 import type { Client, EventRecorder } from '../../client/index.ts';
-import type { ImageService, PodSandboxConfig, RuntimeService } from '../../cri/port.ts';
+import type { ImageService, PodSandboxConfig, RegistryAuth, RuntimeService } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
 import type { Node, Pod, Service } from '../../resources/generated/core-v1.ts';
 import type { DnsContext } from '../container/hosts.ts';
@@ -29,6 +29,7 @@ export interface WorkerDeps {
   readonly runtime: RuntimeService;
   readonly imageService: ImageService;
   readonly images: ImageManager;
+  readonly nodeAuths: (image: string, pod: Pod) => Promise<readonly RegistryAuth[]>;
   readonly recorder: EventRecorder;
   readonly cache: RuntimeCache;
   readonly objects: WatchedObjects;

@@ -80,6 +80,7 @@ export class Starter {
       image,
       policy,
       secrets: () => this.secrets(input),
+      nodeAuths: () => this.deps.nodeAuths(image, input.pod),
       say: this.sayer(input),
       signal: input.signal,
     });
