@@ -64,6 +64,10 @@ class Latest<T extends KubeObject> {
     return this.informer.list().map((one) => this.newer(one));
   }
 
+  forget(key: string): void {
+    this.written.delete(key);
+  }
+
   async write(object: T, what: 'update' | 'updateStatus'): Promise<T> {
     const done = await this.client[what](object);
     this.written.set(objectKey(done), done);
@@ -111,6 +115,7 @@ class Binder {
     const ofClaim = (one: PersistentVolumeClaim): void => {
       claim(one);
       this.said.delete(objectKey(one));
+      this.claims.forget(objectKey(one));
       if ((one.spec?.volumeName ?? '') !== '') queue.add(`${VOLUME}${one.spec?.volumeName}`);
       for (const v of volumes.list())
         if (v.spec?.claimRef?.uid === one.metadata.uid) queue.add(`${VOLUME}${objectKey(v)}`);
@@ -131,6 +136,7 @@ class Binder {
   }
 
   private volumeGone(volume: PersistentVolume): void {
+    this.volumes.forget(objectKey(volume));
     const ref = volume.spec?.claimRef;
     if (ref !== undefined) this.queue?.add(`${CLAIM}${ref.namespace}/${ref.name}`);
   }

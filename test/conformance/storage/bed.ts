@@ -264,6 +264,22 @@ export class Bed {
     return new Room(this.client, name, this.cluster);
   }
 
+  /** Ends the server with SIGKILL and starts it again. */
+  async crash(): Promise<void> {
+    const { pid } = JSON.parse(readFileSync(join(this.cluster.dir, 'minke.pid'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    const isThere = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    await until(async () => !isThere());
+    const up = await this.cluster.up();
+    if (up.code !== 0) throw new Error(up.stderr);
+  }
+
   async close(): Promise<void> {
     this.transport.close();
     await this.cluster.remove();

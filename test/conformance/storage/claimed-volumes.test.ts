@@ -1,8 +1,8 @@
-// Pods that use claims, in real containers: directories, devices, and claims that are made for them.
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+// Pods that use claims, in real containers: directories, devices, claims that are made for them; and volumes across a crash.
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PODS } from '../../../src/client/index.ts';
+import { CONFIG_MAPS, PODS } from '../../../src/client/index.ts';
 import { run } from '../../e2e/cluster.ts';
 import { sh, skipReason, until, withVolume } from './bed.ts';
 import { ClaimBed, onNode, using } from './claim-bed.ts';
@@ -215,5 +215,47 @@ describe.skipIf(skipReason !== undefined)(`volumes of claims (${skipReason ?? 'r
       );
       await bed.bed.client.resource(PODS).delete(bed.room.namespace, mounted, { gracePeriodSeconds: 0 });
     });
+  });
+
+  describe('volumes of a pod that outlives the server', () => {
+    it('stay, follow, and go', async () => {
+      const name = await bed.room.configMap({ a: '1' });
+      const cls = bed.fresh('c');
+      const path = bed.directory();
+      await bed.volume({ hostPath: { path }, storageClassName: cls });
+      const claimName = await bed.claim(cls);
+      const mount = (volume: string, more: object = {}) => ({ name: volume, mountPath: `/${volume}`, ...more });
+      const pod = await bed.room.start({
+        containers: [
+          sh('echo -n mine > /memory/f; echo -n mine > /disk/f; sleep 600', {
+            volumeMounts: [
+              mount('map'),
+              mount('memory'),
+              mount('disk'),
+              mount('claim'),
+              { name: 'disk', mountPath: '/sub', subPath: 'deep/sub' },
+            ],
+          }),
+        ],
+        volumes: [
+          { name: 'map', configMap: { name } },
+          { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+          { name: 'disk', emptyDir: {} },
+          { name: 'claim', persistentVolumeClaim: { claimName } },
+        ],
+      });
+      const { uid = '' } = (await bed.room.pod(pod)).metadata;
+      await until(async () => (await bed.room.exec(pod, 'cat /disk/f')) === 'mine');
+      await bed.bed.crash();
+      await bed.bed.client.resource(CONFIG_MAPS).patch(bed.room.namespace, name, 'merge', { data: { a: '2' } });
+      await until(async () => (await bed.room.exec(pod, 'cat /map/a')) === '2');
+      expect(await bed.room.exec(pod, 'cat /memory/f /disk/f; ls -d /sub; touch /claim/f')).toBe('minemine/sub\n');
+      expect(existsSync(join(path, 'f'))).toBe(true);
+      expect((await bed.room.pod(pod)).status?.containerStatuses?.[0]?.restartCount).toBe(0);
+      await bed.room.delete(pod);
+      await until(async () => !readFileSync('/proc/self/mountinfo', 'utf8').includes(uid));
+      await until(async () => !existsSync(join(bed.bed.cluster.dir, 'kubelet/0/pods', uid)));
+      expect(existsSync(join(path, 'f'))).toBe(true);
+    }, 60_000);
   });
 });
