@@ -2,7 +2,7 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
 import { checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
-import { ErrorList, IMMUTABLE } from '../checks/index.ts';
+import { ErrorList, IMMUTABLE, isUnset } from '../checks/index.ts';
 import { checkLabelSelector, semanticEqual } from '../common/index.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
 import type { PodSpec, PodTemplateSpec } from '../generated/core-v1.ts';
@@ -78,8 +78,9 @@ function mayBeReshaped({ spec, status }: Job): boolean {
 
 type Containers = PodSpec['containers'];
 
-function withResourcesOf(containers: Containers, source: Containers): Containers {
-  if (containers.length !== source.length) return containers;
+/** An empty list comes as null. */
+function withResourcesOf(containers: Containers, source: Containers | undefined): Containers {
+  if (isUnset(containers) || containers.length !== source?.length) return containers;
   return containers.map((container, i) => {
     const other = source[i];
     return other?.name === container.name ? { ...container, resources: other.resources } : container;
@@ -89,9 +90,8 @@ function withResourcesOf(containers: Containers, source: Containers): Containers
 /** Resources of containers that stand at the same place under the same name are as open as the scheduling is. */
 function withOpenPartsOf(template: PodTemplateSpec, source: PodTemplateSpec): PodSpec {
   const { containers, initContainers, ...rest } = withSchedulingOf(template, source).spec ?? { containers: [] };
-  const spec: PodSpec = { ...rest, containers: withResourcesOf(containers, source.spec?.containers ?? []) };
-  if (initContainers !== undefined)
-    spec.initContainers = withResourcesOf(initContainers, source.spec?.initContainers ?? []);
+  const spec: PodSpec = { ...rest, containers: withResourcesOf(containers, source.spec?.containers) };
+  if (initContainers !== undefined) spec.initContainers = withResourcesOf(initContainers, source.spec?.initContainers);
   return spec;
 }
 
