@@ -26,8 +26,9 @@ export function chooseContainer({ pod, wanted }: ContainerChoice): string {
     if (names.includes(wanted)) return wanted;
     throw badRequest(`container ${wanted} is not valid for pod ${name}`);
   }
-  const [only] = pod.spec?.containers ?? [];
-  if (names.length === 1 && only !== undefined) return only.name;
+  const [only, ...more] = pod.spec?.containers ?? [];
+  // Init and ephemeral containers beside it make no difference.
+  if (only !== undefined && more.length === 0) return only.name;
   if (only === undefined) throw badRequest(`a container name must be specified for pod ${name}`);
   throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]`);
 }
