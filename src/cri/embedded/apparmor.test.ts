@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(`AppArmor enforced${missing === undefined
 
   test('a profile of the host is taken by its name, commands run later are under it too; one that is not loaded is an error', async () => {
     const text =
-      'profile mkarmor-local flags=(attach_disconnected) {\n  file,\n  signal,\n  capability,\n  deny /root/** rw,\n}\n';
+      'profile mkarmor-local flags=(attach_disconnected) {\n  file,\n  network,\n  signal,\n  capability,\n  deny /root/** rw,\n}\n';
     await runProgram('apparmor_parser', ['-K', '-r'], { stdin: text });
     try {
       const apparmor = { type: 'Localhost' as const, localhostProfile: 'mkarmor-local' };
