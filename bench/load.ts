@@ -79,7 +79,7 @@ export class LoadClient {
     });
   }
 
-  private stream(path: string, onChunk: (chunk: Buffer) => void): Promise<() => void> {
+  private stream(path: string, onChunk: (chunk: Buffer) => void, onEnd?: () => void): Promise<() => void> {
     const agent = new Agent({ ca: this.target.ca, cert: this.target.cert, key: this.target.key });
     return new Promise((resolve, reject) => {
       const req = request(
@@ -87,6 +87,7 @@ export class LoadClient {
         (res) => {
           res.on('data', onChunk);
           res.on('error', () => undefined);
+          if (onEnd !== undefined) res.on('close', onEnd);
           resolve(() => {
             req.destroy();
             agent.destroy();
@@ -96,6 +97,17 @@ export class LoadClient {
       req.on('error', reject);
       req.end();
     });
+  }
+
+  /** Reads an answer to its end, chunk by chunk. */
+  async read(path: string, onChunk: (chunk: Buffer) => void): Promise<void> {
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const stop = await this.stream(path, onChunk, end);
+    await ended;
+    stop();
   }
 
   close(): void {

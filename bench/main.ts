@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     await minke('down');
     await timed('minke up, on an initialised directory', '0.7 s', () => minke('up', '--port', String(port)));
     await timed('reference: node -e 0', '', () => run(process.execPath, ['-e', '0']));
-    const status = JSON.parse((await minke('status', '--json')).stdout) as { memoryBytes: number };
+    const status = JSON.parse((await minke('status', '--json')).stdout) as { memoryBytes: number; pid: number };
     report.row('memory, idle', `${(status.memoryBytes / 1e6).toFixed(0)} MB`, '', '150 MB');
     const pki = join(data, 'pki');
     const target: Target = {
@@ -64,7 +64,8 @@ async function main(): Promise<void> {
         run(file, [...args]),
       );
       await minke('image', 'import', archive);
-      await benchPods({ target, image: 'busybox:latest', archive, rootfs: join(work, 'image', 'root'), work }, report);
+      const rootfs = join(work, 'image', 'root');
+      await benchPods({ target, image: 'busybox:latest', archive, rootfs, work, server: status.pid }, report);
     }
     if (wants('api')) {
       report.title('API, 32 clients over TLS');

@@ -1,70 +1,30 @@
-// How fast pods start: one at a time and ten at a time, beside `podman run` and two bare `crun run` of the same image.
+// How fast pods start: one at a time and ten at a time, and what they cost then; beside `podman run` and two bare `crun run` of the same image.
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LoadClient, measure, percentile, type Target } from './load.ts';
+import { PodClient, type PodShape } from './pod-client.ts';
+import { benchPodLife } from './pod-life.ts';
 import type { Report } from './report.ts';
 
 const run = promisify(execFile);
-const PATH = '/api/v1/namespaces/default/pods';
-
-interface WatchLine {
-  readonly type: string;
-  readonly object: {
-    readonly metadata: { readonly name: string };
-    readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-  };
-}
-
-function pod(name: string, image: string): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name },
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'c', image, imagePullPolicy: 'IfNotPresent', command: ['/bin/sleep', '100000'] }],
-      },
-    }),
-  );
+interface Started {
+  readonly p50: number;
+  readonly p99: number;
+  readonly perSecond: number;
 }
 
 async function startPods(
-  client: LoadClient,
-  image: string,
+  pods: PodClient,
+  shape: Omit<PodShape, 'name'>,
   total: number,
   width: number,
-): Promise<{ p50: number; perSecond: number }> {
-  const list = JSON.parse((await client.send('GET', `${PATH}?limit=1`)).toString()) as {
-    metadata: { resourceVersion: string };
-  };
-  const ready = new Map<string, () => void>();
-  const gone = new Map<string, () => void>();
-  const end = await client.watch(`${PATH}?watch=1&resourceVersion=${list.metadata.resourceVersion}`, (text) => {
-    const line: WatchLine = JSON.parse(text);
-    const { name } = line.object.metadata;
-    if (line.type === 'DELETED') gone.get(name)?.();
-    else if (line.object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true)
-      ready.get(name)?.();
-  });
-  const name = (i: number) => `bench-${width}-${i}`;
-  const times: number[] = [];
-  const all = await measure(total, width, async (i) => {
-    const t = performance.now();
-    const done = new Promise<void>((resolve) => ready.set(name(i), resolve));
-    await client.send('POST', PATH, pod(name(i), image));
-    await done;
-    times.push(performance.now() - t);
-  });
-  await measure(total, 4, async (i) => {
-    const done = new Promise<void>((resolve) => gone.set(name(i), resolve));
-    await client.send('DELETE', `${PATH}/${name(i)}`);
-    await done;
-  });
-  end();
-  return { p50: percentile(times, 0.5), perSecond: all.perSecond };
+): Promise<Started> {
+  const names = Array.from({ length: total }, (_, i) => `bench-${width}-${i}`);
+  const started = await measure(total, width, (i) => pods.start({ ...shape, name: names[i] ?? '' }));
+  await pods.deleteAll(names);
+  return started;
 }
 
 /** Times `work` a few times and gives the median, in milliseconds. */
@@ -125,15 +85,23 @@ export interface PodBench {
   readonly archive: string;
   readonly rootfs: string;
   readonly work: string;
+  /** The process ID of `minke serve`. */
+  readonly server: number;
 }
 
 export async function benchPods(bench: PodBench, report: Report): Promise<void> {
-  const client = new LoadClient(bench.target);
-  await startPods(client, bench.image, 2, 1);
-  const one = await startPods(client, bench.image, 20, 1);
-  report.row('create → Ready, one at a time', `${one.p50.toFixed(0)} ms`, 'p50', '80 ms');
-  const ten = await startPods(client, bench.image, 60, 10);
-  report.row('create → Ready, ten at a time', `${ten.perSecond.toFixed(1)}/s`, `p50 ${ten.p50.toFixed(0)} ms`, '30/s');
+  const { image, target, server } = bench;
+  const client = new LoadClient(target);
+  const pods = await PodClient.open(client);
+  await pods.makeSettings();
+  await startPods(pods, { image }, 2, 1);
+  const one = await startPods(pods, { image }, 20, 1);
+  report.row('create → Ready, one at a time', `${one.p50.toFixed(0)} ms`, `p50; p99 ${one.p99.toFixed(0)} ms`, '80 ms');
+  const ten = await startPods(pods, { image, volumes: true }, 100, 10);
+  const spread = `p50 ${ten.p50.toFixed(0)}, p99 ${ten.p99.toFixed(0)} ms`;
+  report.row('… ten at a time, with volumes', `${ten.perSecond.toFixed(1)}/s`, spread, '30/s');
+  await benchPodLife({ target, image, client, pods, server }, report);
+  pods.close();
   client.close();
   await podmanRun(bench.archive, report);
   await crunRunTwice(bench.rootfs, bench.work, report);
