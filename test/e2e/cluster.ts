@@ -73,6 +73,7 @@ export interface TestCluster {
   readonly port: number;
   readonly env: NodeJS.ProcessEnv;
   minke(...args: string[]): Promise<Ran>;
+  minkeWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ran>;
   /** Any kubectl; the default is the newest found. */
   kubectl(args: readonly string[], options?: { version?: string; input?: string; timeoutMs?: number }): Promise<Ran>;
   up(...more: string[]): Promise<Ran>;
@@ -87,12 +88,15 @@ export async function testCluster(): Promise<TestCluster> {
   const kubectls = findKubectls();
   const newest = [...kubectls.keys()].sort((a, b) => Number(b.slice(2)) - Number(a.slice(2)))[0] ?? '';
   const data = join(dir, 'data');
-  const minke = (...args: string[]) => run(MINKE, [...args, '--data-dir', data], { env });
+  const minkeWith = (other: NodeJS.ProcessEnv, ...args: string[]) =>
+    run(MINKE, [...args, '--data-dir', data], { env: other });
+  const minke = (...args: string[]) => minkeWith(env, ...args);
   return {
     dir: data,
     port,
     env,
     minke,
+    minkeWith,
     kubectl(args, options = {}) {
       const file = kubectls.get(options.version ?? newest);
       if (file === undefined) throw new Error('no kubectl on this host');
