@@ -19,6 +19,7 @@ import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } f
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
 import { makeDataDirectory, writeFileAtomicSync } from './files.ts';
+import { heedHostShutdown } from './host-shutdown.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { createLogger } from './log.ts';
 import { startNode } from './node.ts';
@@ -42,6 +43,7 @@ function partsOf(a: Assembly): Part[] {
     { name: 'apiserver', step: 'starting the API server', start: () => startApi(a) },
     { name: 'controllers', start: () => startLoops(a) },
     { name: 'nodes', step: 'starting the nodes', start: () => startNodes(a) },
+    { name: 'host shutdown', start: () => heedShutdown(a) },
     { name: 'control', start: () => openControl(a) },
     { name: 'ready', step: 'waiting for the nodes to be Ready', start: () => untilReady(a) },
   ];
@@ -210,6 +212,14 @@ async function startNodes(a: Assembly): Promise<() => Promise<void>> {
     throw error;
   }
   return stop;
+}
+
+async function heedShutdown(a: Assembly): Promise<() => Promise<void>> {
+  if (a.config.runtime === 'simulated') return nothing; // Nothing of it runs on this host.
+  return heedHostShutdown({
+    kubelets: () => a.nodes.map((node) => node.kubelet),
+    log: (message) => a.log.warn({ part: 'shutdown' }, message),
+  });
 }
 
 async function openControl(a: Assembly): Promise<() => Promise<void>> {

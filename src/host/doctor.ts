@@ -4,6 +4,7 @@ import { missingControllers } from './cgroup-root.ts';
 import { type CgroupLayout, detectCgroups } from './cgroups.ts';
 import { hasCapability } from './machine.ts';
 import { findProgram } from './programs.ts';
+import { missingForShutdown, runsSystemd } from './shutdown-watch.ts';
 
 export interface DoctorFinding {
   readonly subject: string;
@@ -52,6 +53,24 @@ async function controllerFinding(layout: CgroupLayout): Promise<DoctorFinding> {
   };
 }
 
+/** Only where systemd ends the host: elsewhere nothing tells of it. */
+function shutdownFindings(): DoctorFinding[] {
+  if (!runsSystemd()) return [];
+  const missing = missingForShutdown();
+  const ok = missing.length === 0;
+  return [
+    {
+      subject: 'shutdown of the host',
+      ok,
+      required: false,
+      detail: ok
+        ? 'pods are ended in order first, within InhibitDelayMaxSec of logind.conf (5 s when nothing is said)'
+        : `not found: ${missing.join(', ')}: pods are not ended in order first`,
+      ...(ok ? {} : { remedy: 'apt-get install -y systemd util-linux' }),
+    },
+  ];
+}
+
 export async function examineHost(): Promise<DoctorFinding[]> {
   const findings: DoctorFinding[] = [];
   const root = process.getuid?.() === 0;
@@ -98,5 +117,6 @@ export async function examineHost(): Promise<DoctorFinding[]> {
     const ok = await hasCapability(name);
     findings.push({ subject: name, ok, required, detail: ok ? 'held' : detail });
   }
+  findings.push(...shutdownFindings());
   return findings;
 }

@@ -309,10 +309,15 @@ class KubeletImpl implements Kubelet {
     }
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(limitMs?: number): Promise<void> {
     this.manager.closed = 'Pod was rejected as the node is shutting down.';
     await this.keeper.update(true).catch(() => undefined);
-    await this.housekeeper.shutdown();
+    await this.housekeeper.shutdown(limitMs);
+  }
+
+  async resume(): Promise<void> {
+    this.manager.closed = undefined;
+    await this.keeper.update(true);
   }
 
   async destroy(): Promise<void> {

@@ -40,8 +40,10 @@ export interface Kubelet {
   /** Resolves when the node is registered and its first status, Ready or not, is in the API. */
   readonly registered: Promise<void>;
   readonly api: NodeApi;
-  /** Ends all pods by their grace periods, within what the configuration allows for a shutdown. */
-  shutdown(): Promise<void>;
+  /** Ends all pods by their grace periods, within what the configuration allows for a shutdown, or the host where that is less. */
+  shutdown(limitMs?: number): Promise<void>;
+  /** The shutdown was called off: the node takes pods again. */
+  resume(): Promise<void>;
   /** Removes what this kubelet has mounted and made; no pod may run any more. */
   destroy(): Promise<void>;
 }

@@ -212,8 +212,11 @@ export class Housekeeper {
   }
 
   /** Graceful node shutdown: ordinary pods first, critical ones in the time kept for them. https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/ */
-  async shutdown(): Promise<void> {
-    const { shutdownGraceSeconds: all, shutdownGraceCriticalSeconds: critical } = this.options.config;
+  async shutdown(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const { shutdownGraceSeconds, shutdownGraceCriticalSeconds } = this.options.config;
+    const all = Math.min(shutdownGraceSeconds, Math.floor(limitMs / 1000));
+    // Where the host gives less time, each gets its share of it.
+    const critical = Math.floor((shutdownGraceCriticalSeconds * all) / Math.max(1, shutdownGraceSeconds));
     const pods = this.options.manager.pods();
     await this.endThese(
       pods.filter((p) => !isCritical(p)),

@@ -223,5 +223,30 @@ describe('pressure', () => {
     });
     create('late');
     expect((await phase('late', 'Failed')).status?.reason).toBe('NodeShutdown');
+    const ready = () => api.all<Node>('nodes')[0]?.status?.conditions?.find((c) => c.type === 'Ready');
+    expect(ready()).toMatchObject({ status: 'False', message: 'node is shutting down' });
+    await kubelet.resume();
+    expect(ready()?.status).toBe('True');
+    create('later');
+    await phase('later', 'Running');
+  });
+
+  it('ends pods within the time that the host gives', async () => {
+    await begin();
+    create('p', { terminationGracePeriodSeconds: 600 });
+    await phase('p', 'Running');
+    const graces: number[] = [];
+    const stopOne = runtime.stopContainer.bind(runtime);
+    Object.assign(runtime, {
+      stopContainer: (id: string, timeoutMs: number) => {
+        graces.push(timeoutMs);
+        return stopOne(id);
+      },
+    });
+    await kubelet.shutdown(5_000);
+    // A third is kept for critical pods.
+    expect(graces).toHaveLength(1);
+    expect(graces[0]).toBeGreaterThan(3_000);
+    expect(graces[0]).toBeLessThanOrEqual(4_000);
   });
 });
