@@ -1,15 +1,16 @@
 // Checks an expression against the types of its variables, and makes of it a function that can be run again and again.
 // Messages are cel-go's, as Kubernetes shows them.
 
-import { field, hasField, item, itemsOf, optionalField, refuse } from './access.ts';
-import { FUNCTION_NAMESPACES, type Overload, overloadsOf } from './library.ts';
-import { accepts, literal } from './literals.ts';
+import { field, hasField, item, optionalField, refuse } from './access.ts';
+import { FUNCTION_NAMESPACES, overloadsOf } from './library.ts';
+import { literal } from './literals.ts';
+import { COMPREHENSIONS, compileComprehension, compileOptMap } from './macros.ts';
 import { binaryType, OPERATORS, same } from './operators.ts';
-import { attempt, type Budget, BudgetExceeded, type Compiled, charge, runComprehension } from './run.ts';
+import { applyOverload, type Checker, type Scope } from './overloads.ts';
+import { attempt, type Budget, BudgetExceeded, type Compiled, charge } from './run.ts';
 import { type ASTNode, CelSyntaxError, locate, operatorOffset, parseExpression } from './syntax.ts';
 import {
   assignable,
-  type Bindings,
   BOOL,
   type CelType,
   DOUBLE,
@@ -21,7 +22,6 @@ import {
   listOf,
   mapOf,
   optionalOf,
-  substitute,
   typeText,
 } from './types.ts';
 import { CelError, checkedInt, fromJson, type MapValue, Optional, TypeValue } from './values.ts';
@@ -48,21 +48,20 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   null_type: 'null_type',
   type: 'type',
 };
-const COMPREHENSIONS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
 
-class Compiler {
+class Compiler implements Checker {
   readonly errors: string[] = [];
   readonly uses = new Set<string>();
   /** What was found out about every part of the expression. */
   readonly types = new Map<ASTNode, CelType>();
   constructor(private readonly source: string) {}
 
-  private error(offset: number, problem: string): Compiled {
+  error(offset: number, problem: string): Compiled {
     this.errors.push(locate(this.source, offset, problem));
     return { type: ERROR, run: () => null };
   }
 
-  compile(node: ASTNode, scope: ReadonlyMap<string, CelType>): Compiled {
+  compile(node: ASTNode, scope: Scope): Compiled {
     const made = this.node(node, scope);
     const { run } = made;
     this.types.set(node, made.type);
@@ -75,7 +74,7 @@ class Compiler {
     };
   }
 
-  private node(node: ASTNode, scope: ReadonlyMap<string, CelType>): Compiled {
+  private node(node: ASTNode, scope: Scope): Compiled {
     switch (node.op) {
       case 'value':
         return literal(node.args);
@@ -109,7 +108,7 @@ class Compiler {
     }
   }
 
-  private identifier(name: string, offset: number, scope: ReadonlyMap<string, CelType>): Compiled {
+  private identifier(name: string, offset: number, scope: Scope): Compiled {
     const type = scope.get(name);
     if (type !== undefined) {
       this.uses.add(name);
@@ -120,10 +119,7 @@ class Compiler {
     return this.error(offset, `undeclared reference to '${name}' (in container '')`);
   }
 
-  private select(
-    node: Extract<ASTNode, { op: '.' | '.?' }>,
-    how: { scope: ReadonlyMap<string, CelType>; optional: boolean },
-  ): Compiled {
+  private select(node: Extract<ASTNode, { op: '.' | '.?' }>, how: { scope: Scope; optional: boolean }): Compiled {
     const [operand, name] = node.args;
     const target = this.compile(operand, how.scope);
     const inner = target.type.kind === 'optional' ? target.type.of : target.type;
@@ -149,7 +145,7 @@ class Compiler {
     return this.error(offset, `type '${typeText(type)}' does not support field selection`).type;
   }
 
-  private index(node: Extract<ASTNode, { op: '[]' | '[?]' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private index(node: Extract<ASTNode, { op: '[]' | '[?]' }>, scope: Scope): Compiled {
     const [left, right] = node.args.map((n) => this.compile(n, scope));
     if (left === undefined || right === undefined) return this.error(node.start, 'syntax error');
     const inner = left.type.kind === 'optional' ? left.type.of : left.type;
@@ -182,13 +178,13 @@ class Compiler {
     };
   }
 
-  private list(nodes: readonly ASTNode[], scope: ReadonlyMap<string, CelType>): Compiled {
+  private list(nodes: readonly ASTNode[], scope: Scope): Compiled {
     const items = nodes.map((n) => this.compile(n, scope));
     const type = items.reduce<CelType | undefined>((t, i) => join(t, i.type), undefined);
     return { type: listOf(type ?? DYN), run: (state) => items.map((i) => i.run(state)) };
   }
 
-  private map(entries: readonly (readonly [ASTNode, ASTNode])[], scope: ReadonlyMap<string, CelType>): Compiled {
+  private map(entries: readonly (readonly [ASTNode, ASTNode])[], scope: Scope): Compiled {
     const items = entries.map(([k, v]) => [this.compile(k, scope), this.compile(v, scope)] as const);
     const key = items.reduce<CelType | undefined>((t, [k]) => join(t, k.type), undefined);
     const value = items.reduce<CelType | undefined>((t, [, v]) => join(t, v.type), undefined);
@@ -202,7 +198,7 @@ class Compiler {
     };
   }
 
-  private ternary(node: Extract<ASTNode, { op: '?:' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private ternary(node: Extract<ASTNode, { op: '?:' }>, scope: Scope): Compiled {
     const [condition, yes, no] = node.args.map((n) => this.compile(n, scope));
     if (condition === undefined || yes === undefined || no === undefined) return this.error(node.start, 'syntax error');
     if (!assignable(condition.type, BOOL, new Map()) || !same(yes.type, no.type)) {
@@ -221,7 +217,7 @@ class Compiler {
   }
 
   /** An error on one side does not matter when the other side decides. */
-  private logical(node: Extract<ASTNode, { op: '||' | '&&' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private logical(node: Extract<ASTNode, { op: '||' | '&&' }>, scope: Scope): Compiled {
     const [left, right] = node.args.map((n) => this.compile(n, scope));
     if (left === undefined || right === undefined) return this.error(node.start, 'syntax error');
     for (const [i, side] of [left, right].entries()) {
@@ -245,7 +241,7 @@ class Compiler {
     };
   }
 
-  private unary(node: Extract<ASTNode, { op: '!_' | '-_' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private unary(node: Extract<ASTNode, { op: '!_' | '-_' }>, scope: Scope): Compiled {
     const operand = this.compile(node.args, scope);
     const { type } = operand;
     const good = node.op === '!_' ? assignable(type, BOOL, new Map()) : isDyn(type) || type === INT || type === DOUBLE;
@@ -266,7 +262,7 @@ class Compiler {
 
   private binary(
     node: Extract<ASTNode, { op: '==' | '!=' | 'in' | '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=' }>,
-    scope: ReadonlyMap<string, CelType>,
+    scope: Scope,
   ): Compiled {
     const [leftNode, rightNode] = node.args;
     const left = this.compile(leftNode, scope);
@@ -292,21 +288,22 @@ class Compiler {
     };
   }
 
-  private call(node: Extract<ASTNode, { op: 'call' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private call(node: Extract<ASTNode, { op: 'call' }>, scope: Scope): Compiled {
     const [name, args] = node.args;
     if (name === 'has' && args.length === 1 && args[0] !== undefined) return this.has(args[0], scope);
     const overloads = overloadsOf(name).filter((o) => o.receiver === undefined);
     if (overloads.length === 0 && overloadsOf(name).length === 0) {
       return this.error(node.start + name.length, `undeclared reference to '${name}' (in container '')`);
     }
-    return this.apply(
+    return applyOverload(
+      this,
       { name, overloads, offset: node.start + name.length },
       args.map((a) => this.compile(a, scope)),
       false,
     );
   }
 
-  private has(node: ASTNode, scope: ReadonlyMap<string, CelType>): Compiled {
+  private has(node: ASTNode, scope: Scope): Compiled {
     if (node.op !== '.') return this.error(node.start, 'invalid argument to has() macro');
     const [operand, name] = node.args;
     const target = this.compile(operand, scope);
@@ -314,14 +311,15 @@ class Compiler {
     return { type: BOOL, run: (state) => hasField(target.run(state), name) };
   }
 
-  private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: ReadonlyMap<string, CelType>): Compiled {
+  private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Compiled {
     const [name, receiver, args] = node.args;
     const offset = this.source.indexOf('(', receiver.end);
     if (receiver.op === 'id' && FUNCTION_NAMESPACES.has(receiver.args) && !scope.has(receiver.args)) {
       const full = `${receiver.args}.${name}`;
       const overloads = overloadsOf(full);
       if (overloads.length === 0) return this.error(offset, `undeclared reference to '${full}' (in container '')`);
-      return this.apply(
+      return applyOverload(
+        this,
         { name: full, overloads, offset },
         args.map((a) => this.compile(a, scope)),
         false,
@@ -329,104 +327,19 @@ class Compiler {
     }
     const target = this.compile(receiver, scope);
     if (COMPREHENSIONS.has(name) && args[0]?.op === 'id' && args.length >= 2) {
-      return this.comprehension(
+      return compileComprehension(
+        this,
         { name, variable: args[0].args, args: args.slice(1), offset: receiver.start },
         target,
         scope,
       );
     }
     if ((name === 'optMap' || name === 'optFlatMap') && args[0]?.op === 'id' && args[1] !== undefined) {
-      return this.optMap({ variable: args[0].args, body: args[1], flat: name === 'optFlatMap' }, target, scope);
+      return compileOptMap(this, { variable: args[0].args, body: args[1], flat: name === 'optFlatMap' }, target, scope);
     }
     const overloads = overloadsOf(name).filter((o) => o.receiver !== undefined);
     if (overloads.length === 0) return this.error(offset, `undeclared reference to '${name}' (in container '')`);
-    return this.apply({ name, overloads, offset }, [target, ...args.map((a) => this.compile(a, scope))], true);
-  }
-
-  private apply(
-    called: { name: string; overloads: readonly Overload[]; offset: number },
-    args: readonly Compiled[],
-    member: boolean,
-  ): Compiled {
-    const fitting: { overload: Overload; result: CelType }[] = [];
-    for (const overload of called.overloads) {
-      const wanted = member && overload.receiver !== undefined ? [overload.receiver, ...overload.args] : overload.args;
-      const bindings: Bindings = new Map();
-      if (wanted.length !== args.length || !wanted.every((w, i) => assignable(args[i]?.type ?? DYN, w, bindings)))
-        continue;
-      fitting.push({ overload, result: substitute(overload.result, bindings) });
-    }
-    const first = fitting[0];
-    if (first === undefined) {
-      const types = args.map((a) => typeText(a.type));
-      const applied = member ? `${types[0]}.(${types.slice(1).join(', ')})` : `(${types.join(', ')})`;
-      return this.error(called.offset, `found no matching overload for '${called.name}' applied to '${applied}'`);
-    }
-    const dynamic = fitting.length > 1;
-    return {
-      type: fitting.every((f) => same(f.result, first.result)) ? first.result : DYN,
-      run: (state) => {
-        const values = args.map((a) => a.run(state));
-        charge(state.budget, values[0], values[1]);
-        const chosen = dynamic ? (fitting.find((f) => accepts(f.overload, values, member)) ?? first) : first;
-        if (!accepts(chosen.overload, values, member)) throw new CelError('no such overload');
-        return chosen.overload.run(values);
-      },
-    };
-  }
-
-  private comprehension(
-    macro: { name: string; variable: string; args: readonly ASTNode[]; offset: number },
-    target: Compiled,
-    scope: ReadonlyMap<string, CelType>,
-  ): Compiled {
-    let element: CelType = DYN;
-    if (target.type.kind === 'list') element = target.type.item;
-    else if (target.type.kind === 'map') element = target.type.key;
-    else if (!isDyn(target.type)) {
-      return this.error(
-        macro.offset,
-        `expression of type '${typeText(target.type)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
-      );
-    }
-    const inner = new Map(scope).set(macro.variable, element);
-    const bodies = macro.args.map((a) => this.compile(a, inner));
-    const last = bodies[bodies.length - 1];
-    if (last === undefined) return this.error(macro.offset, 'syntax error');
-    const condition = macro.name === 'map' ? (bodies.length === 2 ? bodies[0] : undefined) : last;
-    if (condition !== undefined && !assignable(condition.type, BOOL, new Map())) {
-      return this.error(macro.args[0]?.start ?? 0, `expected type 'bool' but found '${typeText(condition.type)}'`);
-    }
-    const types: Readonly<Record<string, CelType>> = { map: listOf(last.type), filter: listOf(element) };
-    return {
-      type: types[macro.name] ?? BOOL,
-      run: (state) => {
-        const each = itemsOf(target.run(state)).map((value) => ({
-          value,
-          state: { ...state, variables: new Map(state.variables).set(macro.variable, value) },
-        }));
-        return runComprehension(macro.name, each, { condition, result: last });
-      },
-    };
-  }
-
-  private optMap(
-    macro: { variable: string; body: ASTNode; flat: boolean },
-    target: Compiled,
-    scope: ReadonlyMap<string, CelType>,
-  ): Compiled {
-    const element = target.type.kind === 'optional' ? target.type.of : DYN;
-    const body = this.compile(macro.body, new Map(scope).set(macro.variable, element));
-    return {
-      type: macro.flat ? body.type : optionalOf(body.type),
-      run: (state) => {
-        const value = target.run(state);
-        if (!(value instanceof Optional)) throw new CelError('no such overload');
-        if (!value.present) return Optional.none;
-        const result = body.run({ ...state, variables: new Map(state.variables).set(macro.variable, value.value) });
-        return macro.flat ? result : new Optional(result);
-      },
-    };
+    return applyOverload(this, { name, overloads, offset }, [target, ...args.map((a) => this.compile(a, scope))], true);
   }
 }
 

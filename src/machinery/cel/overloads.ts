@@ -1,0 +1,50 @@
+// Calls of functions: which of their overloads fit, in the check and at run time.
+import type { Overload } from './library.ts';
+import { accepts } from './literals.ts';
+import { same } from './operators.ts';
+import { type Compiled, charge } from './run.ts';
+import type { ASTNode } from './syntax.ts';
+import { assignable, type Bindings, type CelType, DYN, substitute, typeText } from './types.ts';
+import { CelError } from './values.ts';
+
+/** The variables in sight and their types. */
+export type Scope = ReadonlyMap<string, CelType>;
+
+/** What the parts of the compiler have of one another. */
+export interface Checker {
+  error(offset: number, problem: string): Compiled;
+  compile(node: ASTNode, scope: Scope): Compiled;
+}
+
+export function applyOverload(
+  checker: Checker,
+  called: { name: string; overloads: readonly Overload[]; offset: number },
+  args: readonly Compiled[],
+  member: boolean,
+): Compiled {
+  const fitting: { overload: Overload; result: CelType }[] = [];
+  for (const overload of called.overloads) {
+    const wanted = member && overload.receiver !== undefined ? [overload.receiver, ...overload.args] : overload.args;
+    const bindings: Bindings = new Map();
+    if (wanted.length !== args.length || !wanted.every((w, i) => assignable(args[i]?.type ?? DYN, w, bindings)))
+      continue;
+    fitting.push({ overload, result: substitute(overload.result, bindings) });
+  }
+  const first = fitting[0];
+  if (first === undefined) {
+    const types = args.map((a) => typeText(a.type));
+    const applied = member ? `${types[0]}.(${types.slice(1).join(', ')})` : `(${types.join(', ')})`;
+    return checker.error(called.offset, `found no matching overload for '${called.name}' applied to '${applied}'`);
+  }
+  const dynamic = fitting.length > 1;
+  return {
+    type: fitting.every((f) => same(f.result, first.result)) ? first.result : DYN,
+    run: (state) => {
+      const values = args.map((a) => a.run(state));
+      charge(state.budget, values[0], values[1]);
+      const chosen = dynamic ? (fitting.find((f) => accepts(f.overload, values, member)) ?? first) : first;
+      if (!accepts(chosen.overload, values, member)) throw new CelError('no such overload');
+      return chosen.overload.run(values);
+    },
+  };
+}
