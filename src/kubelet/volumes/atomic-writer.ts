@@ -86,7 +86,7 @@ async function writePayload(target: string, payload: Payload, owner: Ownership):
     // The mode given to open() is cut by the umask.
     await chmod(full, modeOf(file, owner));
     if (file.uid !== undefined || owner.fsGroup !== undefined) {
-      await chown(full, file.uid ?? 0, owner.fsGroup ?? file.uid ?? 0);
+      await chown(full, file.uid ?? 0, owner.fsGroup ?? 0);
       if (file.uid !== undefined) await chmod(full, modeOf(file, owner));
     }
   }

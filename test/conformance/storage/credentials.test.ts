@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLUSTER_TRUST_BUNDLES, POD_CERTIFICATE_REQUESTS } from '../../../src/client/index.ts';
 import type { PodCertificateRequest } from '../../../src/resources/generated/certificates-v1beta1.ts';
 import type { ClusterTrustBundleProjection, VolumeProjection } from '../../../src/resources/generated/core-v1.ts';
-import { Bed, type Room, skipReason, until, withVolume } from './bed.ts';
+import { Bed, type Room, sh, skipReason, until, withVolume } from './bed.ts';
 import { TestSigner } from './signer.ts';
 
 let bed: Bed;
@@ -79,9 +79,11 @@ describe.skipIf(skipReason !== undefined)(`credentials of pods (${skipReason ?? 
       await bundle('example.com:trusted:old', pemOf(b), signerName, { version: 'old' });
       const show = (labelSelector: object): Promise<string> =>
         room.output(withVolume('cat /v/anchors.pem', trusting({ signerName, labelSelector })));
-      expect(prints(await show({ matchLabels: { version: 'live' } }))).toEqual(prints(pemOf(a) + pemOf(b)));
-      expect(prints(await show({ matchLabels: { version: 'old' } }))).toEqual(prints(pemOf(b)));
-      expect(prints(await show({}))).toHaveLength(2);
+      const selectors = [{ matchLabels: { version: 'live' } }, { matchLabels: { version: 'old' } }, {}];
+      const [live = '', old = '', all = ''] = await Promise.all(selectors.map(show));
+      expect(prints(live)).toEqual(prints(pemOf(a) + pemOf(b)));
+      expect(prints(old)).toEqual(prints(pemOf(b)));
+      expect(prints(all)).toHaveLength(2);
     });
 
     it('that is missing keeps the pod waiting, unless it is optional', async () => {
@@ -106,18 +108,28 @@ describe.skipIf(skipReason !== undefined)(`credentials of pods (${skipReason ?? 
   });
 
   describe.concurrent('a token', () => {
-    it('gives tokens for the audience asked for, readable by the pod alone', async () => {
+    it('is its pod’s: the user’s where all containers have one, the fsGroup’s where there is one', async () => {
+      const owner = (securityContext: object, second: object = {}): Promise<string> => {
+        const spec = withVolume('stat -Lc "%a %u:%g" /v/token', projected({ serviceAccountToken: { path: 'token' } }));
+        const containers = [...(spec.containers ?? []), sh('true', { name: 'second', ...second })];
+        return room.output({ ...spec, containers, securityContext });
+      };
+      const asked = [
+        owner({}),
+        owner({ runAsUser: 1000 }),
+        owner({ fsGroup: 10_000 }),
+        owner({ runAsUser: 1000, fsGroup: 10_000 }),
+        owner({ runAsUser: 1000 }, { securityContext: { runAsUser: 1001 } }),
+      ];
+      const wanted = ['644 0:0', '600 1000:0', '640 0:10000', '640 1000:10000', '644 0:0'];
+      expect(await Promise.all(asked)).toEqual(wanted.map((line) => `${line}\n`));
+    });
+
+    it('is for the audience asked for', async () => {
       const token = { path: 'token', audience: 'vault', expirationSeconds: 600 };
       const source = projected({ serviceAccountToken: token });
-      const text = await room.output(
-        withVolume('stat -Lc "%a %u" /v/token; cut -d. -f2 /v/token', source, { securityContext: { runAsUser: 1000 } }),
-        {
-          name: 'asks',
-        },
-      );
-      const [stat = '', payload = ''] = text.trim().split('\n');
-      expect(stat).toBe('600 1000');
-      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+      const text = await room.output(withVolume('cut -d. -f2 /v/token', source), { name: 'asks' });
+      const claims = JSON.parse(Buffer.from(text.trim(), 'base64url').toString()) as Record<string, unknown>;
       expect(claims).toMatchObject({
         aud: ['vault'],
         sub: `system:serviceaccount:${room.namespace}:default`,
