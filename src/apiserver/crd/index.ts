@@ -6,7 +6,7 @@ import type { CustomResourceDefinition } from '../../resources/generated/apiexte
 import type { Store } from '../../store/index.ts';
 import type { ServiceResolver } from '../admission/webhooks/index.ts';
 import type { Catalog } from '../registry/catalog.ts';
-import { cloneObject, encodeAt, parseStored } from '../registry/objects.ts';
+import { cloneObject, parseStored, writeOf } from '../registry/objects.ts';
 import { webhookConverter } from './converter.ts';
 import { CLEANUP_FINALIZER } from './deletion.ts';
 import { isSettled, judgeNames } from './names.ts';
@@ -164,9 +164,8 @@ export class CustomResources {
     const next = cloneObject(parseStored(current));
     if (finalizers.length === 0) delete next.metadata.finalizers;
     else next.metadata.finalizers = finalizers;
-    const encode = (revision: number): Uint8Array => encodeAt(next, revision);
-    const kind = finalizers.length === 0 ? ('delete' as const) : ('put' as const);
-    await store.txn([{ kind, key, expected: current.modRevision, encode }]);
+    const kind = finalizers.length === 0 ? 'delete' : 'put';
+    await store.txn([writeOf(kind, { key, expected: current.modRevision, object: next })]);
   }
 
   /** Deletes all objects of a definition; returns how many are still there. */

@@ -35,7 +35,7 @@ export class VersionView implements Store {
 
   private make(value: StoredValue, object: JsonObject): StoredValue {
     const copy = { ...object, metadata: { ...(object.metadata as JsonObject) } } as unknown as KubeObject;
-    return { ...value, value: encodeAt(copy, value.modRevision) };
+    return { ...value, value: encodeAt(value.key, copy, value.modRevision) };
   }
 
   /** All that must be converted goes in one call. */
@@ -76,7 +76,10 @@ export class VersionView implements Store {
       metadata: { ...shown.metadata, ...(stored?.metadata as JsonObject | undefined) },
     } as unknown as KubeObject;
     return {
-      write: { ...write, encode: (revision) => encodeAt({ ...object, metadata: { ...object.metadata } }, revision) },
+      write: {
+        ...write,
+        encode: (revision) => encodeAt(write.key, { ...object, metadata: { ...object.metadata } }, revision),
+      },
       shown,
     };
   }

@@ -10,7 +10,7 @@ import { type Trying, tryUntilWritten } from './attempts.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
-import { cloneObject, encodeAt, readObject, sentBytes, toStored } from './objects.ts';
+import { cloneObject, readObject, sentBytes, toStored, writeOf } from './objects.ts';
 import { admissionRequest } from './write.ts';
 
 const ORPHAN = 'orphan';
@@ -144,15 +144,13 @@ function planDeletion(target: Target, object: KubeObject, now: number, options: 
 }
 
 function markWrite(target: Target, { key, modRevision }: StoredValue, draft: KubeObject): Write {
-  const stored = toStored(target.entry, draft);
-  return { kind: 'put', key, expected: modRevision, encode: (revision) => encodeAt(stored, revision) };
+  return writeOf('put', { key, expected: modRevision, object: toStored(target.entry, draft) });
 }
 
 function removeWrite(target: Target, { key, modRevision }: StoredValue, last: KubeObject): Write {
   const shared = toStored(target.entry, last);
   // Only the revision in it will be another.
-  const stored = { ...shared, metadata: { ...shared.metadata } };
-  return { kind: 'delete', key, expected: modRevision, encode: (revision) => encodeAt(stored, revision) };
+  return writeOf('delete', { key, expected: modRevision, object: { ...shared, metadata: { ...shared.metadata } } });
 }
 
 async function mark(

@@ -3,7 +3,7 @@ import { deepClone } from '../../machinery/json.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/object.ts';
 import { RecentCache } from '../../machinery/recent-cache.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
-import type { StoredValue } from '../../store/index.ts';
+import type { StoredValue, Write } from '../../store/index.ts';
 import { entriesText, shareSets } from '../apply/index.ts';
 import type { CatalogEntry } from './catalog.ts';
 
@@ -62,32 +62,56 @@ export function objectBytes(object: KubeObject): Uint8Array {
 }
 
 /** Bytes with the revision in them; the object takes the revision too, and is from now on the shared parsed form of the bytes. */
-export function encodeAt(object: KubeObject, revision: number): Uint8Array {
+export function encodeAt(key: string, object: KubeObject, revision: number): Uint8Array {
   object.metadata.resourceVersion = String(revision);
   const text = objectText(object);
   // What is kept for long has memory of its own: a piece of Node's pool would hold on to all that was made beside it.
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
-  parsedValues.set(bytes, object);
+  remember(key, bytes, object);
   return bytes;
+}
+
+/** The write of an object, which becomes the store's: it must not be changed any more. */
+export function writeOf(kind: 'put' | 'delete', at: { key: string; expected: number; object: KubeObject }): Write {
+  const { key, expected, object } = at;
+  return { kind, key, expected, encode: (revision) => encodeAt(key, object, revision) };
+}
+
+interface Parsed {
+  readonly value: Uint8Array;
+  readonly object: KubeObject;
+  /** The one that it took the place of: watches with selectors look at both. */
+  before: Parsed | undefined;
 }
 
 /** Parsed objects take several times the room of their bytes: only those in use are kept. */
 const MAX_PARSED = 8192;
-/** By the stored bytes, so that what is made of an object knows it before the store says so. */
-const parsedValues = new RecentCache<Uint8Array, KubeObject>(MAX_PARSED);
+/** By the store's keys: what has been overwritten goes. */
+const parsedValues = new RecentCache<string, Parsed>(MAX_PARSED);
 const versionedValues = new RecentCache<Uint8Array, Map<CatalogEntry, KubeObject>>(MAX_PARSED);
 
+function remember(key: string, value: Uint8Array, object: KubeObject): void {
+  const before = parsedValues.get(key);
+  if (before !== undefined) before.before = undefined;
+  parsedValues.set(key, { value, object, before });
+}
+
+function remembered(key: string, value: Uint8Array): KubeObject | undefined {
+  const newest = parsedValues.get(key);
+  if (newest?.value === value) return newest.object;
+  return newest?.before?.value === value ? newest.before.object : undefined;
+}
+
 /** The parsed object in the version it is stored in. Shared: must not be changed. */
-export function parseStored({ value }: StoredValue): KubeObject {
-  let object = parsedValues.get(value);
-  if (object === undefined) {
-    const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-    object = JSON.parse(text) as KubeObject;
-    const { managedFields } = object.metadata;
-    if (managedFields !== undefined) object.metadata.managedFields = shareSets(managedFields);
-    parsedValues.set(value, object);
-  }
+export function parseStored({ key, value }: StoredValue): KubeObject {
+  const known = remembered(key, value);
+  if (known !== undefined) return known;
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+  const object = JSON.parse(text) as KubeObject;
+  const { managedFields } = object.metadata;
+  if (managedFields !== undefined) object.metadata.managedFields = shareSets(managedFields);
+  remember(key, value, object);
   return object;
 }
 

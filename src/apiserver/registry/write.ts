@@ -13,7 +13,7 @@ import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateNam
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent } from './namespaces.ts';
-import { cloneObject, encodeAt, readObject, sentBytes, toStored } from './objects.ts';
+import { cloneObject, readObject, sentBytes, toStored, writeOf } from './objects.ts';
 
 export const MODIFIED_MESSAGE =
   'the object has been modified; please apply your changes to the latest version and try again';
@@ -81,9 +81,7 @@ async function put(
 ): Promise<StoredValue | undefined> {
   const stored = toStored(target.entry, object);
   try {
-    const result = await context.kernel.store.txn([
-      { kind: 'put', key, expected, encode: (revision) => encodeAt(stored, revision) },
-    ]);
+    const result = await context.kernel.store.txn([writeOf('put', { key, expected, object: stored })]);
     if (!result.ok) return undefined;
     const value = result.values[0];
     if (value === undefined) throw new Error(`the store gave no value for ${key}`);
@@ -244,9 +242,7 @@ async function removeFinished(
   object: KubeObject,
 ): Promise<boolean> {
   try {
-    const result = await context.kernel.store.txn([
-      { kind: 'delete', key, expected: value.modRevision, encode: (revision) => encodeAt(object, revision) },
-    ]);
+    const result = await context.kernel.store.txn([writeOf('delete', { key, expected: value.modRevision, object })]);
     return result.ok;
   } catch (error) {
     throw storeFailure(error);

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../machinery/object.ts';
 import { tryUntilWritten } from '../registry/attempts.ts';
 import { type CatalogEntry, storageKey } from '../registry/catalog.ts';
 import type { Kernel } from '../registry/context.ts';
-import { cloneObject, encodeAt, readObject, toStored } from '../registry/objects.ts';
+import { cloneObject, readObject, toStored, writeOf } from '../registry/objects.ts';
 
 export interface DirectChange<T extends KubeObject> {
   readonly entry: CatalogEntry;
@@ -23,15 +23,8 @@ export async function changeObject<T extends KubeObject>(kernel: Kernel, request
     if (current === undefined) throw notFound(resource, name);
     const draft = cloneObject(readObject(entry, current)) as T;
     if (!request.change(draft) || request.dryRun) return draft;
-    const stored = toStored(entry, draft);
-    const result = await kernel.store.txn([
-      {
-        kind: 'put',
-        key: current.key,
-        expected: current.modRevision,
-        encode: (revision) => encodeAt(stored, revision),
-      },
-    ]);
+    const at = { key: current.key, expected: current.modRevision, object: toStored(entry, draft) };
+    const result = await kernel.store.txn([writeOf('put', at)]);
     const value = result.ok ? result.values[0] : undefined;
     return value === undefined ? undefined : (readObject(entry, value) as T);
   });

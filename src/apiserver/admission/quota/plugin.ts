@@ -6,7 +6,7 @@ import type { Pod, ResourceQuota } from '../../../resources/generated/core-v1.ts
 import type { Store } from '../../../store/index.ts';
 import type { Catalog } from '../../registry/catalog.ts';
 import type { LiveCache } from '../../registry/live-cache.ts';
-import { cloneObject, encodeAt, readObject } from '../../registry/objects.ts';
+import { cloneObject, readObject, writeOf } from '../../registry/objects.ts';
 import { refuse } from '../match.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
 import { inScope, type Usage, unspecified, usageOf } from './usage.ts';
@@ -94,8 +94,7 @@ class QuotaCharger {
       checkExceeded(request, quota, delta);
       if (request.dryRun) return;
       const draft = charged(quota, delta);
-      const encode = (revision: number): Uint8Array => encodeAt(draft, revision);
-      const result = await store.txn([{ kind: 'put', key, expected: current.modRevision, encode }]);
+      const result = await store.txn([writeOf('put', { key, expected: current.modRevision, object: draft })]);
       if (result.ok) return;
     }
     throw refuse(request, 'the quota is being changed by too many requests at once; please try again');
