@@ -126,7 +126,8 @@ export function callControl(socketPath: string, call: ControlCall): Promise<unkn
       },
     );
     req.on('error', reject);
-    req.on('timeout', () => req.destroy(new Error('no answer')));
+    // Node's agent has a timeout of its own, which is not meant.
+    if (call.timeoutMs !== undefined) req.on('timeout', () => req.destroy(new Error('no answer')));
     req.end();
   });
 }
