@@ -57,6 +57,12 @@ describe('CEL', () => {
     ['self.b == 1', "ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^"],
     ['self.a.all(x, x > 0)', 'cannot be range of a comprehension'],
     ['self.a ==', 'Syntax error'],
+    [
+      "self.s.matches('[')",
+      "ERROR: <input>:1:16: invalid matches argument\n | self.s.matches('[')\n | ...............^",
+    ],
+    ["duration('x') > duration('1h')", 'ERROR: <input>:1:10: invalid duration argument'],
+    ["timestamp('x') == timestamp('2026-01-02T03:04:05Z')", 'invalid timestamp argument'],
   ])('refuses %s', (source, message) => {
     expect(() => compileCel(source, { self: SELF })).toThrow(message);
   });

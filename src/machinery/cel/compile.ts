@@ -3,6 +3,7 @@
 
 import { field, hasField, item, optionalField, refuse } from './access.ts';
 import { FUNCTION_NAMESPACES, overloadsOf } from './library.ts';
+import { badLiteral } from './literal-arguments.ts';
 import { literal } from './literals.ts';
 import { COMPREHENSIONS, compileComprehension, compileOptMap } from './macros.ts';
 import { binaryType, OPERATORS, same } from './operators.ts';
@@ -51,6 +52,8 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 class Compiler implements Checker {
   readonly errors: string[] = [];
+  /** What is looked at when the types are right. */
+  readonly late: string[] = [];
   readonly uses = new Set<string>();
   /** What was found out about every part of the expression. */
   readonly types = new Map<ASTNode, CelType>();
@@ -288,8 +291,15 @@ class Compiler implements Checker {
     };
   }
 
+  /** Told beside what the types say. */
+  private checkLiterals(name: string, args: readonly ASTNode[]): void {
+    const bad = badLiteral(name, args);
+    if (bad !== undefined) this.late.push(locate(this.source, bad.start, `invalid ${name} argument`));
+  }
+
   private call(node: Extract<ASTNode, { op: 'call' }>, scope: Scope): Compiled {
     const [name, args] = node.args;
+    this.checkLiterals(name, args);
     if (name === 'has' && args.length === 1 && args[0] !== undefined) return this.has(args[0], scope);
     const overloads = overloadsOf(name).filter((o) => o.receiver === undefined);
     if (overloads.length === 0 && overloadsOf(name).length === 0) {
@@ -313,6 +323,7 @@ class Compiler implements Checker {
 
   private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Compiled {
     const [name, receiver, args] = node.args;
+    this.checkLiterals(name, args);
     const offset = this.source.indexOf('(', receiver.end);
     if (receiver.op === 'id' && FUNCTION_NAMESPACES.has(receiver.args) && !scope.has(receiver.args)) {
       const full = `${receiver.args}.${name}`;
@@ -354,7 +365,8 @@ export function compileCel(source: string, variables: Readonly<Record<string, Ce
   const scope = new Map(Object.entries(variables));
   const root = parseExpression(source);
   const compiled = compiler.compile(root, scope);
-  if (compiler.errors.length > 0) throw new CelSyntaxError(compiler.errors.join('\n'));
+  for (const errors of [compiler.errors, compiler.late])
+    if (errors.length > 0) throw new CelSyntaxError(errors.join('\n'));
   return {
     type: compiled.type,
     tree: { root, types: compiler.types },

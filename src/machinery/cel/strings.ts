@@ -6,7 +6,7 @@ import { toText } from './values.ts';
 const regexes = new Map<string, RE2JS>();
 
 /** Regular expressions of users: never on a backtracking engine. */
-function regex(pattern: string): RE2JS {
+export function regex(pattern: string): RE2JS {
   const known = regexes.get(pattern);
   if (known !== undefined) return known;
   try {
