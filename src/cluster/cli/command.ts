@@ -18,7 +18,10 @@ export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly env: NodeJS.ProcessEnv;
+  /** Whether `err` may be coloured. */
   readonly colour: boolean;
+  /** Whether `out` may be: it often goes into a file or another program. */
+  readonly colourOut: boolean;
 }
 
 export type OptionValues = Readonly<Record<string, unknown>>;

@@ -87,7 +87,7 @@ async function show(options: OptionValues, io: CommandIo): Promise<void> {
   io.out(`\n$ kubectl get pods -o wide\n${podTable((await tableOf(input, POD)) as TableAnswer)}`);
   io.out(`\n$ curl http://${ip}\n${await fetchText(ip)}\n`);
   io.out(
-    `Go on:  kubectl exec -it nginx-pod -- bash\n        kubectl logs nginx-pod\n        kubectl describe pod nginx-pod\n        ./minke down          # stops it and leaves nothing behind\n`,
+    `Go on:  kubectl exec -it nginx-pod -- bash\n        kubectl logs nginx-pod\n        kubectl describe pod nginx-pod\n        ./minke why           # what keeps a pod from running, in plain words\n        ./minke down          # stops it and leaves nothing behind\n`,
   );
 }
 

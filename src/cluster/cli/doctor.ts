@@ -13,7 +13,7 @@ export const doctor: CommandSpec = {
       io.out(`${JSON.stringify(findings)}\n`);
       return broken ? 1 : 0;
     }
-    const paint = (text: string, code: number) => (io.colour ? `\x1b[${code}m${text}\x1b[0m` : text);
+    const paint = (text: string, code: number) => (io.colourOut ? `\x1b[${code}m${text}\x1b[0m` : text);
     for (const finding of findings) {
       const mark = finding.ok ? paint('✓', 32) : finding.required ? paint('✗', 31) : paint('!', 33);
       io.out(`${mark} ${finding.subject}: ${finding.detail}\n`);

@@ -10,6 +10,7 @@ const io: CommandIo = {
   err: (t) => void process.stderr.write(t),
   env: process.env,
   colour: process.stderr.isTTY === true && (process.env.NO_COLOR ?? '') === '',
+  colourOut: process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '',
 };
 
 function addCommand(program: Command, spec: CommandSpec): void {

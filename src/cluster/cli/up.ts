@@ -47,6 +47,11 @@ export const up: CommandSpec = {
       description: 'embedded, simulated, or the unix:///….sock of a CRI runtime (embedded, or as before)',
     },
     ...POD_NETWORK_OPTIONS,
+    {
+      flags: '--kubelet-port <port>',
+      description:
+        "serve the first node's own API (metrics, stats, logs, exec) there, the others' on the ports after it; 0: not (0, or as before)",
+    },
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
       flags: '--disable-default-registry-endpoint',
@@ -114,6 +119,13 @@ function wholeNumber(options: OptionValues, name: string, otherwise: number, mos
   return value;
 }
 
+function kubeletPortOf(options: OptionValues, before: number | undefined, nodes: number): { kubeletPort?: number } {
+  const port = options.kubeletPort === undefined ? (before ?? 0) : number(options, 'kubeletPort');
+  const last = 65_536 - nodes;
+  if (port < 0 || port > last) throw new UserError(`--kubelet-port takes a number from 0 to ${last}, not ${port}`);
+  return port === 0 ? {} : { kubeletPort: port };
+}
+
 function addressOf(options: OptionValues, otherwise: string): string {
   const value = options.bindAddress === undefined ? otherwise : text(options, 'bindAddress');
   if (isIP(value) === 0) throw new UserError(`--bind-address takes an IP address, not ${JSON.stringify(value)}`);
@@ -134,6 +146,7 @@ function configOf(options: OptionValues): ClusterConfig {
   const config = clusterConfig({
     dataDir,
     ...(cni === undefined ? {} : { cni }),
+    ...kubeletPortOf(options, before?.kubeletPort, nodes),
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
     port: wholeNumber(options, 'port', before?.port ?? DEFAULT_PORT, 65_535),
@@ -159,6 +172,7 @@ async function finish(config: ClusterConfig, options: OptionValues, io: CommandI
     const transport = httpsTransport({ server: input.server, ca: input.ca, cert: input.cert, key: input.key });
     const client = createClient({ transport, userAgent: 'minke' });
     await applyFiles(client, files, { timeoutMs: number(options, 'timeout') * 1000, say: (t) => progress.update(t) });
+    progress.update(`applied ${files.join(', ')}`);
     progress.done();
   }
   io.err(`The cluster is up: ${input.server}\n`);
