@@ -18,6 +18,8 @@ import type {
   ReplicaSet,
   StatefulSet,
 } from '../resources/generated/apps-v1.ts';
+import type { TokenReview } from '../resources/generated/authentication-v1.ts';
+import type { SubjectAccessReview } from '../resources/generated/authorization-v1.ts';
 import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from '../resources/generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler } from '../resources/generated/autoscaling-v2.ts';
 import type { CronJob, Job } from '../resources/generated/batch-v1.ts';
@@ -86,6 +88,13 @@ function ref<T extends KubeObject>(groupVersion: string, plural: string, kind: s
   };
 }
 
+export const TOKEN_REVIEWS = ref<TokenReview>('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', 'cluster');
+export const SUBJECT_ACCESS_REVIEWS = ref<SubjectAccessReview>(
+  'authorization.k8s.io/v1',
+  'subjectaccessreviews',
+  'SubjectAccessReview',
+  'cluster',
+);
 export const COMPONENT_STATUSES = ref<ComponentStatus>('v1', 'componentstatuses', 'ComponentStatus', 'cluster');
 export const CONFIG_MAPS = ref<ConfigMap>('v1', 'configmaps', 'ConfigMap', 'namespaced');
 export const ENDPOINTS = ref<Endpoints>('v1', 'endpoints', 'Endpoints', 'namespaced');

@@ -19,6 +19,8 @@ export interface ClusterConfig {
   readonly clusterDomain: string;
   /** A registry that has mirrors in registries.yaml is never asked itself. */
   readonly onlyMirrors: boolean;
+  /** The first node serves its own API there, the others on the ports that follow; absent: only through the API server. */
+  readonly kubeletPort?: number;
   /** The pods' network is made by the host's CNI plugins. */
   readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
 }
@@ -108,6 +110,7 @@ export interface ConfigInput {
   readonly runtime: string;
   readonly onlyMirrors?: boolean;
   readonly cni?: ClusterConfig['cni'];
+  readonly kubeletPort?: number;
   /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
   readonly ranges?: Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'>;
   /** The text of /proc/net/route. */
@@ -128,6 +131,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
     ...(input.cni === undefined ? {} : { cni: input.cni }),
+    ...(input.kubeletPort === undefined ? {} : { kubeletPort: input.kubeletPort }),
   };
 }
 

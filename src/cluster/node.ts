@@ -1,9 +1,11 @@
 // One node: its container runtime and its kubelet.
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
+import type { Listening } from '../apiserver/index.ts';
+import { type Client, createClient, createInformerFactory, type NodeApi } from '../client/index.ts';
 import {
   CriConnection,
   createEmbeddedRuntime,
@@ -16,10 +18,13 @@ import {
   SimulatedRuntime,
 } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
+import { errorCode } from '../host/files.ts';
 import {
   createKubelet,
+  guardNodeApi,
   hostMounts,
   type Kubelet,
+  NodeAccess,
   type NodeCredentials,
   noMounts,
   openNodeCredentials,
@@ -27,7 +32,9 @@ import {
 import type { Transport } from '../machinery/http.ts';
 import { type ClusterConfig, clusterPaths, dnsServiceIp, podCidrOf } from './config.ts';
 import { hostAddress } from './host-address.ts';
+import { listenKubelet } from './kubelet-server.ts';
 import type { Logger } from './log.ts';
+import { ensureNodePair, type KeyPair } from './pki.ts';
 import { UserError } from './user-error.ts';
 import { KUBERNETES_VERSION } from './version.ts';
 
@@ -37,6 +44,8 @@ export interface NodeRequest {
   readonly transport: Transport;
   readonly images: ImageStore;
   readonly log: Logger;
+  /** Vouches for the certificate under which the node serves its own API. */
+  readonly ca: KeyPair;
 }
 
 export interface RunningNode {
@@ -172,6 +181,35 @@ async function nodeCredentials(config: ClusterConfig, log: Logger): Promise<Node
 const PROVIDERS_PAGE =
   'https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/ shows how it is written';
 
+/** The node's own API on a port of its own, where the configuration has one. */
+async function openServer(
+  request: NodeRequest,
+  node: { readonly name: string; readonly client: Client; readonly api: NodeApi },
+): Promise<Listening | undefined> {
+  const { config, index, ca, log } = request;
+  if (config.kubeletPort === undefined) return undefined;
+  const { name, client, api } = node;
+  const host = config.bindAddress;
+  const port = config.kubeletPort + index;
+  const own = isIP(host) === 0 || host === '0.0.0.0' || host === '::' ? [hostAddress()] : [host];
+  const hosts = [...new Set([name, 'localhost', '127.0.0.1', '::1', ...own])];
+  const pair = await ensureNodePair({
+    directory: clusterPaths(config.dataDir).pki,
+    hosts,
+    now: systemClock.now(),
+    ca,
+    node: name,
+  });
+  const guarded = guardNodeApi(api, new NodeAccess({ client, clock: systemClock, nodeName: name }));
+  const onError = (error: unknown) => log.warn({ part: 'kubelet', err: error }, 'request failed');
+  return listenKubelet({ host, port, tls: { ...pair, clientCa: ca.cert }, api, guarded, onError }).catch(
+    (error: unknown) => {
+      if (errorCode(error) !== 'EADDRINUSE') throw error;
+      throw new UserError(`--kubelet-port: ${host}:${port} is taken`, 'ss -ltnp shows by whom');
+    },
+  );
+}
+
 export async function startNode(request: NodeRequest): Promise<RunningNode> {
   const { config, index, transport, log } = request;
   const name = config.nodes[index] ?? `${config.name}-${index}`;
@@ -201,6 +239,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     mounts: config.runtime === 'simulated' ? noMounts() : hostMounts(),
     ...(credentials === undefined ? {} : { credentials }),
     version: KUBERNETES_VERSION,
+    ...(config.kubeletPort === undefined ? {} : { port: config.kubeletPort + index }),
     hostname: name,
     config: {
       clusterDns: [dnsServiceIp(config.serviceCidr)],
@@ -210,6 +249,10 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
       ...(config.runtime === 'simulated' ? UNTROUBLED : {}),
     },
     log: (level, message, fields) => log[level]({ part: 'kubelet', ...fields }, message),
+  });
+  const server = await openServer(request, { name, client, api: kubelet.api }).catch(async (error: unknown) => {
+    await opened.close();
+    throw error;
   });
   const ending = new AbortController();
   setMaxListeners(0, ending.signal);
@@ -223,6 +266,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     kubelet,
     async stop() {
       ending.abort();
+      await server?.close();
       await running.catch(() => undefined);
       await opened.close();
     },

@@ -49,6 +49,23 @@ export async function ensurePki(request: PkiRequest): Promise<Pki> {
   return { ca, server, admin, frontProxy, serviceAccountKey: serviceAccountKey(at('sa.key')) };
 }
 
+/** A node's certificate, under which it serves its own API; read, or made anew when it serves another host or ends soon. */
+export async function ensureNodePair(
+  request: PkiRequest & { readonly ca: KeyPair; readonly node: string },
+): Promise<KeyPair> {
+  const at = (name: string) => join(request.directory, name);
+  const file = `kubelet-${request.node}`;
+  const there = readPair(at(file));
+  if (there !== undefined && serves(there, request)) return there;
+  return new Signer(request, at).issue(request.ca, {
+    file,
+    commonName: `system:node:${request.node}`,
+    organization: 'system:nodes',
+    usage: 'serverAuth',
+    hosts: request.hosts,
+  });
+}
+
 interface Subject {
   readonly file: string;
   readonly commonName: string;

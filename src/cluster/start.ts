@@ -206,7 +206,7 @@ async function startNodes(a: Assembly): Promise<() => Promise<void>> {
   };
   try {
     for (const index of a.config.nodes.keys())
-      a.nodes.push(await startNode({ config: a.config, index, transport, images, log: a.log }));
+      a.nodes.push(await startNode({ config: a.config, index, transport, images, log: a.log, ca: need(a, 'pki').ca }));
   } catch (error) {
     await stop();
     throw error;
