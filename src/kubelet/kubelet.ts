@@ -11,6 +11,7 @@ import { DEFAULT_CONFIG, type KubeletConfig } from './config.ts';
 import { parseResolvConf, type Resolver } from './container/hosts.ts';
 import { Housekeeper } from './eviction/housekeeper.ts';
 import { ImageManager } from './images/manager.ts';
+import { ensureCsiNode } from './node/csi-node.ts';
 import { type HostFacts, hostFacts } from './node/facts.ts';
 import { NodeKeeper } from './node/keeper.ts';
 import type { NodeShape, Pressure } from './node/status.ts';
@@ -281,6 +282,12 @@ class KubeletImpl implements Kubelet {
     await this.keeper.register(signal);
     this.keeper.say('Normal', 'Starting', 'Starting kubelet.');
     this.markRegistered();
+    const node = this.keeper.current;
+    if (node !== undefined) {
+      ensureCsiNode(this.options.client, node).catch((error: unknown) => {
+        this.log('warn', 'CSINode', { error: String(error) });
+      });
+    }
     await Promise.all([pods.synced, services.synced]);
     if (signal.aborted) return;
     this.manager.start();

@@ -20,7 +20,6 @@ import { noDriver } from './other-sources.ts';
 
 export interface ClaimedVolume {
   readonly path: string;
-  readonly readOnly: boolean;
   /** The containers see a device and no directory. */
   readonly block: boolean;
   /** `path` is a device with (or for) a file system of this type. */
@@ -46,7 +45,7 @@ async function directoryOf(volume: PersistentVolume): Promise<string> {
 async function localVolume({ path, fsType }: LocalVolumeSource): Promise<ClaimedVolume> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) throw new Error(`path "${path}" does not exist`);
-  const found = { path, readOnly: false, block: false, fsGroup: true };
+  const found = { path, block: false, fsGroup: true };
   if (info.isDirectory()) return found;
   return {
     ...found,
@@ -57,13 +56,12 @@ async function localVolume({ path, fsType }: LocalVolumeSource): Promise<Claimed
 
 async function placeOf(volume: PersistentVolume): Promise<ClaimedVolume> {
   const block = volume.spec?.volumeMode === 'Block';
-  const readOnly = false;
   const { local, hostPath } = volume.spec ?? {};
   if (!block && local !== undefined) return localVolume(local);
-  if (!block) return { path: await directoryOf(volume), readOnly, block, fsGroup: false };
+  if (!block) return { path: await directoryOf(volume), block, fsGroup: false };
   if (local === undefined)
     throw new Error(hostPath === undefined ? 'no volume plugin matched' : 'hostPath volumes are no block devices');
-  return { path: await blockDevice(local.path), readOnly, block, fsGroup: false };
+  return { path: await blockDevice(local.path), block, fsGroup: false };
 }
 
 /** A pod that uses the claim already goes on; no other may begin. */
@@ -106,27 +104,24 @@ async function claimOf(client: Client, namespace: string, claim: string): Promis
 }
 
 export function claimSource(client: Client, node: () => Node | undefined): ClaimSource {
-  const find = async (pod: Pod, volume: string, claim: string): Promise<[PersistentVolumeClaim, string]> => {
+  const find = async (pod: Pod, volume: string, claim: string): Promise<string> => {
     const { namespace } = namesOf(pod);
     try {
-      const pvc = await claimOf(client, namespace, claim);
-      return [pvc, checkClaim(pod, volume, pvc)];
+      return checkClaim(pod, volume, await claimOf(client, namespace, claim));
     } catch (error) {
       throw new UnknownVolumeError(`error processing PVC ${namespace}/${claim}: ${messageOf(error)}`);
     }
   };
   return async (pod, volume, claim) => {
-    const [pvc, name] = await find(pod, volume, claim);
+    const name = await find(pod, volume, claim);
     const pv = await client.resource(PERSISTENT_VOLUMES).get('', name);
     const { name: here = '', labels = {} } = node()?.metadata ?? {};
     if (here !== '' && !nodeSelectorMatches(pv.spec?.nodeAffinity?.required, { name: here, labels })) {
       throw new VolumeError(name, 'no matching NodeSelectorTerms', { step: 'MountVolume.NodeAffinity check' });
     }
-    const modes = pvc.spec?.accessModes ?? [];
-    const readOnly = modes.length === 1 && modes[0] === 'ReadOnlyMany';
     checkUse(pod, volume, pv.spec?.volumeMode === 'Block');
     try {
-      return { ...(await placeOf(pv)), readOnly };
+      return await placeOf(pv);
     } catch (error) {
       // Its name in events is the volume's own, not the pod's for it.
       const step = pv.spec?.volumeMode === 'Block' ? { step: 'MapVolume.SetUpDevice' } : {};

@@ -141,7 +141,8 @@ export class PodVolumes {
 
   private async claimed(pod: Pod, volume: Volume, claim: string): Promise<MountedVolume> {
     const found = await this.deps.claims(pod, volume.name, claim);
-    const readOnly = found.readOnly || volume.persistentVolumeClaim?.readOnly === true;
+    // Access modes are for binding alone: what is mounted read-only is what the pod says.
+    const readOnly = volume.persistentVolumeClaim?.readOnly === true;
     const group = fsGroupOf(pod);
     const hostPath = found.fileSystem === undefined ? found.path : await this.device(volume, found);
     if (found.fsGroup && group !== undefined && !readOnly) await applyFsGroup(hostPath, group);

@@ -16,7 +16,7 @@ import type { KubeObject } from '../../../src/machinery/object.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../../src/resources/generated/core-v1.ts';
 import type { CSIDriver, StorageClass } from '../../../src/resources/generated/storage-v1.ts';
 import { covers } from '../covers.ts';
-import { eventually, isRoot, type SimulatedCluster, startSimulated } from '../simulated.ts';
+import { eventually, isRoot, maybe, type SimulatedCluster, startSimulated } from '../simulated.ts';
 
 let cluster: SimulatedCluster;
 
@@ -167,13 +167,17 @@ describe.skipIf(!isRoot)('the kinds of storage (their nodes need root)', () => {
     expect(names(await pods.list(namespace))).toEqual([]);
   });
 
-  it.concurrent('CSINode: every verb', () =>
-    lifecycle(CSI_NODES, (name) => ({
+  it.concurrent('CSINode: every verb, and one of each node', async () => {
+    const own = await eventually(() => maybe(cluster.client.resource(CSI_NODES).get('', 'node-1')));
+    expect(own.spec.drivers ?? []).toEqual([]);
+    expect(own.metadata.ownerReferences).toMatchObject([{ kind: 'Node', name: 'node-1' }]);
+    await lifecycle(CSI_NODES, (name) => ({
       apiVersion: 'storage.k8s.io/v1',
       kind: 'CSINode',
       metadata: { name },
       spec: { drivers: [{ name: 'd.example.com', nodeID: 'n', topologyKeys: ['zone'], allocatable: { count: 3 } }] },
-    })));
+    }));
+  });
 
   it.concurrent('StorageClass: every verb, defaults, and what cannot change', async () => {
     await lifecycle(STORAGE_CLASSES, storageClass);
