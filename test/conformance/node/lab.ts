@@ -55,12 +55,12 @@ export class Lab {
 
   static async start(options: LabOptions): Promise<Lab> {
     const cluster = await testCluster();
+    const work = mkdtempSync(join(tmpdir(), 'minke-lab-'));
     try {
       mkdirSync(cluster.dir, { recursive: true });
       const mirrors = 'mirrors:\n  "*":\n    endpoint: ["http://127.0.0.1:1"]\n';
       writeFileSync(join(cluster.dir, 'registries.yaml'), mirrors);
       const up = cluster.up('--nodes', String(options.nodes ?? 1), '--runtime', options.runtime ?? 'embedded');
-      const work = mkdtempSync(join(tmpdir(), 'minke-lab-'));
       const images = options.runtime === undefined ? makeImages(work, options) : [];
       const [archives, started] = await Promise.all([images, up]);
       expect(started, started.stderr).toMatchObject({ code: 0 });
@@ -68,7 +68,6 @@ export class Lab {
         const taken = await cluster.minke('image', 'import', archive);
         expect(taken, taken.stderr).toMatchObject({ code: 0 });
       }
-      rmSync(work, { recursive: true, force: true });
       const lab = new Lab(cluster, options.namespace);
       await lab.makeNamespace();
       lab.history.begin();
@@ -76,6 +75,8 @@ export class Lab {
     } catch (error) {
       await cluster.remove();
       throw error;
+    } finally {
+      rmSync(work, { recursive: true, force: true });
     }
   }
 
