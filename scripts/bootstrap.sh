@@ -33,7 +33,8 @@ for arg in "$@"; do
     --runtime)
       need crun crun; need conmon conmon; need nft nftables; need ip iproute2; need socat socat; need setfattr attr; need curl curl ;;
     --tests)
-      need busybox busybox-static; need docker-registry docker-registry; need ps procps; need containerd containerd; need strace strace ;;
+      need busybox busybox-static; need docker-registry docker-registry; need ps procps; need containerd containerd; need strace strace; need iptables iptables
+      [ -x /opt/cni/bin/bridge ] || [ -x /usr/lib/cni/bridge ] || missing="$missing containernetworking-plugins" ;;
     *) die "bootstrap: unknown option $arg" ;;
   esac
 done

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { missingControllers } from './cgroup-root.ts';
 import { type CgroupLayout, detectCgroups } from './cgroups.ts';
-import { hasCapability } from './machine.ts';
+import { appArmorEnabled, hasCapability } from './machine.ts';
 import { findProgram } from './programs.ts';
 import { missingForShutdown, runsSystemd } from './shutdown-watch.ts';
 
@@ -71,6 +71,30 @@ function shutdownFindings(): DoctorFinding[] {
   ];
 }
 
+/** What isolates pods better where it is there. */
+async function isolationFindings(): Promise<DoctorFinding[]> {
+  const most = Number(await readFile('/proc/sys/user/max_user_namespaces', 'utf8').catch(() => '0'));
+  const findings: DoctorFinding[] = [
+    {
+      subject: 'user namespaces',
+      ok: most > 0,
+      required: false,
+      detail: most > 0 ? 'allowed' : 'forbidden: pods with hostUsers: false do not start',
+      ...(most > 0 ? {} : { remedy: 'sysctl -w user.max_user_namespaces=15000' }),
+    },
+  ];
+  if (!(await appArmorEnabled())) return findings;
+  const parser = findProgram('apparmor_parser');
+  findings.push({
+    subject: 'AppArmor',
+    ok: parser !== undefined,
+    required: false,
+    detail: parser ?? 'enforced by the kernel, but without apparmor_parser containers run unconfined',
+    ...(parser === undefined ? { remedy: 'apt-get install -y apparmor' } : {}),
+  });
+  return findings;
+}
+
 export async function examineHost(): Promise<DoctorFinding[]> {
   const findings: DoctorFinding[] = [];
   const root = process.getuid?.() === 0;
@@ -100,6 +124,7 @@ export async function examineHost(): Promise<DoctorFinding[]> {
     ...(layout.mode === 'none' ? { remedy: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup' } : {}),
   });
   findings.push(await controllerFinding(layout));
+  findings.push(...(await isolationFindings()));
   const filesystems = await readFile('/proc/filesystems', 'utf8').catch(() => '');
   const overlay = /\boverlay$/m.test(filesystems);
   findings.push({

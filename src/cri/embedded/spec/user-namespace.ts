@@ -20,10 +20,7 @@ export function hostIdOf(ranges: UserNamespace['uids'], id: number): number {
   throw new Error(`id ${id} has no place in the pod's user namespace`);
 }
 
-/**
- * The files of the pod's volumes belong to whom they belong on the disk, seen through the namespace. A mount that propagates is the
- * host's own and stays as it is.
- */
+/** The files of the pod's volumes belong to whom they belong on the disk, seen through the namespace. */
 export function withIds(mount: OciMount, mappings: IdMappings | undefined): OciMount {
   return mappings === undefined || mount.type !== 'bind' ? mount : { ...mount, ...mappings };
 }
