@@ -1,5 +1,4 @@
 // The face of the controllers.
-export type { RequestFacts } from './certificates/rules.ts';
-export type { CertificateAuthority, ControllerContext, ControllerRow } from './shared/context.ts';
+export type { CertificateAuthority, ControllerContext, ControllerRow, RequestFacts } from './shared/context.ts';
 export { type StartOptions, startControllers } from './start.ts';
 export { CONTROLLERS } from './table.ts';

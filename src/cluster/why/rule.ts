@@ -69,6 +69,9 @@ export type RuleId =
   | 'pods-refused'
   | 'no-pods';
 
+/** The words for each cause in one language: what is wrong, and what to type. */
+export type Words = Readonly<Record<RuleId, { readonly wrong: string; readonly type: readonly string[] }>>;
+
 export const podFacts = (view: PodView, more: Facts = {}): Facts => ({
   pod: view.name,
   namespace: view.pod.metadata.namespace ?? '',

@@ -1,5 +1,5 @@
 // The answers of `minke why` in English: what is wrong, and what to type. `{name}` is filled in from the facts.
-import type { Words } from './words.ts';
+import type { Words } from './rule.ts';
 
 export const EN: Words = {
   'image-name-invalid': {

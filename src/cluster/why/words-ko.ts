@@ -1,5 +1,5 @@
 // The answers of `minke why` in Korean.
-import type { Words } from './words.ts';
+import type { Words } from './rule.ts';
 
 export const KO: Words = {
   'image-name-invalid': {

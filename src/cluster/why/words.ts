@@ -3,8 +3,6 @@ import type { Facts, RuleId } from './rule.ts';
 import { EN } from './words-en.ts';
 import { KO } from './words-ko.ts';
 
-export interface Words extends Readonly<Record<RuleId, { readonly wrong: string; readonly type: readonly string[] }>> {}
-
 export interface Answer {
   readonly wrong: string;
   /** The last lines that the container wrote. */

@@ -1,7 +1,8 @@
 // The signers' rules, and when requests are cleared away.
 import { describe, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../resources/generated/certificates-v1.ts';
-import { endOfRequest, type RequestFacts, refusalOf, waitsForCertificate } from './rules.ts';
+import type { RequestFacts } from '../shared/context.ts';
+import { endOfRequest, refusalOf, waitsForCertificate } from './rules.ts';
 
 const CLIENT = 'kubernetes.io/kube-apiserver-client';
 const SERVING = 'kubernetes.io/kubelet-serving';

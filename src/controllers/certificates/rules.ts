@@ -2,16 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/#kubernetes-signers
 import { parseTime } from '../../machinery/time.ts';
 import type { CertificateSigningRequest } from '../../resources/generated/certificates-v1.ts';
-
-/** What a certificate request asks for, read out of its PEM. */
-export interface RequestFacts {
-  readonly commonName: string;
-  readonly organizations: readonly string[];
-  readonly dnsNames: readonly string[];
-  readonly addresses: readonly string[];
-  readonly emails: readonly string[];
-  readonly uris: readonly string[];
-}
+import type { RequestFacts } from '../shared/context.ts';
 
 type Problem = string | undefined;
 type Rule = (facts: RequestFacts, usages: readonly string[]) => Problem;

@@ -1,7 +1,16 @@
 // What every controller is given, and what a row of the table of controllers is.
 import { type Client, EventRecorder, type InformerFactory } from '../../client/index.ts';
 import type { Clock, Random } from '../../host/clock.ts';
-import type { RequestFacts } from '../certificates/rules.ts';
+
+/** What a certificate request asks for, read out of its PEM. */
+export interface RequestFacts {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly addresses: readonly string[];
+  readonly emails: readonly string[];
+  readonly uris: readonly string[];
+}
 
 /** Reads certificate requests and signs them with the cluster's authority; its key stays with whoever made this. */
 export interface CertificateAuthority {
