@@ -2,7 +2,16 @@
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../machinery/names.ts';
 import { rfc3339 } from '../../machinery/time.ts';
-import { checkConditions, ErrorList, nameAndAge, statusKept, statusSubresource, twinOf } from '../checks/index.ts';
+import {
+  checkConditions,
+  ErrorList,
+  IMMUTABLE,
+  nameAndAge,
+  statusKept,
+  statusSubresource,
+  twinOf,
+} from '../checks/index.ts';
+import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
 import type { ResourcePoolStatusRequest } from '../generated/resource-v1alpha3.ts';
 import type { DeviceTaintRule } from '../generated/resource-v1beta2.ts';
@@ -67,6 +76,8 @@ function row(version: 'v1beta2' | 'v1alpha3'): ResourceDefinition<DeviceTaintRul
 
 export const deviceTaintRuleRows = [row('v1beta2'), row('v1alpha3')];
 
+const MAX_POOLS = 1000;
+
 export const resourcePoolStatusRequests = defineResource<ResourcePoolStatusRequest>({
   group: GROUP,
   version: 'v1alpha3',
@@ -84,12 +95,17 @@ export const resourcePoolStatusRequests = defineResource<ResourcePoolStatusReque
     ...statusKept<ResourcePoolStatusRequest>(),
     validate(request) {
       const found = new ErrorList();
-      checkDriver(found, request.spec?.driver ?? '', SPEC.child('driver'));
+      const { driver = '', poolName, limit = 1 } = request.spec ?? {};
+      checkDriver(found, driver, SPEC.child('driver'));
+      if (poolName === '') found.required(SPEC.child('poolName'));
+      else for (const part of poolName?.split('/') ?? []) found.text(SPEC.child('poolName'), part, isDns1123Subdomain);
+      if (limit < 1) found.invalid(SPEC.child('limit'), limit, 'must be greater than or equal to 1');
+      if (limit > MAX_POOLS) found.invalid(SPEC.child('limit'), limit, `must be less than or equal to ${MAX_POOLS}`);
       return found.errors;
     },
     validateUpdate(request, old) {
       const found = new ErrorList();
-      found.unchanged(SPEC, request.spec, old.spec);
+      if (!semanticEqual(request.spec, old.spec)) found.invalid(SPEC, null, IMMUTABLE);
       return found.errors;
     },
   },
