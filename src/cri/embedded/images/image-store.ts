@@ -39,8 +39,12 @@ export interface ImageStoreOptions {
   readonly registriesFile?: string;
   /** A registry that has mirrors is never asked itself. */
   readonly onlyMirrors?: boolean;
+  /** A registry that says nothing for so long is given up; 30 s unless given. */
+  readonly idleMs?: number;
   readonly clock: Clock;
 }
+
+const IDLE_MS = 30_000;
 
 /** What an image runs as, by the `User` of its configuration: a number, else a name. */
 function userOf(config: OciImageConfig): Pick<ImageInfo, 'uid' | 'username'> {
@@ -134,7 +138,7 @@ class EmbeddedImageStore implements ImageStore {
     const tools = {
       blobs: this.blobs,
       layers: this.layers,
-      clock: this.options.clock,
+      patience: { clock: this.options.clock, idleMs: this.options.idleMs ?? IDLE_MS },
       registriesFile: this.options.registriesFile,
       onlyMirrors: this.options.onlyMirrors === true,
     };

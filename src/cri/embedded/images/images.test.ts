@@ -220,13 +220,14 @@ async function registry(
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, hits, digest: sha(index) };
 }
 
-const openStore = async (registries = '') => {
+const openStore = async (registries = '', more: { idleMs?: number } = {}) => {
   const dir = fresh();
   writeFileSync(join(dir, 'registries.yaml'), registries);
   return openImageStore({
     directory: join(dir, 'store'),
     registriesFile: join(dir, 'registries.yaml'),
     clock: systemClock,
+    ...more,
   });
 };
 
@@ -276,6 +277,37 @@ describe.skipIf(!root)('a pull (needs root)', () => {
     });
     await (await openStore()).pullImage(`${address}/app`, undefined);
     expect(cut).toBe(true);
+  });
+
+  it('gives up a registry that stalls, before the answer or in the middle of a layer, and goes on where it was', async () => {
+    const one = await content();
+    const data = gzipSync(one.tar);
+    const stalled = { manifest: 0, blob: 0 };
+    const { address } = await registry([one], {
+      intercept(req, res) {
+        const layerWanted = (req.url ?? '').endsWith(sha(data));
+        if (!layerWanted && stalled.manifest === 0) {
+          stalled.manifest++;
+          return true; // never answered
+        }
+        if (!layerWanted || stalled.blob > 0) return false;
+        stalled.blob++;
+        res.writeHead(200, { 'content-length': data.length });
+        res.write(data.subarray(0, 40)); // and no more
+        return true;
+      },
+    });
+    await (await openStore('', { idleMs: 200 })).pullImage(`${address}/app`, undefined);
+    expect(stalled).toEqual({ manifest: 1, blob: 1 });
+  });
+
+  it('ends with a clear error when the registry never says anything', async () => {
+    const { address } = await registry([await content()], { intercept: () => true });
+    const store = await openStore('', { idleMs: 50 });
+    await expect(store.pullImage(`${address}/app`, undefined)).rejects.toMatchObject({
+      kind: 'registry-unavailable',
+      message: expect.stringMatching(/did not answer for 0.05 s/),
+    });
   });
 
   it('waits as long as a 429 says', async () => {

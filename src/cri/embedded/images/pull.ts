@@ -1,7 +1,6 @@
 // Pulls one image: resolves its name at the registry or its mirrors, fetches the layers side by side, and unpacks them in order.
 
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '../../../host/clock.ts';
 import { type ImageReference, imageNameOf, imageReferenceText } from '../../../machinery/image-reference.ts';
 import { type PullProgress, type RegistryAuth, RuntimeError } from '../../port.ts';
 import type { BlobStore } from './blobs.ts';
@@ -10,6 +9,7 @@ import { chainIds, type LayerStore } from './layers.ts';
 import { type Descriptor, type ImageConfigFile, type ImageManifest, readConfig, readManifest } from './oci.ts';
 import { endpointsFor, readRegistries } from './registries.ts';
 import { RegistryClient } from './registry-client.ts';
+import type { Patience } from './registry-http.ts';
 
 const PARALLEL_LAYERS = 3;
 const MAX_CONFIG = 8 * 1024 * 1024;
@@ -17,7 +17,7 @@ const MAX_CONFIG = 8 * 1024 * 1024;
 export interface PullTools {
   readonly blobs: BlobStore;
   readonly layers: LayerStore;
-  readonly clock: Clock;
+  readonly patience: Patience;
   readonly registriesFile: string | undefined;
   readonly onlyMirrors: boolean;
 }
@@ -67,7 +67,7 @@ async function resolve(reference: ImageReference, tools: PullTools, options: Pul
   });
   let last: unknown;
   for (const endpoint of endpoints) {
-    const client = new RegistryClient(endpoint, tools.clock, options.signal);
+    const client = new RegistryClient(endpoint, tools.patience, options.signal);
     try {
       const first = await client.manifest(reference.digest ?? reference.tag ?? 'latest');
       let found = readManifest(first.bytes);

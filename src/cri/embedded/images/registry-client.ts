@@ -1,12 +1,11 @@
 // A client of the registry API: manifests and blobs, with basic and bearer-token authentication.
 // Source: https://distribution.github.io/distribution/spec/api/ and https://distribution.github.io/distribution/spec/auth/token/
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../../host/clock.ts';
 import { isJsonObject } from '../../../machinery/object.ts';
 import { type RegistryAuth, RuntimeError } from '../../port.ts';
 import { MANIFEST_TYPES } from './oci.ts';
 import type { RegistryEndpoint } from './registries.ts';
-import { type HttpAnswer, readAll, send } from './registry-http.ts';
+import { type HttpAnswer, type Patience, readAll, send } from './registry-http.ts';
 
 const MANIFEST_LIMIT = 4 * 1024 * 1024;
 const ERROR_LIMIT = 64 * 1024;
@@ -43,7 +42,7 @@ export class RegistryClient {
 
   constructor(
     private readonly endpoint: RegistryEndpoint,
-    private readonly clock: Clock,
+    private readonly patience: Patience,
     private readonly signal?: AbortSignal,
   ) {
     const token = endpoint.auth?.registryToken;
@@ -88,7 +87,7 @@ export class RegistryClient {
           ...(this.endpoint.tls === undefined ? {} : { tls: this.endpoint.tls }),
           ...(this.signal === undefined ? {} : { signal: this.signal }),
         },
-        this.clock,
+        this.patience,
       );
       if (answer.status === 401 && !tried && (await this.authenticate(answer))) {
         answer.body.resume();
@@ -135,7 +134,7 @@ export class RegistryClient {
           headers: { 'content-type': 'application/x-www-form-urlencoded' },
           body: form.toString(),
         },
-        this.clock,
+        this.patience,
       );
     } else {
       if (parameters.service !== undefined) realm.searchParams.set('service', parameters.service);
@@ -147,7 +146,7 @@ export class RegistryClient {
           url: realm,
           headers: basic === undefined ? {} : { authorization: `Basic ${basic}` },
         },
-        this.clock,
+        this.patience,
       );
     }
     if (answer.status !== 200) {

@@ -22,13 +22,17 @@ export interface HttpAnswer {
   readonly url: URL;
 }
 
+export interface Patience {
+  readonly clock: Clock;
+  /** A connection that says nothing for so long is given up. */
+  readonly idleMs: number;
+}
+
 const MAX_REDIRECTS = 5;
-/** A connection that says nothing for so long is given up. */
-const IDLE_MS = 30_000;
 const MAX_TRIES = 5;
 const MAX_RETRY_AFTER_MS = 20_000;
 
-function once(call: HttpCall): Promise<HttpAnswer> {
+function once(call: HttpCall, idleMs: number): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const secure = call.url.protocol === 'https:';
     const { tls } = call;
@@ -50,16 +54,16 @@ function once(call: HttpCall): Promise<HttpAnswer> {
       },
       (res) => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: res, url: call.url }),
     );
-    req.setTimeout(IDLE_MS, () => req.destroy(new Error(`${call.url.host} did not answer for ${IDLE_MS / 1000} s`)));
+    req.setTimeout(idleMs, () => req.destroy(new Error(`${call.url.host} did not answer for ${idleMs / 1000} s`)));
     req.on('error', reject);
     req.end(call.body);
   });
 }
 
-async function followed(call: HttpCall): Promise<HttpAnswer> {
+async function followed(call: HttpCall, idleMs: number): Promise<HttpAnswer> {
   let current = call;
   for (let hops = 0; ; hops++) {
-    const answer = await once(current);
+    const answer = await once(current, idleMs);
     const { location } = answer.headers;
     if (answer.status < 300 || answer.status >= 400 || location === undefined) return answer;
     answer.body.resume();
@@ -108,11 +112,11 @@ const FINAL_CODES = new Set([
 ]);
 
 /** Sends a request; 429 and 5xx and broken connections are tried again a few times, with growing pauses. */
-export async function send(call: HttpCall, clock: Clock): Promise<HttpAnswer> {
+export async function send(call: HttpCall, { clock, idleMs }: Patience): Promise<HttpAnswer> {
   for (let attempt = 1; ; attempt++) {
     let pause = 200 * 2 ** attempt;
     try {
-      const answer = await followed(call);
+      const answer = await followed(call, idleMs);
       if ((answer.status !== 429 && answer.status < 500) || attempt >= MAX_TRIES) return answer;
       answer.body.resume();
       pause = retryAfterMs(answer.headers, clock.now()) ?? pause;
