@@ -57,14 +57,14 @@ async function benchReference(bare: LoadClient, list: { readonly bytes: number }
 
 const latency = (m: Measured) => `p50 ${m.p50.toFixed(1)} ms, p99 ${m.p99.toFixed(1)} ms`;
 
-/** Measures a running API server and, in turn, a bare one; `pki` is the directory of the cluster's certificates. */
+/** Measures a running API server and, in turn, a bare one; `pki` is the directory of the cluster's certificates, `pid` its process. */
 export async function benchApi(
   target: Target,
-  dirs: { readonly work: string; readonly pki: string },
+  server: { readonly work: string; readonly pki: string; readonly pid: number },
   report: Report,
 ): Promise<void> {
   const client = new LoadClient(target, CLIENTS);
-  const list = await benchMany(client, report);
+  const list = await benchMany(client, server.pid, report);
   await makeNamespace(client, NAMESPACE);
   await warmUp(client);
   const rate = (name: string, goal: string, m: Measured) =>
@@ -80,7 +80,7 @@ export async function benchApi(
   const bytes = await client.send('GET', `${PATH}/p-0`);
   const remove = (i: number) => client.send('DELETE', `${PATH}/p-${i}?gracePeriodSeconds=0`);
   rate('delete', '', await each(remove));
-  const bare = await bareServer(dirs.work, dirs.pki, bytes);
+  const bare = await bareServer(server.work, server.pki, bytes);
   const reference = new LoadClient({ ...target, server: `https://127.0.0.1:${bare.port}` }, CLIENTS);
   await benchReference(reference, list, report);
   reference.close();

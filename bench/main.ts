@@ -69,7 +69,7 @@ async function main(): Promise<void> {
     }
     if (wants('api')) {
       report.title('API, 32 clients over TLS');
-      await benchApi(target, { work, pki }, report);
+      await benchApi(target, { work, pki, pid: status.pid }, report);
     }
     const after = JSON.parse((await minke('status', '--json')).stdout) as { memoryBytes: number };
     report.row('memory, after the load', `${(after.memoryBytes / 1e6).toFixed(0)} MB`, '', '');
