@@ -170,6 +170,10 @@ describe.skipIf(skipReason !== undefined)(`volumes of claims (${skipReason ?? 'r
       const file = join(bed.host, 'empty');
       writeFileSync(file, '');
       truncateSync(file, 8 << 20);
+      for (const tool of ['mkfs.ext4', 'blkid']) {
+        const there = await run(tool, ['-V']).catch(() => undefined);
+        if (there === undefined) context.skip(`this host has no ${tool}`);
+      }
       const made = await run('losetup', ['--find', '--show', file]).catch(() => undefined);
       if (made?.code !== 0) context.skip('this host makes no loop devices');
       const loop = made?.stdout.trim() ?? '';
