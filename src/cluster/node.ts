@@ -233,6 +233,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     clock: systemClock,
     nodeName: name,
     nodeIps: [hostAddress()],
+    podCidr: podCidrOf(config.clusterCidr, index),
     rootDir: directories.kubelet,
     logDir: directories.logs,
     secretDir: directories.secrets,

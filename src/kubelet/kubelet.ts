@@ -226,6 +226,7 @@ class KubeletImpl implements Kubelet {
       name: this.options.nodeName,
       hostname: this.options.hostname ?? this.options.nodeName,
       ips: this.options.nodeIps,
+      podCidr: this.options.podCidr,
       facts: known.facts,
       disk: known.disk,
       maxPods: this.config.maxPods,

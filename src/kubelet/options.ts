@@ -17,6 +17,8 @@ export interface KubeletOptions {
   readonly nodeName: string;
   /** The node's own addresses, the first of each family that pods on the host network get. */
   readonly nodeIps: readonly string[];
+  /** The range that the addresses of its pods are from, as the Node tells it. */
+  readonly podCidr?: string;
   /** What pods and volumes have on the disk lies below. */
   readonly rootDir: string;
   /** Container logs: `<logDir>/<namespace>_<name>_<uid>/<container>/<n>.log`. */

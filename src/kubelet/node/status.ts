@@ -11,6 +11,7 @@ export interface NodeShape {
   readonly name: string;
   readonly hostname: string;
   readonly ips: readonly string[];
+  readonly podCidr: string | undefined;
   readonly facts: HostFacts;
   readonly features: RuntimeFeatures;
   readonly disk: DiskFacts;
@@ -181,6 +182,10 @@ export function nodeStatus(parts: StatusParts): NodeStatus {
 }
 
 export function newNode(shape: NodeShape, taints: readonly { key: string; value?: string; effect: string }[]): Node {
+  const spec = {
+    ...(shape.podCidr === undefined ? {} : { podCIDR: shape.podCidr, podCIDRs: [shape.podCidr] }),
+    ...(taints.length === 0 ? {} : { taints: taints.map((t) => ({ ...t })) }),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -189,6 +194,6 @@ export function newNode(shape: NodeShape, taints: readonly { key: string; value?
       labels: nodeLabels(shape),
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
-    ...(taints.length === 0 ? {} : { spec: { taints: taints.map((t) => ({ ...t })) } }),
+    ...(Object.keys(spec).length === 0 ? {} : { spec }),
   };
 }
