@@ -1,7 +1,6 @@
 // What calls of functions cost beside their arguments, by the sizes of these.
 // Source: https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/cel/library/cost.go
-import type { SizeTree } from './cost.ts';
-import { atMost, type Estimate, plus, type Size, times, traversal } from './cost-sizes.ts';
+import { atMost, type Estimate, plus, type Size, type SizeTree, times, traversal } from './cost-sizes.ts';
 import type { CelType } from './types.ts';
 
 export interface Operand {

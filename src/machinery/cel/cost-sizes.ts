@@ -13,6 +13,15 @@ export interface Estimate {
   readonly size?: Size | undefined;
 }
 
+/** How large a declared value can get, and what is in it. Absent parts are not known. */
+export interface SizeTree {
+  readonly max: number;
+  readonly items?: SizeTree;
+  readonly keys?: SizeTree;
+  readonly values?: SizeTree;
+  readonly fields?: ReadonlyMap<string, SizeTree>;
+}
+
 export const ONE: Size = { min: 1, max: 1 };
 export const ANY_SIZE: Size = { min: 0, max: MOST };
 

@@ -3,18 +3,20 @@
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
 import type { CelProgram } from './compile.ts';
 import { type Called, callCost } from './cost-functions.ts';
-import { ANY_SIZE, atMost, type Estimate, MOST, ONE, plus, type Size, times, traversal } from './cost-sizes.ts';
+import {
+  ANY_SIZE,
+  atMost,
+  type Estimate,
+  MOST,
+  ONE,
+  plus,
+  type Size,
+  type SizeTree,
+  times,
+  traversal,
+} from './cost-sizes.ts';
 import type { ASTNode } from './syntax.ts';
 import type { CelType } from './types.ts';
-
-/** How large a declared value can get, and what is in it. Absent parts are not known. */
-export interface SizeTree {
-  readonly max: number;
-  readonly items?: SizeTree;
-  readonly keys?: SizeTree;
-  readonly values?: SizeTree;
-  readonly fields?: ReadonlyMap<string, SizeTree>;
-}
 
 /** What is known of a part of an expression. */
 export interface Known extends Estimate {

@@ -1,6 +1,7 @@
 // The face of the CEL engine: expressions of users, checked against types, run under a budget.
 export { type CelProgram, compileCel } from './compile.ts';
-export { estimateCost, type SizeTree } from './cost.ts';
+export { estimateCost } from './cost.ts';
+export type { SizeTree } from './cost-sizes.ts';
 export { type Budget, BudgetExceeded } from './run.ts';
 export { CelSyntaxError } from './syntax.ts';
 export {
