@@ -1,24 +1,20 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { exists, resolveInRoot } from '../../host/files.ts';
-import { listMounts, type MountEntry, unmount, unmountBelow } from '../../host/mounts.ts';
-import type { ContainerConfig, ContainerStatus, Mount, RuntimeEvent } from '../port.ts';
+import { unmount, unmountBelow } from '../../host/mounts.ts';
+import type { ContainerConfig, ContainerStatus, RuntimeEvent } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { CreateError } from './conmon.ts';
+import { containerDevices, containerRoot, imageMounts, localSeccomp, prepareMounts } from './container-parts.ts';
 import { containerCgroup, KeyedLock, type RuntimeContext } from './context.ts';
 import { asRuntimeError, startFailure } from './errors.ts';
-import { deviceAt, hostDevices } from './host-facts.ts';
 import type { OpenedImage } from './images/index.ts';
 import { isAlive, processRef, signalProcess } from './processes.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
-import { imageVolume, mountImage, mountRoot } from './root-mounts.ts';
 import { newId, type Sandboxes } from './sandboxes.ts';
 import { signalName, signalNumber } from './signals.ts';
 import { containerSpec } from './spec/container-spec.ts';
-import type { SeccompProfile } from './spec/seccomp.ts';
-import type { OciDevice, OciMount } from './spec/types.ts';
 import { AccountFiles, chooseUser } from './spec/users.ts';
 
 /** As containerd reports a container that never ran. */
@@ -101,19 +97,19 @@ export class Containers {
     const context = this.#context;
     const directory = context.containers.path(id);
     const facts = this.#sandboxes.facts(sandbox);
-    const root = this.#root(sandbox, directory, image);
+    const root = containerRoot(context, sandbox, { directory, image });
     const steps = [
       root,
       this.#accounts.of(image.id, root),
-      this.#devices(config),
-      this.#localSeccomp(config),
+      containerDevices(config),
+      localSeccomp(config),
       context.apparmor.profileOf(config.security),
-      this.#imageMounts(id, sandbox, config),
-      this.#prepareMounts(config.mounts),
+      imageMounts(context, sandbox, { id, config }),
+      prepareMounts(config.mounts),
     ] as const;
     // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
     await Promise.allSettled(steps);
-    const [rootfs, accounts, devices, localSeccomp, apparmorProfile, imageMounts] = await Promise.all(steps);
+    const [rootfs, accounts, devices, seccomp, apparmorProfile, images] = await Promise.all(steps);
     const user = chooseUser(config.security, image.config.User ?? '', accounts);
     const target = config.security.targetContainerId;
     const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
@@ -127,8 +123,8 @@ export class Containers {
       cgroupsPath: containerCgroup(context, sandbox, id),
       user,
       devices,
-      imageMounts: imageMounts.mounts,
-      ...(localSeccomp === undefined ? {} : { localSeccomp }),
+      imageMounts: images.mounts,
+      ...(seccomp === undefined ? {} : { localSeccomp: seccomp }),
       ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
       ...(targetPid === undefined ? {} : { targetPid }),
     });
@@ -145,7 +141,7 @@ export class Containers {
       user: { uid: user.uid, gid: user.gid, supplementalGroups: user.additionalGids },
       stopSignal: signalName(config.stopSignal ?? image.config.StopSignal ?? 'SIGTERM'),
       logPath: join(sandbox.config.logDirectory, config.logPath),
-      imageMounts: imageMounts.onHost,
+      imageMounts: images.onHost,
       state: 'created',
       startedAt: 0,
       finishedAt: 0,
@@ -156,91 +152,8 @@ export class Containers {
     };
   }
 
-  async #root(sandbox: SandboxRecord, directory: string, image: OpenedImage): Promise<string> {
-    const { userNamespaces, helper } = this.#context;
-    const layers = await userNamespaces.layers(sandbox, image.layers);
-    return mountRoot(directory, layers, {
-      run: helper.run,
-      own: (upper) => userNamespaces.own(sandbox, upper),
-    });
-  }
-
   /** Seccomp profiles that crun will compile for the container of that id. */
   readonly #missingFilters = new Map<string, string>();
-
-  async #devices(config: ContainerConfig): Promise<OciDevice[]> {
-    const devices = config.security.privileged ? await hostDevices() : [];
-    for (const wanted of config.devices) {
-      const device = await deviceAt(wanted.hostPath, wanted.containerPath).catch(() => undefined);
-      if (device === undefined)
-        throw new Error(
-          `error gathering device information while adding custom device "${wanted.hostPath}": not a device node`,
-        );
-      devices.push(device);
-    }
-    return devices;
-  }
-
-  async #localSeccomp(config: ContainerConfig): Promise<SeccompProfile | undefined> {
-    const seccomp = config.security.seccomp;
-    if (seccomp?.type !== 'Localhost' || seccomp.localhostPath === undefined || config.security.privileged)
-      return undefined;
-    const text = await readFile(seccomp.localhostPath, 'utf8').catch((error: unknown) => {
-      throw new Error(
-        `cannot load seccomp profile "${seccomp.localhostPath}": ${error instanceof Error ? error.message : ''}`,
-      );
-    });
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('defaultAction' in value))
-      throw new Error(`cannot load seccomp profile "${seccomp.localhostPath}": no defaultAction`);
-    return value as SeccompProfile;
-  }
-
-  /** Image volumes; one of which only a part is wanted needs a mount on the host to find that part in. */
-  async #imageMounts(
-    id: string,
-    sandbox: SandboxRecord,
-    config: ContainerConfig,
-  ): Promise<{ mounts: Map<string, OciMount>; onHost: string[] }> {
-    const { images, containers, emptyDirectory, helper, userNamespaces } = this.#context;
-    const mounts = new Map<string, OciMount>();
-    const onHost: string[] = [];
-    for (const m of config.mounts) {
-      if (m.image === undefined || m.image === '') continue;
-      const image = await images.open(m.image);
-      if (image === undefined) throw new Error(`image volume ${m.image}: not found`);
-      const layers = await userNamespaces.layers(sandbox, image.layers);
-      const whole = m.imageSubPath === undefined || m.imageSubPath === '';
-      if (whole && layers === image.layers) {
-        mounts.set(m.containerPath, imageVolume(m.containerPath, layers, emptyDirectory));
-        continue;
-      }
-      const root = containers.path(id, `volume${onHost.length}`);
-      onHost.push(root);
-      await mountImage(root, layers, emptyDirectory, helper.run);
-      const source = whole ? root : await resolveInRoot(root, m.imageSubPath ?? '');
-      if (!(await exists(source)))
-        throw new Error(`image volume ${m.image}: ${m.imageSubPath}: no such file or directory`);
-      mounts.set(m.containerPath, {
-        destination: m.containerPath,
-        type: 'bind',
-        source,
-        options: ['rbind', 'rprivate', 'ro'],
-      });
-    }
-    return { mounts, onHost };
-  }
-
-  async #prepareMounts(mounts: readonly Mount[]): Promise<void> {
-    let table: MountEntry[] | undefined;
-    for (const m of mounts) {
-      if (m.image !== undefined && m.image !== '') continue;
-      if (!existsSync(m.hostPath)) await mkdir(m.hostPath, { recursive: true });
-      if (m.propagation === 'private') continue;
-      table ??= await listMounts();
-      requirePropagation(m, table);
-    }
-  }
 
   start(id: string): Promise<void> {
     return this.#locks.run(id, () => this.#start(id));
@@ -457,18 +370,4 @@ function readEnd(file: string): { exitCode: number; finishedAt: number } | undef
 
 function containerdState(state: ContainerRecord['state']): string {
   return `CONTAINER_${state === 'creating' ? 'UNKNOWN' : state.toUpperCase()}`;
-}
-
-/** https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation : the host's mount must itself propagate. */
-function requirePropagation(m: Mount, table: readonly MountEntry[]): void {
-  const over = table
-    .filter((e) => e.mountPoint === '/' || m.hostPath === e.mountPoint || m.hostPath.startsWith(`${e.mountPoint}/`))
-    .sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
-  if (over === undefined) return;
-  const shared = over.propagation.some((p) => p.startsWith('shared:'));
-  const slave = over.propagation.some((p) => p.startsWith('master:'));
-  if (m.propagation === 'bidirectional' && !shared)
-    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared mount`);
-  if (m.propagation === 'hostToContainer' && !shared && !slave)
-    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared or slave mount`);
 }

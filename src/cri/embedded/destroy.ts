@@ -1,0 +1,53 @@
+// Removes all that an embedded runtime has made on the host.
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { undelegateControllers } from '../../host/cgroup-root.ts';
+import type { CgroupLayout, Cgroups } from '../../host/cgroups.ts';
+import type { Clock } from '../../host/clock.ts';
+import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
+import type { RuntimeContext } from './context.ts';
+
+const CONMON_END_MS = 3000;
+
+/** Kills all that runs below a cgroup and removes it; waits for processes that are on their way out. */
+async function clearCgroup(cgroups: Cgroups, path: string, clock: Clock): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    if (await cgroups.remove(path)) return;
+    await cgroups.kill(path);
+    await clock.sleep(Math.min(2 + attempt, 50));
+  }
+  throw new Error(`processes in the cgroup ${path} do not end`);
+}
+
+/** Ends all pods; the runtime must be closed. */
+export async function destroyAll(context: RuntimeContext, conmonCgroup: string, stateDir: string): Promise<void> {
+  const { cgroups, cgroupRoot, clock, runDirectory } = context;
+  const mended = await readFile(join(runDirectory, 'mended'), 'utf8').catch(() => '');
+  await clearCgroup(cgroups, `${cgroupRoot}/kubepods`, clock);
+  // The shims end by themselves once their containers have; who does not in time is killed.
+  for (const begun = clock.now(); clock.now() - begun < CONMON_END_MS; await clock.sleep(5))
+    if ((await cgroups.processes(conmonCgroup)).length === 0) break;
+  await clearCgroup(cgroups, cgroupRoot, clock);
+  await undelegateControllers(cgroups.layout);
+  await context.apparmor.remove();
+  await unmountBelow(stateDir);
+  await unmountBelow(runDirectory);
+  await context.network.destroy();
+  for (const d of ['c', 's', 'cni', 'pause', 'empty']) await rm(join(stateDir, d), { recursive: true, force: true });
+  await rm(runDirectory, { recursive: true, force: true });
+  await unmendHybrid(
+    mended.split('\n').filter((c) => c !== ''),
+    cgroups.layout,
+  );
+}
+
+/** Takes away the v1 mounts that this runtime added, unless another one uses them by now. */
+async function unmendHybrid(mounted: readonly string[], layout: CgroupLayout): Promise<void> {
+  for (const controller of mounted) {
+    const target = layout.legacy.get(controller);
+    if (target === undefined) continue;
+    const used = (await readdir(target, { withFileTypes: true })).some((e) => e.isDirectory());
+    if (!used && (await listMounts()).some((m) => m.mountPoint === target)) await unmount([target]);
+    if (!used) await rm(target, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
