@@ -7,8 +7,7 @@ import type { Cgroups } from '../../host/cgroups.ts';
 import { startProgram } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciRuntime } from './oci-runtime.ts';
-
-const CREATE_TIMEOUT_MS = 60_000;
+import { commandLine, signalProcess } from './processes.ts';
 
 export interface ConmonOptions {
   readonly runtime: OciRuntime;
@@ -98,18 +97,28 @@ export class Conmon {
     if (!existsSync(logs)) await mkdir(logs, { recursive: true, mode: 0o755 });
     const { helper, runtime } = this.#options;
     const env = { ...runtime.env, _OCI_SYNCPIPE: '3' };
+    const limits = { cwd: request.bundle, env, timeoutMs: runtime.createTimeoutMs };
     // The helper process is in conmon's cgroup already, and so is all that it starts.
-    const line = helper.ready
-      ? await helper.runForLine('conmon', this.#args(request), {
-          cwd: request.bundle,
-          env,
-          timeoutMs: CREATE_TIMEOUT_MS,
-        })
-      : await this.#direct(request, env);
-    const answer = parseSync(line);
-    if (answer === undefined) throw new CreateError('conmon ended without an answer');
+    const line = helper.ready ? helper.runForLine('conmon', this.#args(request), limits) : this.#direct(request, env);
+    let why = 'conmon ended without an answer';
+    const answer = parseSync(
+      await line.catch((error: unknown) => {
+        why = error instanceof Error ? error.message : String(error);
+        return '';
+      }),
+    );
+    if (answer === undefined) {
+      await this.#end(request.id);
+      throw new CreateError(why);
+    }
     if (answer.pid <= 0) throw new CreateError((answer.message ?? 'unknown error').trim());
     return answer.pid;
+  }
+
+  /** Kills what was started for a container: a runtime that hangs outlives its shim. */
+  async #end(id: string): Promise<void> {
+    for (const pid of await this.#options.cgroups.processes(this.#options.cgroup))
+      if (commandLine(pid).includes(id)) signalProcess(pid, 'SIGKILL');
   }
 
   async #direct(request: ConmonRequest, env: Readonly<Record<string, string>>): Promise<string> {
@@ -123,7 +132,7 @@ export class Conmon {
     start.on('error', () => undefined); // it died: the sync pipe tells why
     const failed = new Promise<never>((_resolve, reject) => child.once('error', reject));
     failed.catch(() => undefined);
-    const line = readLine(sync, CREATE_TIMEOUT_MS);
+    const line = readLine(sync, this.#options.runtime.createTimeoutMs);
     try {
       // It waits for a byte before it forks, so that it and all it starts are in the right group from the beginning.
       if (child.pid !== undefined) await this.#options.cgroups.addProcess(this.#options.cgroup, child.pid);

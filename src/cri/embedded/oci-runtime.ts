@@ -23,6 +23,8 @@ export interface OciRuntimeOptions {
   readonly cgroups: Cgroups;
   readonly helper: SpawnHelper;
   readonly log: (message: string) => void;
+  /** How long making a container may take; a minute unless given. */
+  readonly createTimeoutMs?: number;
 }
 
 /** Whether a program is mounted read-only in another place, and is still the same. */
@@ -80,6 +82,10 @@ export class OciRuntime {
   /** The environment that the runtime wants; containers have one of their own. */
   get env(): Readonly<Record<string, string>> {
     return this.#env;
+  }
+
+  get createTimeoutMs(): number {
+    return this.#options.createTimeoutMs ?? CREATE_TIMEOUT_MS;
   }
 
   get globalArgs(): string[] {
@@ -181,7 +187,7 @@ export class OciRuntime {
     const { helper } = this.#options;
     const all = [...this.globalArgs, ...args];
     const code = helper.ready
-      ? await helper.runQuiet(this.path, all, { timeoutMs: CREATE_TIMEOUT_MS, env: this.env })
+      ? await helper.runQuiet(this.path, all, { timeoutMs: this.createTimeoutMs, env: this.env })
       : await this.#direct(all);
     if (code !== 0) {
       const message = await this.logMessage(log);
@@ -192,7 +198,7 @@ export class OciRuntime {
   async #direct(args: readonly string[]): Promise<number> {
     const child = startProgram(this.path, args, { stdio: 'ignore', detached: true, env: { ...this.env } });
     return new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), CREATE_TIMEOUT_MS);
+      const timer = setTimeout(() => child.kill('SIGKILL'), this.createTimeoutMs);
       child.once('error', reject);
       child.once('exit', (exitCode) => {
         clearTimeout(timer);

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
-import { signalProcess } from './processes.ts';
+import { commandLine, signalProcess } from './processes.ts';
 
 /** A program that has not ended by then hangs, or is a command in a container that nobody waits for any more. */
 const PATIENCE_MS = 2000;
@@ -18,7 +18,7 @@ function read(path: string): string {
 
 /** Shims live as long as their containers; one that has not made its container yet is still at work. */
 function isAtWork(pid: number): boolean {
-  const args = read(`/proc/${pid}/cmdline`).split('\0');
+  const args = commandLine(pid);
   if (args.length < 2) return false; // it has ended
   if (read(`/proc/${pid}/comm`) !== 'conmon\n') return true;
   const pidFile = args[args.indexOf(PIDFILE) + 1];

@@ -11,6 +11,11 @@ function readProc(path: string): string | undefined {
   }
 }
 
+/** Empty when the process has ended. */
+export function commandLine(pid: number): readonly string[] {
+  return (readProc(`${pid}/cmdline`) ?? '').split('\0');
+}
+
 function statFields(pid: number): string[] | undefined {
   const text = readProc(`${pid}/stat`);
   // The name in parentheses may hold spaces and parentheses of its own.
