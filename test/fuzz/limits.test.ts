@@ -148,8 +148,6 @@ test('objects as large as etcd takes them are kept and shown; larger bodies are 
   });
   expect((await send('POST', path, object('large', 1.25 * MIB))).status).toBe(201);
   expect(((await send('GET', `${path}/large`)).body.text as string).length).toBe(0.625 * MIB);
-  const items = (await send('GET', path)).body.items as JsonObject[];
-  expect(items).toHaveLength(1);
   expect(await send('POST', path, object('larger', 3 * MIB))).toMatchObject({ status: 413 });
   const tooLong = await send('POST', MAPS, map('long', { a: 'x'.repeat(MIB + 1) }));
   expect(tooLong).toMatchObject({ status: 422, body: { reason: 'Invalid' } });

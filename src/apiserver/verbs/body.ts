@@ -3,17 +3,21 @@ import { badRequest } from '../../machinery/errors.ts';
 import type { WireRequest } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
+import { isPlainYaml } from '../../resources/schema/index.ts';
 import { tooLarge } from '../http/responses.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { Target } from '../registry/context.ts';
 
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
-/** YAML takes a hundred times as long to read as JSON, and nobody else is served meanwhile: kubectl and client-go send JSON. */
+/** Such YAML as is not plain takes a hundred times as long to read as JSON, and nobody else is served meanwhile. */
 export const MAX_YAML_BYTES = 512 * 1024;
 
 export function checkYamlSize(body: Uint8Array): void {
-  if (body.length > MAX_YAML_BYTES) throw tooLarge(`limit is ${MAX_YAML_BYTES} for YAML; JSON may be longer`);
+  if (body.length <= MAX_YAML_BYTES || isPlainYaml(body)) return;
+  throw tooLarge(
+    `limit is ${MAX_YAML_BYTES} for YAML with anchors, tags or flow collections; plain YAML and JSON may be longer`,
+  );
 }
 
 const EMPTY = new Uint8Array(0);

@@ -36,4 +36,4 @@ export {
   validateListKeys,
   validateValues,
 } from './values.ts';
-export { yamlToJson } from './yaml.ts';
+export { isPlainYaml, yamlToJson } from './yaml.ts';

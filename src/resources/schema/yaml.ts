@@ -14,49 +14,11 @@ import {
 import { setOwn } from '../../machinery/json.ts';
 import { DecodeError } from './go-errors.ts';
 import { MAX_DEPTH } from './json-text.ts';
+import { plainYaml } from './yaml-plain.ts';
+import { resolvePlain } from './yaml-scalars.ts';
 
 /** More nodes than this, counting what aliases repeat, is an attack. */
 const MAX_NODES = 400_000;
-
-const TRUE = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON']);
-const FALSE = new Set(['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF']);
-const NULL = new Set(['', '~', 'null', 'Null', 'NULL']);
-
-function integer(text: string): number | undefined {
-  const bare = text.replaceAll('_', '');
-  const match = /^([+-]?)(?:0b([01]+)|0[oO]?([0-7]+)|0[xX]([0-9a-fA-F]+)|(0|[1-9]\d*))$/.exec(bare);
-  if (match === null) return undefined;
-  const [, sign, binary, octal, hex, decimal] = match;
-  const value =
-    binary !== undefined
-      ? Number.parseInt(binary, 2)
-      : octal !== undefined
-        ? Number.parseInt(octal, 8)
-        : hex !== undefined
-          ? Number.parseInt(hex, 16)
-          : Number(decimal);
-  return sign === '-' ? -value : value;
-}
-
-/** What an unquoted scalar means. */
-function resolvePlain(text: string): unknown {
-  if (NULL.has(text)) return null;
-  if (TRUE.has(text)) return true;
-  if (FALSE.has(text)) return false;
-  if (!/^[-+.\d]/.test(text)) return text;
-  const whole = integer(text);
-  if (whole !== undefined) return whole;
-  if (/^[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?$/.test(text) || /^[-+]?[0-9]+\.([eE][-+]?[0-9]+)?$/.test(text))
-    return Number(text);
-  if (/^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$/.test(text))
-    throw new DecodeError(`json: unsupported value: ${goFloat(text)}`);
-  return text;
-}
-
-function goFloat(text: string): string {
-  if (/nan/i.test(text)) return 'NaN';
-  return text.startsWith('-') ? '-Inf' : '+Inf';
-}
 
 const TAG = 'tag:yaml.org,2002:';
 
@@ -211,9 +173,33 @@ export interface YamlValue {
   readonly yamlErrors: readonly string[];
 }
 
+const plain = new WeakMap<Uint8Array, { readonly value: unknown }>();
+
+/** What a plain document says; read once. */
+function plainValue(bytes: Uint8Array): unknown {
+  let known = plain.get(bytes);
+  if (known === undefined) {
+    known = { value: plainYaml(new TextDecoder().decode(bytes)) };
+    plain.set(bytes, known);
+  }
+  return known.value;
+}
+
+/** Plain documents are read as fast as they come; others take a hundred times as long. */
+export function isPlainYaml(bytes: Uint8Array): boolean {
+  return plainValue(bytes) !== undefined;
+}
+
 /** The first document of a YAML text. Throws DecodeError. */
 export function yamlToJson(bytes: Uint8Array): YamlValue {
-  const text = new TextDecoder().decode(bytes);
+  const value = plainValue(bytes);
+  // It is the caller's to change.
+  if (value !== undefined && plain.delete(bytes)) return { value, yamlErrors: [] };
+  return fullYaml(new TextDecoder().decode(bytes));
+}
+
+/** Any document. */
+export function fullYaml(text: string): YamlValue {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
