@@ -96,6 +96,8 @@ async function ask(webhook: Webhook, request: AdmissionRequest, parts: WebhookPa
       }),
     );
   }
+  const annotations = isJsonObject(response.auditAnnotations) ? response.auditAnnotations : {};
+  for (const [key, value] of Object.entries(annotations)) request.annotate?.(`${webhook.name}/${key}`, String(value));
   for (const text of Array.isArray(response.warnings) ? response.warnings : []) request.warn(String(text));
   if (response.allowed !== true) throw denied(webhook, response);
   return { patch: patchOf(webhook, response) };
