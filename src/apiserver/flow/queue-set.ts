@@ -1,6 +1,7 @@
 // Fair queues of one priority level: requests wait in shuffle-sharded queues, and the one that has been served least goes next.
 // Source: https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/1040-priority-and-fairness
 import { fnv32a } from '../../machinery/hash.ts';
+import { RecentCache } from '../../machinery/recent-cache.ts';
 
 export interface QueueSetConfig {
   /** Seats in use at once; a request holds one or more. */
@@ -27,8 +28,11 @@ interface Queue {
 /** Why a request was not let in. */
 export type Refusal = 'concurrency-limit' | 'queue-full' | 'cancelled';
 
+const MAX_HANDS = 512;
+
 export class QueueSet {
   private readonly queues: Queue[];
+  private readonly hands = new RecentCache<string, readonly number[]>(MAX_HANDS);
   private inUse = 0;
   private virtual = 0;
   private waitingCount = 0;
@@ -105,7 +109,7 @@ export class QueueSet {
     if (queues.length === 0) return undefined;
     let best: Queue | undefined;
     let load = Number.POSITIVE_INFINITY;
-    for (const index of dealHand(flow, queues.length, this.config.handSize)) {
+    for (const index of this.handOf(flow)) {
       const queue = queues[index];
       if (queue === undefined) continue;
       const now = queue.waiting.length + queue.inUse;
@@ -115,6 +119,16 @@ export class QueueSet {
       }
     }
     return best;
+  }
+
+  /** Dealing is dearer than most reads; a flow that is busy has its hand at the ready. */
+  private handOf(flow: string): readonly number[] {
+    let hand = this.hands.get(flow);
+    if (hand === undefined) {
+      hand = dealHand(flow, this.queues.length, this.config.handSize);
+      this.hands.set(flow, hand);
+    }
+    return hand;
   }
 
   private begin(queue: Queue, seats: number): () => void {
