@@ -111,6 +111,7 @@ function refuseResources(input: AdmissionInput): Refusal | undefined {
     return lacks('pods', { requested: 1, used: input.others.length, capacity: pods });
   }
   const own = podTotals(input.pod);
+  if (own.requestCpu <= 0 && own.requestMemory <= 0) return undefined;
   const used = { requestCpu: 0, requestMemory: 0 };
   for (const other of input.others) {
     const t = podTotals(other);
