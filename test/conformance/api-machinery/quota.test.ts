@@ -140,11 +140,8 @@ describe.skipIf(!isRoot)('resource quotas (the nodes of the cluster need root)',
     });
     const dongles = pods().create(namespace, pod('dongles', { cpu: '1m', memory: '1Mi', ...dongle }, dongle));
     await expect(dongles).rejects.toThrow(/exceeded quota: quota, requested: requests\.example\.com\/dongle=2/);
-    const found = await pods().get(namespace, 'fits');
-    const [container] = found.spec?.containers ?? [];
-    if (found.spec === undefined || container === undefined) throw new Error('no container');
-    const changed = { ...container, resources: { requests: { ...requests, cpu: '100m' }, limits: dongle } };
-    const update = pods().update({ ...found, spec: { ...found.spec, containers: [changed] } });
+    const resources = { requests: { ...requests, cpu: '100m' }, limits: dongle };
+    const update = pods().patch(namespace, 'fits', 'strategic', { spec: { containers: [{ name: 'c', resources }] } });
     await expect(update).rejects.toMatchObject({ reason: 'Invalid' });
     await used(namespace, 'quota', taken);
     await pods().delete(namespace, 'fits', { gracePeriodSeconds: 0 });

@@ -270,8 +270,11 @@ describe.skipIf(!isRoot)('replicated pods (the nodes of the cluster need root)',
     await cluster.call('PATCH', `${path}/scale`, { spec: { replicas: 2 } }, { type: 'application/merge-patch+json' });
     await followed.until(({ object }) => object.status?.readyReplicas === 2);
     expect((await controllers().list('', { labelSelector: 'test-rc=patched' })).items).toHaveLength(1);
-    const found = await controllers().get(namespace, 'rc');
-    await controllers().update({ ...found, spec: { ...found.spec, replicas: 3 } } as ReplicationController);
+    await eventually(async () => {
+      const found = await controllers().get(namespace, 'rc');
+      await controllers().update({ ...found, spec: { ...found.spec, replicas: 3 } } as ReplicationController);
+      return true;
+    });
     await followed.until(({ object }) => object.status?.readyReplicas === 3);
     await controllers().deleteCollection(namespace, { labelSelector: 'test-rc=patched' });
     await followed.until((event) => event.type === 'DELETED');
