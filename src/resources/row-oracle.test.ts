@@ -45,10 +45,6 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/label-key-two-slashes|host-alias-name|selector-scope-not-exists/, 'v1.36 words it otherwise'],
   [/service\/invalid\/name-|ingress-invalid-service-name/, 'v1.36 has another rule for the names of Services'],
   [/statefulset-invalid-no-template/, 'v1.36 looks at the pods of the template'],
-  [
-    /(runtimeclass-invalid-no-handler|volumeattachment-invalid-no-attacher)/,
-    'v1.36 says no more than that it is required',
-  ],
 ];
 
 function cases(): { id: string; step: Step; answer: Answer; row: AnyResource }[] {

@@ -32,9 +32,7 @@ function checkScheduling(found: ErrorList, scheduling: NonNullable<RuntimeClass[
 
 function validate(runtimeClass: RuntimeClass): ErrorList {
   const found = new ErrorList();
-  const handler = runtimeClass.handler ?? '';
-  if (handler === '') found.required(FieldPath.of('handler'));
-  else found.text(FieldPath.of('handler'), handler, isDns1123Label);
+  found.text(FieldPath.of('handler'), runtimeClass.handler ?? '', isDns1123Label);
   if (runtimeClass.overhead !== undefined)
     checkResourceRequirements(
       { limits: runtimeClass.overhead.podFixed },

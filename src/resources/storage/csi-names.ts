@@ -6,10 +6,7 @@ import type { ErrorList } from '../checks/index.ts';
 const MAX_LENGTH = 63;
 
 export function checkDriverName(found: ErrorList, name: string, path: FieldPath): void {
-  if (name === '') {
-    found.required(path);
-    return;
-  }
+  if (name === '') found.required(path);
   if (Buffer.byteLength(name) > MAX_LENGTH) found.tooLong(path, MAX_LENGTH);
   for (const message of isDns1123Subdomain(name.toLowerCase())) found.invalid(path, name, message);
 }

@@ -2,7 +2,7 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList } from '../checks/index.ts';
-import { oldNodeLabel } from '../common/index.ts';
+import { oldNodeLabel, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { TopologySelectorTerm } from '../generated/core-v1.ts';
 import type { StorageClass } from '../generated/storage-v1.ts';
@@ -69,8 +69,10 @@ function validate(storageClass: StorageClass): ErrorList {
 
 function validateUpdate(storageClass: StorageClass, old: StorageClass): ErrorList {
   const found = validate(storageClass);
-  for (const field of ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const)
-    found.unchanged(FieldPath.of(field), storageClass[field], old[field]);
+  for (const field of ['parameters', 'provisioner', 'reclaimPolicy'] as const)
+    if (!semanticEqual(storageClass[field], old[field]))
+      found.forbidden(FieldPath.of(field), `updates to ${field} are forbidden.`);
+  found.unchanged(FieldPath.of('volumeBindingMode'), storageClass.volumeBindingMode, old.volumeBindingMode);
   return found;
 }
 

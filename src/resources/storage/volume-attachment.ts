@@ -83,8 +83,7 @@ function validate(attachment: VolumeAttachment): ErrorList {
 /** v1 asks more of new attachments than the versions before it did. */
 function validateCreate(attachment: VolumeAttachment): ErrorList {
   const found = validate(attachment);
-  const attacher = attachment.spec?.attacher ?? '';
-  if (attacher !== '') checkDriverName(found, attacher, FieldPath.of('spec.attacher'));
+  checkDriverName(found, attachment.spec?.attacher ?? '', FieldPath.of('spec.attacher'));
   const name = attachment.spec?.source?.persistentVolumeName;
   if (name !== undefined) found.text(FieldPath.of('spec.source.persistentVolumeName'), name, isDns1123Subdomain);
   return found;
