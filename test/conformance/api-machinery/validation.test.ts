@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EVENTS, EVENTS_V1, NODES } from '../../../src/client/index.ts';
 import { covers } from '../covers.ts';
-import { eventually, isRoot, type SimulatedCluster, startSimulated } from '../simulated.ts';
+import { eventually, isRoot, type SimulatedCluster, soon, startSimulated } from '../simulated.ts';
 import { customKind } from './custom.ts';
 
 const PORTS = {
@@ -63,6 +63,27 @@ describe.skipIf(!isRoot)('what the server says and checks (the nodes of the clus
         }
       }
     }
+  });
+
+  it.concurrent('shows what the server keeps up by itself', async () => {
+    const show = async (...args: string[]): Promise<string> => (await cluster.kubectl(['get', ...args])).stdout;
+    const list = await cluster.call('GET', '/apis/apiregistration.k8s.io/v1/apiservices');
+    const names = (list.body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name);
+    expect(names).toEqual(expect.arrayContaining(['v1.', 'v1.apps', 'v1.batch', 'v2.autoscaling']));
+    expect(await show('apiservices', 'v1.apps')).toMatch(/^v1\.apps +Local +True /m);
+    expect(await show('servicecidrs')).toMatch(/^kubernetes +10\.\d+\.0\.0\/16 /m);
+    await soon(async () =>
+      expect(await show('ipaddresses')).toMatch(/^10\.\d+\.0\.1 +services\/default\/kubernetes$/m),
+    );
+    await soon(async () =>
+      expect(await show('flowschemas', 'probes')).toMatch(/^probes +exempt +2 +<none> +.* False$/m),
+    );
+    const trust = await show('-n', 'kube-system', 'configmap', 'extension-apiserver-authentication', '-o', 'json');
+    expect((JSON.parse(trust) as { data: Record<string, string> }).data).toMatchObject({
+      'client-ca-file': cluster.ca,
+      'requestheader-allowed-names': '["front-proxy-client"]',
+      'requestheader-username-headers': '["X-Remote-User"]',
+    });
   });
 
   it.concurrent(covers('Confirm a server version'), async () => {
