@@ -27,6 +27,8 @@ export const soon = (expectations: () => Promise<void>, ms?: number): Promise<bo
     return true;
   }, ms);
 
+export const hasKubectl = findKubectls().size > 0;
+
 /** The kubelets mount what pods are given, also on simulated nodes. */
 export const isRoot = process.getuid?.() === 0;
 

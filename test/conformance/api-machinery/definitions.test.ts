@@ -4,7 +4,7 @@ import { API_SERVICES, CUSTOM_RESOURCE_DEFINITIONS, SERVICES } from '../../../sr
 import type { JsonObject } from '../../../src/machinery/object.ts';
 import type { CustomResourceDefinition } from '../../../src/resources/generated/apiextensions-v1.ts';
 import { covers } from '../covers.ts';
-import { eventually, isRoot, maybe, type SimulatedCluster, startSimulated } from '../simulated.ts';
+import { eventually, hasKubectl, isRoot, maybe, type SimulatedCluster, startSimulated } from '../simulated.ts';
 import { type Custom, customKind } from './custom.ts';
 import { type HookServer, startHookServer } from './hook-server.ts';
 
@@ -300,7 +300,7 @@ describe.skipIf(!isRoot)('servers beside the API server (the nodes of the cluste
     expect(status?.storedVersions).toEqual(['v1', 'v2']);
   });
 
-  it(covers('aggregator-supports-the-sample-apiserver'), async () => {
+  it.skipIf(!hasKubectl)(covers('aggregator-supports-the-sample-apiserver'), async () => {
     const namespace = 'wardle';
     await cluster.client
       .resource({ group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false })

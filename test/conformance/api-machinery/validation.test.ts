@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EVENTS, EVENTS_V1, NODES } from '../../../src/client/index.ts';
 import { covers } from '../covers.ts';
-import { eventually, isRoot, type SimulatedCluster, soon, startSimulated } from '../simulated.ts';
+import { eventually, hasKubectl, isRoot, type SimulatedCluster, soon, startSimulated } from '../simulated.ts';
 import { customKind } from './custom.ts';
 
 const PORTS = {
@@ -65,7 +65,7 @@ describe.skipIf(!isRoot)('what the server says and checks (the nodes of the clus
     }
   });
 
-  it.concurrent('shows what the server keeps up by itself', async () => {
+  it.skipIf(!hasKubectl).concurrent('shows what the server keeps up by itself', async () => {
     const show = async (...args: string[]): Promise<string> => (await cluster.kubectl(['get', ...args])).stdout;
     const list = await cluster.call('GET', '/apis/apiregistration.k8s.io/v1/apiservices');
     const names = (list.body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name);

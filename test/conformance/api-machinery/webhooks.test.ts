@@ -10,7 +10,7 @@ import {
 import type { MutatingWebhook, ValidatingWebhook } from '../../../src/resources/generated/admissionregistration-v1.ts';
 import type { ConfigMap, Pod } from '../../../src/resources/generated/core-v1.ts';
 import { covers } from '../covers.ts';
-import { eventually, isRoot, podOf, type SimulatedCluster, startSimulated } from '../simulated.ts';
+import { eventually, hasKubectl, isRoot, podOf, type SimulatedCluster, startSimulated } from '../simulated.ts';
 import { type Custom, customKind } from './custom.ts';
 import { type Admission, type HookServer, review, startHookServer, type Verdict } from './hook-server.ts';
 
@@ -144,7 +144,7 @@ describe.skipIf(!isRoot)('admission webhooks (the nodes of the cluster need root
     await expect(pods.create(hanging, podOf('hangs') as Pod)).rejects.toThrow(/deadline|timeout/);
   });
 
-  it.concurrent(covers('Admission webhook, deny attach'), async () => {
+  it.skipIf(!hasKubectl).concurrent(covers('Admission webhook, deny attach'), async () => {
     const namespace = await cluster.namespace();
     await validating('deny-attach', [
       hook({ path: '/deny', resources: ['pods/attach'], operations: ['CONNECT'], namespace }),
