@@ -18,15 +18,16 @@ describe.skipIf(!isRoot || binary === undefined)(
   'kubectl (it must be installed; the nodes of the cluster need root)',
   () => {
     let cluster: SimulatedCluster;
-    const directory = mkdtempSync(join(tmpdir(), 'minke-cli-'));
+    let directory = '';
     const proxies: ChildProcess[] = [];
     beforeAll(async () => {
+      directory = mkdtempSync(join(tmpdir(), 'minke-cli-'));
       cluster = await startSimulated();
     });
     afterAll(async () => {
       for (const proxy of proxies) proxy.kill();
       await cluster?.stop();
-      rmSync(directory, { recursive: true, force: true });
+      if (directory !== '') rmSync(directory, { recursive: true, force: true });
     });
 
     /** Runs to a good end; gives what was printed. */
