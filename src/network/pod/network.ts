@@ -34,6 +34,9 @@ function macOf(ip: string): string {
   return ['0a', '58', ...ip.split('.').map((p) => Number(p).toString(16).padStart(2, '0'))].join(':');
 }
 
+/** How many this process has made: one that follows another gives none of its names again. */
+let networks = 0;
+
 export class PodNetwork implements PodNetworking {
   readonly #options: PodNetworkOptions;
   readonly #run: RunProgram;
@@ -46,7 +49,7 @@ export class PodNetwork implements PodNetworking {
   readonly table: string;
   readonly #prefix: string;
   /** Not from 0: a program that a killed predecessor started may still be making the first ones of its own. */
-  #serial = (process.pid * 257) % 0x10_0000;
+  #serial = (process.pid * 257 + networks++ * 4099) % 0x10_0000;
   #removals: { slots: PodSlot[]; done: Promise<void> } | undefined;
   #nft: Promise<void> = Promise.resolve();
   #state: true | string = 'the pod network is not set up yet';
