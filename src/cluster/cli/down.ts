@@ -1,7 +1,6 @@
 // `minke down`: stops the server and removes all that the cluster made on the host.
 import { existsSync, rmSync } from 'node:fs';
 import { type ClusterConfig, type ClusterPaths, clusterConfig, DEFAULT_PORT } from '../config.ts';
-import { destroyCluster } from '../destroy.ts';
 import { removeFromUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
 import { DamagedConfigError, lastConfig } from '../last-config.ts';
 import { type CommandIo, type CommandSpec, flag } from './command.ts';
@@ -47,6 +46,7 @@ export const down: CommandSpec = {
     const known = existsSync(paths.root);
     rmSync(paths.pidFile, { force: true });
     progress.step('removing pods, mounts, links and rules');
+    const { destroyCluster } = await import('../destroy.ts');
     await destroyCluster(config);
     forget(config.name, io);
     if (flag(options, 'purge') || !known) {

@@ -1,8 +1,7 @@
 // The server process: what `minke up` starts, and what `minke up --foreground` is.
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import type { ClusterConfig } from '../config.ts';
-import { createLogger } from '../log.ts';
-import { type RunningCluster, startCluster } from '../start.ts';
+import type { RunningCluster } from '../start.ts';
 import { type CommandIo, type CommandSpec, text } from './command.ts';
 import { type ProgressLine, writePidFile } from './daemon.ts';
 import { explain } from './errors.ts';
@@ -13,6 +12,9 @@ const PROGRESS_FD = 3;
 /** After a start that failed: whatever it left open must not keep the process. */
 const LINGER_MS = 2000;
 
+/** Loaded here and not by the other commands: reading all of it takes longer than most of them. */
+const serverCode = () => import('../start.ts');
+
 export const serve: CommandSpec = {
   name: 'serve',
   summary: 'the server process itself (started by `minke up`)',
@@ -21,9 +23,9 @@ export const serve: CommandSpec = {
   async run(_args, options) {
     const config: ClusterConfig = JSON.parse(text(options, 'config'));
     const say = progressPipe();
-    outliveMistakes(config);
+    await outliveMistakes(config);
     try {
-      const cluster = await startCluster(config, (step) => say({ step }));
+      const cluster = await (await serverCode()).startCluster(config, (step) => say({ step }));
       writePidFile(config);
       say({ ready: true });
       say.close();
@@ -38,7 +40,8 @@ export const serve: CommandSpec = {
 };
 
 /** One forgotten promise must not take the API and the nodes with it: it is logged, and the server runs on. */
-function outliveMistakes(config: ClusterConfig): void {
+async function outliveMistakes(config: ClusterConfig): Promise<void> {
+  const { createLogger } = await import('../log.ts');
   const log = createLogger(config.name);
   process.on('unhandledRejection', (reason) =>
     log.error({ part: 'server', err: reason }, 'a rejection nobody handled'),
@@ -87,7 +90,7 @@ export async function serveInForeground(
   progress: Progress,
   whenReady: () => Promise<void>,
 ): Promise<number> {
-  const cluster = await startCluster(config, (step) => progress.step(step));
+  const cluster = await (await serverCode()).startCluster(config, (step) => progress.step(step));
   progress.done();
   writePidFile(config);
   await whenReady().catch(async (error: unknown) => {
