@@ -274,6 +274,32 @@ describe('a kubelet', () => {
     );
   });
 
+  it('takes a pod in the place of one that the API no longer has, though its containers are still ending', async () => {
+    const port = { containerPort: 80, hostPort: 80 };
+    createPod({ containers: [{ ...busybox, ports: [port] }] });
+    await status(isReady);
+    let end: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const stopContainer = runtime.stopContainer.bind(runtime);
+    runtime.stopContainer = async (id) => {
+      await stopped;
+      await stopContainer(id);
+    };
+    const first = api.read<Pod>('pods', 'ns', 'p');
+    if (first === undefined) throw new Error('no pod');
+    api.put('pods', first, 'DELETED');
+    api.put('pods', {
+      ...first,
+      metadata: { name: 'p', namespace: 'ns', uid: 'u2' },
+      status: { phase: 'Pending' },
+    } as Pod);
+    await status((x) => x.phase === 'Failed' || isReady(x));
+    expect(api.read<Pod>('pods', 'ns', 'p')?.status?.reason).toBeUndefined();
+    end();
+  });
+
   it("refuses a pod that does not fit, in the API server's words", async () => {
     createPod({ containers: [{ ...busybox, resources: { requests: { cpu: '100000' } } }] });
     const s = await status((x) => x.phase === 'Failed');

@@ -105,7 +105,9 @@ export class PodManager {
   private judge(pod: Pod, node: Node | undefined): Refusal | undefined {
     if (this.closed !== undefined) return { reason: 'NodeShutdown', message: this.closed };
     if (node === undefined) return undefined;
-    const others = this.pods().filter((p) => !isTerminal(p));
+    // What the API no longer has, the scheduler does not count either: it would send pods that are refused here.
+    const there = [...this.workers.values()].filter((w) => !w.isEnded && !w.isGone);
+    const others = there.map((w) => w.current).filter((p) => !isTerminal(p));
     const { allowedSysctls } = this.options;
     const appArmor = this.options.appArmor();
     return refuse({ pod, others, node, allowedSysctls, appArmor, pressure: this.options.pressure() });

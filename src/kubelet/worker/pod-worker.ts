@@ -166,6 +166,11 @@ export class PodWorker {
     return this.stage === 'ended';
   }
 
+  /** The API no longer has the pod: it is on its way out. */
+  get isGone(): boolean {
+    return this.absent;
+  }
+
   get directory(): PodPaths {
     return this.paths;
   }
