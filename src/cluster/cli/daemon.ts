@@ -111,18 +111,21 @@ export async function startServer(config: ClusterConfig, onStep: (step: string) 
   for (const signal of INTERRUPTS) process.once(signal, interrupt);
   try {
     await new Promise<void>((resolve, reject) => {
+      // Told when the process has gone: what is typed next finds no server that is still on its way out.
+      let failure: UserError | undefined;
       interrupted.signal.addEventListener('abort', () => {
+        failure = new UserError('interrupted; the server that was starting has been ended', 'minke up starts it again');
         child.kill('SIGKILL'); // As after any crash, the next start puts everything right.
-        reject(new UserError('interrupted; the server that was starting has been ended', 'minke up starts it again'));
       });
       child.once('error', reject);
-      child.once('exit', (code, signal) =>
-        reject(new UserError(`the server ended while starting (${signal ?? `exit code ${code}`})`, `see ${paths.log}`)),
-      );
+      child.once('exit', (code, signal) => {
+        const end = `the server ended while starting (${signal ?? `exit code ${code}`})`;
+        reject(failure ?? new UserError(end, `see ${paths.log}`));
+      });
       readLines(progress, (line) => {
         const said: ProgressLine = JSON.parse(line);
         if ('step' in said) onStep(said.step);
-        else if ('failed' in said) reject(new UserError(said.failed, said.hint ?? `see ${paths.log}`));
+        else if ('failed' in said) failure = new UserError(said.failed, said.hint ?? `see ${paths.log}`);
         else resolve();
       });
     });

@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
 /** The pipe that `startServer` reads. */
 const PROGRESS_FD = 3;
 /** After a start that failed: whatever it left open must not keep the process. */
-const LINGER_MS = 2000;
+const LINGER_MS = 500;
 
 /** Loaded here and not by the other commands: reading all of it takes longer than most of them. */
 const serverCode = () => import('../start.ts');
