@@ -1,5 +1,7 @@
 // Published ports, from the host by either address, from another pod, and from the pod itself.
-import { networkInterfaces } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
 import type { EmbeddedRuntime } from './runtime.ts';
@@ -8,6 +10,7 @@ import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed
 const skip = whyNoContainers();
 const OCTET = 236;
 const PORT = 28_431;
+const LOGS = join(tmpdir(), `minke-host-port-${process.pid}`);
 const SECURITY: LinuxSecurity = {
   privileged: false,
   supplementalGroups: [],
@@ -23,7 +26,7 @@ function sandbox(name: string, hostPort: number): PodSandboxConfig {
     uid: name,
     attempt: 0,
     hostname: name,
-    logDirectory: `/tmp/minke-host-port-${process.pid}/${name}`,
+    logDirectory: join(LOGS, name),
     portMappings: hostPort === 0 ? [] : [{ protocol: 'TCP', containerPort: 8080, hostPort, hostIp: '' }],
     labels: {},
     annotations: {},
@@ -87,6 +90,7 @@ describe.skipIf(skip !== undefined)(`host ports${skip === undefined ? '' : ` (${
     await opened.destroy();
     expect(await leftovers(bed, OCTET)).toEqual([]);
     await bed.remove();
+    await rm(LOGS, { recursive: true, force: true });
   });
 
   const hostAddress = () =>
