@@ -1,17 +1,9 @@
 // A runtime under test with what its tests need: pods and containers to start, and their logs.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContainerConfig, ContainerStatus, LinuxSecurity, PodSandboxConfig, RuntimeService } from '../port.ts';
+import type { ContainerConfig, ContainerStatus, PodSandboxConfig, RuntimeService } from '../port.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import type { RuntimeUnderTest } from './options.ts';
-
-export const SECURITY: LinuxSecurity = {
-  privileged: false,
-  supplementalGroups: [],
-  readonlyRootfs: false,
-  noNewPrivs: false,
-  pidMode: 'container',
-  seccomp: { type: 'RuntimeDefault' },
-};
 
 export class Bench {
   runtime: RuntimeService;
@@ -29,49 +21,19 @@ export class Bench {
   sandboxConfig(over: Partial<PodSandboxConfig> = {}): PodSandboxConfig {
     this.#serial += 1;
     const name = `pod-${process.pid}-${this.#serial}`;
-    return {
-      name,
-      namespace: 'default',
+    return podConfig(name, {
       uid: `uid-${name}`,
-      attempt: 0,
-      hostname: name,
       logDirectory: join(this.logs, name),
       dns: { servers: ['192.0.2.53'], searches: ['example.test'], options: ['ndots:5'] },
-      portMappings: [],
       labels: { app: name },
       annotations: { note: 'kept' },
-      cgroupParent: `/kubepods/besteffort/pod${name}`,
-      sysctls: {},
-      namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
-      security: SECURITY,
-      runtimeHandler: '',
       ...over,
-    };
+    });
   }
 
   containerConfig(command: readonly string[], over: Partial<ContainerConfig> = {}): ContainerConfig {
     const name = over.name ?? 'main';
-    return {
-      name,
-      attempt: 0,
-      image: this.image,
-      userImage: 'busybox:latest',
-      command,
-      args: [],
-      workingDir: '',
-      env: [],
-      mounts: [],
-      devices: [],
-      labels: { role: name },
-      annotations: {},
-      logPath: `${name}/0.log`,
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      resources: {},
-      security: SECURITY,
-      ...over,
-    };
+    return containerConfig(this.image, command, { name, labels: { role: name }, ...over });
   }
 
   async sandbox(over: Partial<PodSandboxConfig> = {}): Promise<{ id: string; config: PodSandboxConfig }> {

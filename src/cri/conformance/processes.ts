@@ -1,7 +1,8 @@
 // What a container's processes see, share and leave behind.
 import { readFile, rename } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { type Bench, SECURITY } from './bench.ts';
+import { SECURITY } from '../test-configs.ts';
+import type { Bench } from './bench.ts';
 import { type ConformanceOptions, missingWords } from './options.ts';
 
 export function processes(options: ConformanceOptions, bench: () => Bench): void {

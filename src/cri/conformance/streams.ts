@@ -1,6 +1,7 @@
 // Exec, attach and port-forward: what goes in, what comes out, and how they end.
 import { expect, test } from 'vitest';
-import { type Bench, SECURITY } from './bench.ts';
+import { SECURITY } from '../test-configs.ts';
+import type { Bench } from './bench.ts';
 import { type ConformanceOptions, missingWords } from './options.ts';
 import { duplexPair, Terminal } from './terminal.ts';
 

@@ -1,62 +1,18 @@
 // A process for the crash test: runs pods in a loop until it is killed in the middle of it.
-import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import { openTestbed } from './testbed.ts';
 
 const [directory = '', name = '', octet = '0', rounds = '0'] = process.argv.slice(2);
 
-const SECURITY: LinuxSecurity = {
-  privileged: false,
-  supplementalGroups: [],
-  readonlyRootfs: false,
-  noNewPrivs: false,
-  pidMode: 'container',
-  seccomp: { type: 'RuntimeDefault' },
-};
-
-function sandbox(uid: string): PodSandboxConfig {
-  return {
-    name: uid,
-    namespace: 'default',
-    uid,
-    attempt: 0,
+const sandbox = (uid: string) =>
+  podConfig(uid, {
     hostname: 'h',
     logDirectory: `${directory}/logs/${uid}`,
     portMappings: [
       { protocol: 'TCP', containerPort: 80, hostPort: 20_000 + Math.floor(Math.random() * 10_000), hostIp: '' },
     ],
-    labels: {},
-    annotations: {},
-    cgroupParent: `/kubepods/besteffort/pod${uid}`,
     resources: { cpuShares: 2 },
-    sysctls: {},
-    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
-    security: SECURITY,
-    runtimeHandler: '',
-  };
-}
-
-function container(image: string): ContainerConfig {
-  return {
-    name: 'c',
-    attempt: 0,
-    image,
-    userImage: 'busybox',
-    command: ['sleep', '100000'],
-    args: [],
-    workingDir: '',
-    env: [],
-    mounts: [],
-    devices: [],
-    labels: {},
-    annotations: {},
-    logPath: 'c/0.log',
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    resources: {},
-    security: SECURITY,
-  };
-}
+  });
 
 const bed = await openTestbed({ name, octet: Number(octet), directory });
 const { runtime } = await bed.open();
@@ -67,7 +23,7 @@ async function startPod(uid: string): Promise<void> {
   const config = sandbox(uid);
   const pod = await runtime.runPodSandbox(config);
   kept.push(pod);
-  const id = await runtime.createContainer(pod, container(bed.image), config);
+  const id = await runtime.createContainer(pod, containerConfig(bed.image, ['sleep', '100000']), config);
   await runtime.startContainer(id);
   process.stdout.write(`running ${pod} ${id}\n`);
 }

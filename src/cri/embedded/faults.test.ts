@@ -7,7 +7,7 @@ import { Cgroups, detectCgroups } from '../../host/cgroups.ts';
 import { bindMount, listMounts, mount, unmount } from '../../host/mounts.ts';
 import { findProgram, runProgram } from '../../host/programs.ts';
 import { SpawnHelper } from '../../host/spawn-helper.ts';
-import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import { Conmon } from './conmon.ts';
 import { OciRuntime } from './oci-runtime.ts';
 import { leftovers, openTestbed, whyNoContainers } from './testbed.ts';
@@ -16,56 +16,9 @@ const skip = whyNoContainers();
 const NAME = 'mkfaults';
 const OCTET = 231;
 
-const SECURITY: LinuxSecurity = {
-  privileged: false,
-  supplementalGroups: [],
-  readonlyRootfs: false,
-  noNewPrivs: false,
-  pidMode: 'container',
-};
-
-function sandbox(directory: string, uid: string): PodSandboxConfig {
-  return {
-    name: uid,
-    namespace: 'default',
-    uid,
-    attempt: 0,
-    hostname: 'h',
-    logDirectory: join(directory, 'logs', uid),
-    portMappings: [],
-    labels: {},
-    annotations: {},
-    cgroupParent: `/kubepods/besteffort/pod${uid}`,
-    resources: { cpuShares: 2 },
-    sysctls: {},
-    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
-    security: SECURITY,
-    runtimeHandler: '',
-  };
-}
-
-function container(image: string): ContainerConfig {
-  return {
-    name: 'c',
-    attempt: 0,
-    image,
-    userImage: 'busybox',
-    command: ['sleep', '100000'],
-    args: [],
-    workingDir: '',
-    env: [],
-    mounts: [],
-    devices: [],
-    labels: {},
-    annotations: {},
-    logPath: 'c/0.log',
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    resources: {},
-    security: SECURITY,
-  };
-}
+const STAYS = ['sleep', '100000'];
+const sandbox = (directory: string, uid: string) =>
+  podConfig(uid, { logDirectory: join(directory, 'logs', uid), resources: { cpuShares: 2 } });
 
 const undo: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -96,13 +49,13 @@ test.skipIf(skip !== undefined)(
     const pod = await runtime.runPodSandbox(config);
     await replaceProgram(binary, '#!/bin/sh\necho broken >&2\nexit 3\n');
     await expect(runtime.runPodSandbox(sandbox(bed.directory, 'two'))).rejects.toMatchObject({ kind: 'sandbox' });
-    const id = await runtime.createContainer(pod, container(bed.image), config);
+    const id = await runtime.createContainer(pod, containerConfig(bed.image, STAYS), config);
     await expect(runtime.startContainer(id)).rejects.toMatchObject({ kind: 'run-container' });
     expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', reason: 'StartError' });
     expect((await runtime.listPodSandboxes()).map((s) => s.id)).toEqual([pod]);
     expect(await readdir(join(bed.directory, 'state/s'))).toHaveLength(1);
     await bindMount(findProgram('crun') ?? '', binary, ['ro']);
-    const again = await runtime.createContainer(pod, { ...container(bed.image), attempt: 1 }, config);
+    const again = await runtime.createContainer(pod, containerConfig(bed.image, STAYS, { attempt: 1 }), config);
     await runtime.startContainer(again);
     expect((await runtime.containerStatus(again)).state).toBe('running');
     await destroy();
@@ -150,12 +103,14 @@ test.skipIf(skip !== undefined)(
     const ballast = join(disk, 'ballast');
     await expect(writeFile(ballast, Buffer.alloc(32 * 1024 * 1024))).rejects.toMatchObject({ code: 'ENOSPC' });
     await expect(runtime.runPodSandbox(sandbox(disk, 'second'))).rejects.toThrow(/ENOSPC|[Nn]o space/);
-    await expect(runtime.createContainer(pod, container(bed.image), first)).rejects.toThrow(/ENOSPC|[Nn]o space/);
+    await expect(runtime.createContainer(pod, containerConfig(bed.image, STAYS), first)).rejects.toThrow(
+      /ENOSPC|[Nn]o space/,
+    );
     expect((await runtime.listPodSandboxes()).map((s) => s.state)).toEqual(['ready']);
     expect((await runtime.listContainers()).length).toBe(0);
     expect((await listMounts()).filter((m) => m.mountPoint.startsWith(join(disk, 'state/c')))).toEqual([]);
     await rm(ballast);
-    const id = await runtime.createContainer(pod, container(bed.image), first);
+    const id = await runtime.createContainer(pod, containerConfig(bed.image, STAYS), first);
     await runtime.startContainer(id);
     expect((await runtime.containerStatus(id)).state).toBe('running');
     await destroy();

@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import type { PodSandboxConfig } from '../port.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import type { EmbeddedRuntime } from './runtime.ts';
 import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
 
@@ -11,55 +12,11 @@ const skip = whyNoContainers();
 const OCTET = 236;
 const PORT = 28_431;
 const LOGS = join(tmpdir(), `minke-host-port-${process.pid}`);
-const SECURITY: LinuxSecurity = {
-  privileged: false,
-  supplementalGroups: [],
-  readonlyRootfs: false,
-  noNewPrivs: false,
-  pidMode: 'container',
-};
-
-function sandbox(name: string, hostPort: number): PodSandboxConfig {
-  return {
-    name,
-    namespace: 'default',
-    uid: name,
-    attempt: 0,
-    hostname: name,
+const sandbox = (name: string, hostPort: number) =>
+  podConfig(name, {
     logDirectory: join(LOGS, name),
     portMappings: hostPort === 0 ? [] : [{ protocol: 'TCP', containerPort: 8080, hostPort, hostIp: '' }],
-    labels: {},
-    annotations: {},
-    cgroupParent: `/kubepods/besteffort/pod${name}`,
-    sysctls: {},
-    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
-    security: SECURITY,
-    runtimeHandler: '',
-  };
-}
-
-function container(image: string, command: string[]): ContainerConfig {
-  return {
-    name: 'c',
-    attempt: 0,
-    image,
-    userImage: 'busybox',
-    command,
-    args: [],
-    workingDir: '',
-    env: [],
-    mounts: [],
-    devices: [],
-    labels: {},
-    annotations: {},
-    logPath: 'c/0.log',
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    resources: {},
-    security: SECURITY,
-  };
-}
+  });
 
 describe.skipIf(skip !== undefined)(`host ports${skip === undefined ? '' : ` (${skip})`}`, () => {
   let bed: Testbed;
@@ -72,7 +29,7 @@ describe.skipIf(skip !== undefined)(`host ports${skip === undefined ? '' : ` (${
     opened = await bed.open();
     const start = async (config: PodSandboxConfig, command: string[]) => {
       const pod = await opened.runtime.runPodSandbox(config);
-      const id = await opened.runtime.createContainer(pod, container(bed.image, command), config);
+      const id = await opened.runtime.createContainer(pod, containerConfig(bed.image, command), config);
       await opened.runtime.startContainer(id);
       return { pod, id };
     };

@@ -8,6 +8,7 @@ import { systemClock } from '../../host/clock.ts';
 import { exists } from '../../host/files.ts';
 import { goArchitecture } from '../../host/machine.ts';
 import { unmountBelow } from '../../host/mounts.ts';
+import { removeEmptyNatTables } from '../../host/nat-tables.ts';
 import { findProgram, runProgram, startProgram } from '../../host/programs.ts';
 import { writeBusyboxArchive } from '../busybox-image.ts';
 import { type RuntimeUnderTest, runtimeConformance } from '../conformance/index.ts';
@@ -94,6 +95,7 @@ async function openContainerd(): Promise<RuntimeUnderTest> {
     await new Cgroups(layout).remove('/mkcd');
     await unmountBelow(root);
     if ((await readdir('/sys/class/net')).includes(BRIDGE)) await runProgram('ip', ['link', 'del', BRIDGE]);
+    await removeEmptyNatTables();
     await rm(root, { recursive: true, force: true });
   };
   return { runtime, image, close };

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { type Clock, systemClock, systemRandom } from '../../host/clock.ts';
 import { runtimeConformance } from '../conformance/index.ts';
-import type { ContainerConfig, LinuxSecurity, PodSandboxConfig } from '../port.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import { SimulatedImages } from './images.ts';
 import { ANNOTATIONS } from './rules.ts';
 import { SimulatedRuntime } from './runtime.ts';
@@ -47,62 +47,14 @@ class HandClock implements Clock {
   }
 }
 
-const SECURITY: LinuxSecurity = {
-  privileged: false,
-  supplementalGroups: [],
-  readonlyRootfs: false,
-  noNewPrivs: false,
-  pidMode: 'container',
-};
-
-function sandbox(annotations: Record<string, string>): PodSandboxConfig {
-  return {
-    name: 'p',
-    namespace: 'default',
-    uid: 'u',
-    attempt: 0,
-    hostname: 'p',
-    logDirectory: '/nowhere',
-    portMappings: [],
-    labels: {},
-    annotations,
-    cgroupParent: '/kubepods/podu',
-    sysctls: {},
-    namespaces: { network: 'pod', pid: 'container', ipc: 'pod' },
-    security: SECURITY,
-    runtimeHandler: '',
-  };
-}
-
-function container(command: string[]): ContainerConfig {
-  return {
-    name: 'c',
-    attempt: 0,
-    image: 'x',
-    userImage: 'x',
-    command,
-    args: [],
-    workingDir: '',
-    env: [],
-    mounts: [],
-    devices: [],
-    labels: {},
-    annotations: {},
-    logPath: 'c/0.log',
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    resources: {},
-    security: SECURITY,
-  };
-}
+const sandbox = (annotations: Record<string, string>) => podConfig('u', { logDirectory: '/nowhere', annotations });
 
 test('a container ends when the clock says so, and not before', async () => {
   const clock = new HandClock();
   const runtime = new SimulatedRuntime({ clock, random: systemRandom });
   const config = sandbox({ [`${ANNOTATIONS.runFor}.c`]: '3600', [ANNOTATIONS.exitCode]: '4' });
   const pod = await runtime.runPodSandbox(config);
-  const id = await runtime.createContainer(pod, container([]));
+  const id = await runtime.createContainer(pod, containerConfig('x', []));
   await runtime.startContainer(id);
   clock.move(3_599_000);
   expect((await runtime.containerStatus(id)).state).toBe('running');
@@ -119,7 +71,7 @@ test('one that ignores the stop signal is killed when its time is over', async (
   const clock = new HandClock();
   const runtime = new SimulatedRuntime({ clock, random: systemRandom });
   const pod = await runtime.runPodSandbox(sandbox({ [ANNOTATIONS.ignoreStop]: 'true' }));
-  const id = await runtime.createContainer(pod, container([]));
+  const id = await runtime.createContainer(pod, containerConfig('x', []));
   await runtime.startContainer(id);
   const stopped = runtime.stopContainer(id, 30_000);
   clock.move(29_000);

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { removeEmptyNatTables } from '../../host/nat-tables.ts';
 import { findProgram, runProgram } from '../../host/programs.ts';
 import { networkConformance, networkedPod, whyNoNetworks } from '../conformance.ts';
 import { findNetworkList, parseNetworkList } from './config.ts';
@@ -295,6 +296,7 @@ networkConformance({
     // The bridge and portmap's chains are the plugins' own, which they never take down.
     await runProgram('ip', ['link', 'del', 'mkcnibr0'], { allowFailure: true });
     if (!chainsBefore) await removeChains();
+    await removeEmptyNatTables();
     return leases;
   },
 });

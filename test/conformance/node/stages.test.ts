@@ -168,10 +168,10 @@ describe.skipIf(!isRoot)('a pod (needs root)', { concurrent: true }, () => {
       { name: 'ANNOTATION', valueFrom: { fieldRef: { fieldPath: "metadata.annotations['mysubpath']" } } },
     ];
     const mount = (subPathExpr: string, mountPath = '/sub') => ({ name: 'work', mountPath, subPathExpr });
-    const whole = { name: 'work', mountPath: '/work' };
+    const whole = { name: 'work', mountPath: '/whole' };
 
     it(covers('VolumeSubpathEnvExpansion, subpath expansion'), async () => {
-      const script = 'test -d /work/foo/subpath-expand && echo there; touch /sub/x; ls /work/foo/subpath-expand';
+      const script = 'test -d /whole/foo/subpath-expand && echo there; touch /sub/x; ls /whole/foo/subpath-expand';
       const container = { env, volumeMounts: [mount('foo/$(POD_NAME)'), whole] };
       expect(await lab().output(scriptPod('subpath-expand', script, container, parts))).toBe('there\nx\n');
     });
@@ -203,7 +203,7 @@ describe.skipIf(!isRoot)('a pod (needs root)', { concurrent: true }, () => {
       ).then(async () => {
         // Backticks are characters like others: no shell sees them.
         const container = { env: [{ name: 'POD_', value: '`ls`' }], volumeMounts: [mount('$(POD_)'), whole] };
-        expect(await lab().output(scriptPod('subpath-ticks', 'ls /work', container, parts))).toBe('`ls`\n');
+        expect(await lab().output(scriptPod('subpath-ticks', 'ls /whole', container, parts))).toBe('`ls`\n');
       }),
     );
 
@@ -211,11 +211,11 @@ describe.skipIf(!isRoot)('a pod (needs root)', { concurrent: true }, () => {
       const container = { ...stay, env, volumeMounts: [mount('$(ANNOTATION)'), whole] };
       const pod = podOf('subpath-writes', container, { ...parts, annotations: { mysubpath: 'mypath' } });
       await lab().ready(pod);
-      expect(await lab().sh('subpath-writes', 'echo hi > /sub/test.log; cat /work/mypath/test.log')).toBe('hi\n');
+      expect(await lab().sh('subpath-writes', 'echo hi > /sub/test.log; cat /whole/mypath/test.log')).toBe('hi\n');
       // A change of what it was made of moves nothing, and the volume goes with the pod all the same.
       const ran = await lab().kubectl('annotate', '--overwrite', 'pod/subpath-writes', 'mysubpath=mynewpath');
       expect(ran).toMatchObject({ code: 0 });
-      expect(await lab().sh('subpath-writes', 'cat /sub/test.log; ls /work')).toBe('hi\nmypath\n');
+      expect(await lab().sh('subpath-writes', 'cat /sub/test.log; ls /whole')).toBe('hi\nmypath\n');
       await lab().remove('subpath-writes');
     });
 
@@ -234,7 +234,7 @@ describe.skipIf(!isRoot)('a pod (needs root)', { concurrent: true }, () => {
       const ran = await lab().kubectl('annotate', 'pod/subpath-mended', 'mysubpath=mypath');
       expect(ran).toMatchObject({ code: 0 });
       await lab().seen('subpath-mended', isReady);
-      expect(await lab().sh('subpath-mended', 'ls /work')).toBe('mypath\n');
+      expect(await lab().sh('subpath-mended', 'ls /whole')).toBe('mypath\n');
     });
   });
 });
