@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock, Timer } from '../host/clock.ts';
 import { startAutoCompaction } from './auto-compaction.ts';
-import { put, write } from './conformance.ts';
+import { put, write } from './conformance/index.ts';
 import { openMemoryStore } from './index.ts';
 
 class HandClock implements Clock {

@@ -1,6 +1,6 @@
 // What every store must do with a transaction that follows another.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { put, remove, write } from './conformance.ts';
+import { put, remove, write } from './conformance/index.ts';
 import type { Store, StoreEvent } from './port.ts';
 
 export function followingConformance(open: () => Promise<Store>): void {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { put, write } from '../conformance.ts';
+import { put, write } from '../conformance/index.ts';
 import { StoreWriteError } from '../port.ts';
 import { openLmdbStore } from './open.ts';
 import { bundleChild } from './testdata/bundle.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { put, remove, storeConformance, write } from '../conformance.ts';
+import { put, remove, storeConformance, write } from '../conformance/index.ts';
 import { followingConformance } from '../conformance-following.ts';
 import { CompactedError, type Store, type StoreEvent } from '../port.ts';
 import { StoreLockedError } from './lock.ts';

@@ -1,5 +1,5 @@
 // The memory driver under the suite of all drivers.
-import { storeConformance } from '../conformance.ts';
+import { storeConformance } from '../conformance/index.ts';
 import { followingConformance } from '../conformance-following.ts';
 import { openMemoryStore } from './open.ts';
 
