@@ -1,0 +1,62 @@
+// Takes out of an answer what differs from run to run, and lists where two answers differ.
+import type { Answer } from './endpoint.ts';
+
+export interface Difference {
+  readonly path: string;
+  readonly want: unknown;
+  readonly got: unknown;
+}
+
+const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
+
+function text(value: string, key: string): string {
+  if (key === 'uid') return '<uid>';
+  if (key === 'resourceVersion' && value !== '' && value !== '0') return '<rv>';
+  if (key === 'continue' && value !== '') return '<continue>';
+  if (/^(clusterIP|clusterIPs|podIP|hostIP)$/.test(key) && IPV4.test(value)) return '<ip>';
+  const plain = value
+    .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<gen>')
+    .replace(TIME, '<time>')
+    .replace(UID, '<uid>')
+    .replace(/in scheme "[^"]*"/g, 'in scheme "<scheme>"')
+    .replace(/(gen-)[a-z0-9]{5}\b/g, '$1<gen>');
+  // The Go text diff in refusals of an update.
+  return key === 'message' ? plain.replace(/\n[ \u00a0]{0,2}[&\w.]+\{\n[\s\S]*?\n[ \u00a0]{0,2}\}\n/g, '') : plain;
+}
+
+function normal(value: unknown, key: string): unknown {
+  if (typeof value === 'string') return text(value, key);
+  if (typeof value === 'number') return /nodePort/i.test(key) && value >= 30_000 ? '<nodePort>' : value;
+  if (Array.isArray(value)) return value.map((item) => normal(item, key));
+  if (value === null || typeof value !== 'object') return value;
+  const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const [name, item] of Object.entries(value)) out[text(name, '')] = normal(item, name);
+  return out;
+}
+
+function walk(want: unknown, got: unknown, path: string, out: Difference[]): void {
+  if (want === got) return;
+  if (
+    want !== null &&
+    got !== null &&
+    typeof want === 'object' &&
+    typeof got === 'object' &&
+    Array.isArray(want) === Array.isArray(got)
+  ) {
+    const a = want as Record<string, unknown>;
+    const b = got as Record<string, unknown>;
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
+      walk(a[key], b[key], Array.isArray(want) ? `${path}[${key}]` : `${path}.${key}`, out);
+    return;
+  }
+  out.push({ path, want, got });
+}
+
+/** Where `got` differs from `want`; empty when they say the same. */
+export function differences(want: Answer, got: Answer): Difference[] {
+  const out: Difference[] = [];
+  walk(normal(want, ''), normal(got, ''), '', out);
+  return out;
+}
