@@ -6,8 +6,13 @@ import type { ControllerRevision } from '../generated/apps-v1.ts';
 
 function validate(revision: ControllerRevision): ErrorList {
   const found = new ErrorList();
-  if (revision.data === undefined || revision.data === null) found.required(FieldPath.of('data'), 'data is mandatory');
   found.notNegative(FieldPath.of('revision'), revision.revision);
+  return found;
+}
+
+function validateNew(revision: ControllerRevision): ErrorList {
+  const found = validate(revision);
+  if (revision.data === undefined || revision.data === null) found.required(FieldPath.of('data'), 'data is mandatory');
   return found;
 }
 
@@ -29,7 +34,7 @@ export const controllerRevisions = defineResource<ControllerRevision>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.apps.v1.ControllerRevision',
   strategy: {
-    validate: (revision) => validate(revision).errors,
+    validate: (revision) => validateNew(revision).errors,
     validateUpdate(revision, old) {
       const found = validate(revision);
       found.unchanged(FieldPath.of('data'), revision.data, old.data);

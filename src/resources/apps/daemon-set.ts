@@ -7,11 +7,11 @@ import {
   column,
   countOf,
   ErrorList,
+  inGo,
   isUnset,
   nameColumn,
   statusKept,
   statusSubresource,
-  twice,
 } from '../checks/index.ts';
 import {
   checkLabelSelector,
@@ -29,7 +29,8 @@ import type {
 } from '../generated/apps-v1.ts';
 import {
   checkAlwaysRestarts,
-  checkReadOnlyDisks,
+  checkCollisions,
+  checkSelectorKept,
   checkTemplateLabels,
   EMPTY_TEMPLATE,
   isEmptySelector,
@@ -39,6 +40,8 @@ import {
 } from './template.ts';
 
 const SPEC = FieldPath.of('spec');
+/** How Kubernetes shows a strategy that it does not know. */
+const STRATEGY = { Type: '', RollingUpdate: { MaxUnavailable: 0, MaxSurge: 0 } } as const;
 /** Carries a field that apps/v1 no longer has. */
 const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 const COUNTS = [
@@ -94,7 +97,8 @@ function checkRollingUpdate(found: ErrorList, rolling: RollingUpdateDaemonSet, p
 function checkStrategy(found: ErrorList, strategy: DaemonSetUpdateStrategy): void {
   const path = SPEC.child('updateStrategy');
   if (strategy.type === 'OnDelete') return;
-  if (strategy.type !== 'RollingUpdate') found.notSupported(path, strategy, ['RollingUpdate', 'OnDelete']);
+  if (strategy.type !== 'RollingUpdate')
+    found.notSupported(path, inGo(strategy, STRATEGY), ['RollingUpdate', 'OnDelete']);
   else if (strategy.rollingUpdate === undefined) found.required(path.child('rollingUpdate'));
   else checkRollingUpdate(found, strategy.rollingUpdate, path.child('rollingUpdate'));
 }
@@ -107,9 +111,8 @@ function validate(set: DaemonSet, old?: DaemonSet): ErrorList {
   checkLabelSelector(selector, SPEC.child('selector'), {}, found.errors);
   if (isReadable(selector)) checkTemplateLabels(found, selector, template, SPEC.child('template'));
   if (!isUnset(selector) && isEmptySelector(selector))
-    found.invalid(SPEC.child('selector'), selector, 'empty selector is invalid for daemonset');
+    found.invalid(SPEC.child('selector'), {}, 'empty selector is invalid for daemonset');
   found.add(validatePodTemplateSpec(template, SPEC.child('template'), { old: old?.spec?.template }));
-  checkReadOnlyDisks(found, template);
   checkAlwaysRestarts(found, template, 'DaemonSet');
   found.notNegative(SPEC.child('minReadySeconds'), spec?.minReadySeconds);
   checkStrategy(found, spec?.updateStrategy ?? {});
@@ -118,15 +121,15 @@ function validate(set: DaemonSet, old?: DaemonSet): ErrorList {
 }
 
 function validateUpdate(set: DaemonSet, old: DaemonSet): ErrorList {
-  // Kubernetes runs them as for a new object and again as for a changed one.
-  const found = new ErrorList().add(twice(validate(set, old).errors));
-  found.unchanged(SPEC.child('selector'), set.spec?.selector, old.spec?.selector);
-  return found;
+  const found = new ErrorList();
+  checkSelectorKept(found, set.spec?.selector, old.spec?.selector);
+  return found.add(validate(set, old).errors);
 }
 
-function validateStatus(set: DaemonSet): ErrorList {
+function validateStatus(set: DaemonSet, old: DaemonSet): ErrorList {
   const found = new ErrorList();
   for (const field of COUNTS) found.notNegative(FieldPath.of('status').child(field), set.status?.[field]);
+  checkCollisions(found, set.status, old.status);
   return found;
 }
 
@@ -173,11 +176,21 @@ export const daemonSets = defineResource<DaemonSet>({
     prepareForUpdate,
     validate: (set) => validate(set).errors,
     validateUpdate: (set, old) => validateUpdate(set, old).errors,
-    warnings: (set, old) => templateWarnings(set, old),
+    // What else changes in the spec says nothing of the template.
+    warnings: (set, old) =>
+      templateWarnings(
+        { spec: { template: set.spec?.template } },
+        old === undefined ? undefined : { spec: { template: old.spec?.template } },
+      ),
   },
   generation: 'spec',
   subresources: {
-    status: statusSubresource<DaemonSet>({ applyDefaults, validateUpdate: (set) => validateStatus(set).errors }),
+    status: statusSubresource<DaemonSet>({
+      applyDefaults,
+      // It stands in the spec within Kubernetes, which a write to the status does not touch.
+      prepare: (draft, old) => setTemplateGeneration(draft, templateGeneration(old)),
+      validateUpdate: (set, old) => validateStatus(set, old).errors,
+    }),
   },
   columns: [
     nameColumn(),

@@ -7,6 +7,7 @@ import {
   column,
   countOf,
   ErrorList,
+  inGo,
   nameColumn,
   statusKept,
   statusSubresource,
@@ -15,16 +16,21 @@ import { defaultPodTemplateSpec, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { Deployment, DeploymentStrategy, RollingUpdateDeployment } from '../generated/apps-v1.ts';
 import {
+  checkCollisions,
   checkReplicatedTemplate,
   checkSelector,
+  checkSelectorKept,
   EMPTY_TEMPLATE,
   isReadable,
   nameWarnings,
+  selectorShown,
   templateColumns,
   templateWarnings,
 } from './template.ts';
 
 const SPEC = FieldPath.of('spec');
+/** How Kubernetes shows a strategy that it does not know. */
+const STRATEGY = { Type: '', RollingUpdate: { MaxUnavailable: 0, MaxSurge: 0 } } as const;
 
 function applyDefaults(draft: Deployment): void {
   draft.spec ??= { selector: {}, template: { spec: { containers: [] } } };
@@ -57,7 +63,8 @@ function checkStrategy(found: ErrorList, strategy: DeploymentStrategy): void {
   if (type === 'Recreate') {
     if (rollingUpdate !== undefined)
       found.forbidden(path.child('rollingUpdate'), "may not be specified when strategy `type` is 'Recreate'");
-  } else if (type !== 'RollingUpdate') found.notSupported(path, strategy, ['Recreate', 'RollingUpdate']);
+  } else if (type !== 'RollingUpdate')
+    found.notSupported(path, inGo(strategy, STRATEGY), ['Recreate', 'RollingUpdate']);
   else if (rollingUpdate === undefined)
     found.required(path.child('rollingUpdate'), 'this should be defaulted and never be nil');
   else checkRollingUpdate(found, rollingUpdate, path.child('rollingUpdate'));
@@ -70,10 +77,10 @@ function validate(deployment: Deployment, old?: Deployment): ErrorList {
   const replicas = spec?.replicas ?? 0;
   found.notNegative(SPEC.child('replicas'), replicas);
   checkSelector(found, selector, 'deployment');
-  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selector, 'invalid label selector');
+  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selectorShown(selector), 'invalid label selector');
   else {
     const template = spec?.template ?? EMPTY_TEMPLATE;
-    checkReplicatedTemplate(found, { template, selector, replicas, old: old?.spec?.template });
+    checkReplicatedTemplate(found, { template, selector, old: old?.spec?.template });
   }
   checkStrategy(found, spec?.strategy ?? {});
   const minReady = spec?.minReadySeconds ?? 0;
@@ -89,7 +96,7 @@ function validate(deployment: Deployment, old?: Deployment): ErrorList {
 
 function validateUpdate(deployment: Deployment, old: Deployment): ErrorList {
   const found = validate(deployment, old);
-  found.unchanged(SPEC.child('selector'), deployment.spec?.selector, old.spec?.selector);
+  checkSelectorKept(found, deployment.spec?.selector, old.spec?.selector);
   return found;
 }
 
@@ -112,13 +119,10 @@ function validateStatusUpdate(deployment: Deployment, old: Deployment): ErrorLis
   const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
   for (const field of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const)
     if ((status[field] ?? 0) > replicas)
-      found.invalid(path.child(field), status[field], 'cannot be greater than status.replicas');
+      found.invalid(path.child(field), status[field] ?? 0, 'cannot be greater than status.replicas');
   if (availableReplicas > readyReplicas)
     found.invalid(path.child('availableReplicas'), availableReplicas, 'cannot be greater than readyReplicas');
-  const before = old.status?.collisionCount;
-  const collisions = status.collisionCount ?? 0;
-  if (before !== undefined && collisions < before)
-    found.invalid(path.child('collisionCount'), collisions, 'cannot be decremented');
+  checkCollisions(found, status, old.status);
   return found;
 }
 

@@ -8,10 +8,12 @@ import { replicaSets } from './replica-set.ts';
 import { statefulSets } from './stateful-set.ts';
 
 export {
+  checkSelectorKept,
   checkTemplateLabels,
   EMPTY_TEMPLATE,
   isReadable,
   nameWarnings,
+  selectorShown,
   templateColumns,
   templateWarnings,
 } from './template.ts';

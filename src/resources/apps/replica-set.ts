@@ -1,15 +1,17 @@
 // ReplicaSet. https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource, twice } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { defaultPodTemplateSpec } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { ReplicaSet } from '../generated/apps-v1.ts';
 import {
   checkReplicatedTemplate,
   checkSelector,
+  checkSelectorKept,
   EMPTY_TEMPLATE,
   isReadable,
   nameWarnings,
+  selectorShown,
   templateColumns,
   templateWarnings,
 } from './template.ts';
@@ -39,15 +41,14 @@ function validate(set: ReplicaSet, old?: ReplicaSet): ErrorList {
   found.notNegative(SPEC.child('minReadySeconds'), minReadySeconds);
   // Kubernetes says "deployment" here as well.
   checkSelector(found, selector, 'deployment');
-  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selector, 'invalid label selector');
-  else checkReplicatedTemplate(found, { template, selector, replicas, old: old?.spec?.template });
+  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selectorShown(selector), 'invalid label selector');
+  else checkReplicatedTemplate(found, { template, selector, old: old?.spec?.template });
   return found;
 }
 
 function validateUpdate(set: ReplicaSet, old: ReplicaSet): ErrorList {
-  // Kubernetes runs them as for a new object and again as for a changed one.
-  const found = new ErrorList().add(twice(validate(set, old).errors));
-  found.unchanged(SPEC.child('selector'), set.spec?.selector, old.spec?.selector);
+  const found = validate(set, old);
+  checkSelectorKept(found, set.spec?.selector, old.spec?.selector);
   return found;
 }
 
@@ -59,7 +60,7 @@ function validateStatus(set: ReplicaSet): ErrorList {
   const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
   for (const field of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const)
     if ((status[field] ?? 0) > replicas)
-      found.invalid(path.child(field), status[field], 'cannot be greater than status.replicas');
+      found.invalid(path.child(field), status[field] ?? 0, 'cannot be greater than status.replicas');
   if (availableReplicas > readyReplicas)
     found.invalid(path.child('availableReplicas'), availableReplicas, 'cannot be greater than readyReplicas');
   return found;

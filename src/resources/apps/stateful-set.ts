@@ -8,6 +8,7 @@ import {
   column,
   countOf,
   ErrorList,
+  inGo,
   isUnset,
   nameColumn,
   statusKept,
@@ -16,6 +17,7 @@ import {
 import {
   checkAnnotations,
   checkLabels,
+  claimSpecWarnings,
   containersColumn,
   defaultClaimSpec,
   defaultPodTemplateSpec,
@@ -29,16 +31,21 @@ import type { StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy } from '..
 import type { PodTemplateSpec, Volume } from '../generated/core-v1.ts';
 import {
   checkAlwaysRestarts,
+  checkCollisions,
   checkSelector,
   checkTemplateLabels,
   EMPTY_TEMPLATE,
   isEmptySelector,
   isReadable,
   nameWarnings,
+  selectorShown,
   templateWarnings,
 } from './template.ts';
 
 const SPEC = FieldPath.of('spec');
+/** How Kubernetes shows a strategy that it does not know. */
+const ROLLING = { Partition: 0, MaxUnavailable: null } as const;
+const STRATEGY = { Type: '', RollingUpdate: ROLLING } as const;
 const MAY_CHANGE = [
   'replicas',
   'ordinals',
@@ -62,8 +69,9 @@ const COUNTS = [
 
 function defaultClaims(spec: StatefulSetSpec): void {
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.kind ||= 'PersistentVolumeClaim';
-    claim.apiVersion ||= 'v1';
+    // Whatever was sent: Kubernetes sets them when it converts the template.
+    claim.kind = 'PersistentVolumeClaim';
+    claim.apiVersion = 'v1';
     claim.spec ??= {};
     defaultClaimSpec(claim.spec);
     claim.status ??= {};
@@ -97,8 +105,9 @@ function checkUpdateStrategy(found: ErrorList, strategy: StatefulSetUpdateStrate
   if (type === '') found.required(path);
   else if (type === 'OnDelete') {
     if (rollingUpdate !== undefined)
-      found.invalid(rolling, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
-  } else if (type !== 'RollingUpdate') found.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
+      found.invalid(rolling, inGo(rollingUpdate, ROLLING), "only allowed for updateStrategy 'RollingUpdate'");
+  } else if (type !== 'RollingUpdate')
+    found.invalid(path, inGo(strategy, STRATEGY), "must be 'RollingUpdate' or 'OnDelete'");
   else if (rollingUpdate !== undefined) {
     found.notNegative(rolling.child('partition'), rollingUpdate.partition);
     const { maxUnavailable } = rollingUpdate;
@@ -126,13 +135,14 @@ function checkPolicies(found: ErrorList, spec: StatefulSetSpec): void {
     ]);
 }
 
-/** Pods mount the claims as volumes of the same names, which come before the template's own. */
-function withClaims(template: PodTemplateSpec, spec: StatefulSetSpec): PodTemplateSpec {
+/** The template as pods get it: with host names of their own, and with the claims as volumes of the same names, before the template's own. */
+function asPods(template: PodTemplateSpec, spec: StatefulSetSpec): PodTemplateSpec {
+  const { hostname: _, subdomain: __, ...pod } = template.spec ?? { containers: [] };
   const names = new Set((spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata?.name ?? ''));
-  if (names.size === 0) return template;
+  if (names.size === 0) return { ...template, spec: pod };
   const claims = [...names].map((name): Volume => ({ name, persistentVolumeClaim: { claimName: name } }));
-  const others = (template.spec?.volumes ?? []).filter((volume) => !names.has(volume.name));
-  return { ...template, spec: { containers: [], ...template.spec, volumes: [...claims, ...others] } };
+  const others = (pod.volumes ?? []).filter((volume) => !names.has(volume.name));
+  return { ...template, spec: { ...pod, volumes: [...claims, ...others] } };
 }
 
 interface Leniency {
@@ -150,13 +160,13 @@ function checkTemplate(found: ErrorList, spec: StatefulSetSpec, lenient: Lenienc
   const template = spec.template ?? EMPTY_TEMPLATE;
   const { selector } = spec;
   const path = SPEC.child('template');
-  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selector, '');
+  if (!isReadable(selector)) found.invalid(SPEC.child('selector'), selectorShown(selector), '');
   else {
     if (isUnset(selector) || !isEmptySelector(selector)) checkTemplateLabels(found, selector, template, path);
-    if (lenient.template) {
-      checkLabels(template.metadata?.labels, path.child('labels'), found.errors);
-      checkAnnotations(template.metadata?.annotations, path.child('annotations'), found.errors);
-    } else found.add(validatePodTemplateSpec(withClaims(template, spec), path, { old: lenient.old?.template }));
+    if (!lenient.template)
+      found.add(validatePodTemplateSpec(asPods(template, spec), path, { old: lenient.old?.template }));
+    checkLabels(template.metadata?.labels, path.child('labels'), found.errors);
+    checkAnnotations(template.metadata?.annotations, path.child('annotations'), found.errors);
   }
   checkAlwaysRestarts(found, template, 'StatefulSet');
 }
@@ -193,7 +203,7 @@ function validateUpdate(set: StatefulSet, old: StatefulSet): ErrorList {
   return found;
 }
 
-function validateStatus(set: StatefulSet): ErrorList {
+function validateStatus(set: StatefulSet, old: StatefulSet): ErrorList {
   const found = new ErrorList();
   const path = FieldPath.of('status');
   const status = set.status ?? { replicas: 0 };
@@ -201,10 +211,28 @@ function validateStatus(set: StatefulSet): ErrorList {
   const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
   for (const field of ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const)
     if ((status[field] ?? 0) > replicas)
-      found.invalid(path.child(field), status[field], 'cannot be greater than status.replicas');
+      found.invalid(path.child(field), status[field] ?? 0, 'cannot be greater than status.replicas');
   if (availableReplicas > readyReplicas)
     found.invalid(path.child('availableReplicas'), availableReplicas, 'cannot be greater than status.readyReplicas');
+  checkCollisions(found, set.status, old.status);
   return found;
+}
+
+/** On update Kubernetes names the field by its name in Go. */
+function claimWarnings(set: StatefulSet, old: StatefulSet | undefined): string[] {
+  const path = SPEC.child('volumeClaimTemplates');
+  return (set.spec?.volumeClaimTemplates ?? []).flatMap((claim, i) => {
+    const at = path.index(i);
+    return claimSpecWarnings(claim.spec ?? {}, old === undefined ? at : at.child('Spec'));
+  });
+}
+
+const keepStatus = statusKept<StatefulSet>();
+
+/** How many pods may be away at once is behind a gate that is off in 1.36: whoever asks for it gets none (KEP-961). */
+function dropMaxUnavailable(draft: StatefulSet, old?: StatefulSet): void {
+  if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return;
+  delete draft.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
 }
 
 const COLUMNS: readonly Column<StatefulSet>[] = [
@@ -235,12 +263,20 @@ export const statefulSets = defineResource<StatefulSet>({
   resetFields: ['status'],
   strategy: {
     applyDefaults,
-    ...statusKept<StatefulSet>(),
+    prepareForCreate(draft, context) {
+      keepStatus.prepareForCreate(draft, context);
+      dropMaxUnavailable(draft);
+    },
+    prepareForUpdate(draft, old, context) {
+      keepStatus.prepareForUpdate(draft, old, context);
+      dropMaxUnavailable(draft, old);
+    },
     validate: (set) => validate(set).errors,
     validateUpdate: (set, old) => validateUpdate(set, old).errors,
     warnings: (set, old) => [
       ...(old === undefined ? nameWarnings(set.metadata.name) : []),
       ...templateWarnings(set, old),
+      ...claimWarnings(set, old),
       ...((set.spec?.revisionHistoryLimit ?? 0) < 0
         ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
         : []),
@@ -248,7 +284,10 @@ export const statefulSets = defineResource<StatefulSet>({
   },
   generation: 'spec',
   subresources: {
-    status: statusSubresource<StatefulSet>({ applyDefaults, validateUpdate: (set) => validateStatus(set).errors }),
+    status: statusSubresource<StatefulSet>({
+      applyDefaults,
+      validateUpdate: (set, old) => validateStatus(set, old).errors,
+    }),
     scale: {
       type: 'scale',
       specReplicasPath: 'spec.replicas',

@@ -3,7 +3,7 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import { column, type ErrorList, isUnset, selectorText } from '../checks/index.ts';
+import { column, type ErrorList, IMMUTABLE, isUnset, selectorText } from '../checks/index.ts';
 import {
   checkLabelSelector,
   containersColumn,
@@ -19,8 +19,6 @@ import type { LabelSelector } from '../generated/meta-v1.ts';
 
 export const EMPTY_TEMPLATE: PodTemplateSpec = { spec: { containers: [] } };
 const LABELS_DIFFER = '`selector` does not match template `labels`';
-const READ_ONLY_DISK =
-  'must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only';
 
 export function isEmptySelector(selector: LabelSelector): boolean {
   return Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
@@ -29,6 +27,27 @@ export function isEmptySelector(selector: LabelSelector): boolean {
 /** False for a selector with a key, value or operator that is none. */
 export function isReadable(selector: LabelSelector | null | undefined): boolean {
   return isUnset(selector) || validateLabelSelector(selector, FieldPath.of()).length === 0;
+}
+
+/** As Kubernetes shows it: fields in the order of the structs, whatever order they were sent in. */
+export function selectorShown(selector: LabelSelector | null | undefined): unknown {
+  if (isUnset(selector)) return null;
+  const { matchLabels, matchExpressions } = selector;
+  return {
+    ...(Object.keys(matchLabels ?? {}).length > 0 ? { matchLabels } : {}),
+    ...((matchExpressions ?? []).length > 0
+      ? { matchExpressions: matchExpressions?.map(({ key, operator, values }) => ({ key, operator, values })) }
+      : {}),
+  };
+}
+
+export function checkSelectorKept(
+  found: ErrorList,
+  selector: LabelSelector | null | undefined,
+  old: LabelSelector | null | undefined,
+): void {
+  if (!semanticEqual(selector, old))
+    found.invalid(FieldPath.of('spec', 'selector'), selectorShown(selector), IMMUTABLE);
 }
 
 /** A missing selector selects nothing, an empty one everything. */
@@ -55,7 +74,7 @@ export function checkSelector(found: ErrorList, selector: LabelSelector | null |
     return;
   }
   checkLabelSelector(selector, path, {}, found.errors);
-  if (isEmptySelector(selector)) found.invalid(path, selector, `empty selector is invalid for ${kind}`);
+  if (isEmptySelector(selector)) found.invalid(path, {}, `empty selector is invalid for ${kind}`);
 }
 
 export function checkAlwaysRestarts(found: ErrorList, template: PodTemplateSpec, kind: string): void {
@@ -65,30 +84,35 @@ export function checkAlwaysRestarts(found: ErrorList, template: PodTemplateSpec,
     found.forbidden(path.child('activeDeadlineSeconds'), `activeDeadlineSeconds in ${kind} is not Supported`);
 }
 
-export function checkReadOnlyDisks(found: ErrorList, template: PodTemplateSpec): void {
-  template.spec?.volumes?.forEach((volume, i) => {
-    const disk = volume.gcePersistentDisk;
-    if (disk === undefined || disk.readOnly === true) return;
-    const path = FieldPath.of('spec', 'template', 'spec', 'volumes').index(i).child('gcePersistentDisk', 'readOnly');
-    found.invalid(path, false, READ_ONLY_DISK);
-  });
-}
-
 export interface ReplicatedTemplate {
   readonly template: PodTemplateSpec;
   readonly old: PodTemplateSpec | undefined;
   readonly selector: LabelSelector | null | undefined;
-  readonly replicas: number;
 }
 
 /** The template of a ReplicaSet, and of the Deployment above it. */
 export function checkReplicatedTemplate(found: ErrorList, given: ReplicatedTemplate): void {
-  const { template, selector, replicas, old } = given;
+  const { template, selector, old } = given;
   const path = FieldPath.of('spec', 'template');
   checkTemplateLabels(found, selector, template, path);
   found.add(validatePodTemplateSpec(template, path, { old }));
   checkAlwaysRestarts(found, template, 'ReplicaSet');
-  if (replicas > 1) checkReadOnlyDisks(found, template);
+}
+
+interface WithCollisions {
+  readonly collisionCount?: number;
+}
+
+/** It makes the names of revisions and ReplicaSets differ: those of before would come again. */
+export function checkCollisions(
+  found: ErrorList,
+  now: WithCollisions | undefined,
+  old: WithCollisions | undefined,
+): void {
+  const before = old?.collisionCount;
+  const collisions = now?.collisionCount ?? 0;
+  if (before !== undefined && collisions < before)
+    found.invalid(FieldPath.of('status', 'collisionCount'), collisions, 'cannot be decremented');
 }
 
 /** Pods get the workload's name: one that is no DNS label makes odd host names. */

@@ -1,6 +1,6 @@
 // CronJob. https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
-import { nameWarnings } from '../apps/index.ts';
+import { nameWarnings, selectorShown } from '../apps/index.ts';
 import {
   ageColumn,
   column,
@@ -10,11 +10,12 @@ import {
   statusKept,
   statusSubresource,
 } from '../checks/index.ts';
-import { age, containersColumn, defaultPodTemplateSpec, imagesColumn, podTemplateWarnings } from '../common/index.ts';
+import { age, containersColumn, defaultPodTemplateSpec, imagesColumn, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { CronJob, CronJobSpec, JobTemplateSpec } from '../generated/batch-v1.ts';
 import { isTimeZone, scheduleProblem } from './cron-schedule.ts';
 import { defaultFailurePolicy } from './job.ts';
+import { jobSpecWarnings } from './job-rules.ts';
 import { checkJobSpec } from './job-spec-rules.ts';
 
 const SPEC = FieldPath.of('spec');
@@ -77,7 +78,7 @@ function checkJobTemplate(found: ErrorList, template: JobTemplateSpec, old: JobT
   const path = JOB_TEMPLATE.child('spec');
   checkJobSpec(found, spec, path, old?.spec);
   if (spec.selector !== undefined)
-    found.invalid(path.child('selector'), spec.selector, '`selector` will be auto-generated');
+    found.invalid(path.child('selector'), selectorShown(spec.selector), '`selector` will be auto-generated');
   if (spec.manualSelector === true)
     found.errors.push({
       type: 'FieldValueNotSupported',
@@ -106,11 +107,12 @@ function validate(job: CronJob, old?: CronJob): FieldError[] {
 
 function warnings(job: CronJob, old: CronJob | undefined): string[] {
   const list = old === undefined ? nameWarnings(job.metadata.name) : [];
-  const path = JOB_TEMPLATE.child('spec', 'template');
-  list.push(...podTemplateWarnings(job.spec?.jobTemplate?.spec?.template, path));
-  if (job.spec?.schedule?.includes('TZ') === true)
+  const unchanged = old !== undefined && semanticEqual(job.spec, old.spec);
+  if (!unchanged) list.push(...jobSpecWarnings(job.spec?.jobTemplate?.spec, undefined, JOB_TEMPLATE.child('spec')));
+  // A new one is refused; Kubernetes names the field so.
+  if (old !== undefined && job.spec?.schedule?.includes('TZ') === true)
     list.push(
-      'cannot use TZ or CRON_TZ in spec.schedule, use timeZone field instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#unsupported-timezone-specification for more details',
+      'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
     );
   return list;
 }

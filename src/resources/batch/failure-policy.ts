@@ -16,6 +16,15 @@ const ACTIONS = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
 const OPERATORS = ['In', 'NotIn'];
 const STATUSES = ['False', 'True', 'Unknown'];
 
+/** How Kubernetes shows one that was changed. */
+export const FAILURE_POLICY = {
+  Rules: {
+    Action: '',
+    OnExitCodes: { ContainerName: null, Operator: '', Values: null },
+    OnPodConditions: { Type: '', Status: '' },
+  },
+} as const;
+
 /** As Go prints a list of strings with %q. */
 function quotedList(values: readonly string[]): string {
   return `valid values: [${values.map((value) => JSON.stringify(value)).join(' ')}]`;
@@ -31,9 +40,14 @@ function checkAction(found: ErrorList, rule: PodFailurePolicyRule, where: { path
   } else found.oneOf(path, action, ACTIONS);
 }
 
-function checkCodes(found: ErrorList, values: readonly number[], where: { path: FieldPath; operator: string }): void {
+function checkCodes(
+  found: ErrorList,
+  given: readonly number[] | undefined,
+  where: { path: FieldPath; operator: string },
+): void {
   const { path, operator } = where;
-  if (values.length === 0) found.invalid(path, values, 'at least one value is required');
+  const values = given ?? [];
+  if (values.length === 0) found.invalid(path, given ?? null, 'at least one value is required');
   else if (values.length > MAX_CODES) found.tooMany(path, values.length, MAX_CODES);
   const seen = new Set<number>();
   let ordered = true;
@@ -62,7 +76,7 @@ function checkExitCodes(
       name,
       'must be one of the container or initContainer names in the pod template',
     );
-  checkCodes(found, codes.values ?? [], { path: path.child('values'), operator });
+  checkCodes(found, codes.values, { path: path.child('values'), operator });
 }
 
 function checkConditions(

@@ -1,13 +1,15 @@
 // Validation of Jobs, on create, update and status update.
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
-import { checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
-import { ErrorList, IMMUTABLE, isUnset } from '../checks/index.ts';
-import { checkLabelSelector, semanticEqual } from '../common/index.ts';
+import { checkSelectorKept, checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
+import { ErrorList, IMMUTABLE, inGo, isUnset } from '../checks/index.ts';
+import { checkLabelSelector, podTemplateWarnings, semanticEqual } from '../common/index.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
 import type { PodSpec, PodTemplateSpec } from '../generated/core-v1.ts';
+import { FAILURE_POLICY } from './failure-policy.ts';
 import { checkGeneratedSelector } from './job-selector.ts';
 import { checkJobSpec } from './job-spec-rules.ts';
+import { SUCCESS_POLICY } from './success-policy.ts';
 
 const SPEC = FieldPath.of('spec');
 
@@ -105,22 +107,25 @@ function checkTemplate(found: ErrorList, job: Job, old: Job): void {
     found.invalid(path.child('spec'), template.spec, IMMUTABLE);
 }
 
+const FIXED = [
+  ['completionMode', {}],
+  ['podFailurePolicy', FAILURE_POLICY],
+  ['backoffLimitPerIndex', {}],
+  ['managedBy', {}],
+  ['successPolicy', SUCCESS_POLICY],
+] as const;
+
 export function validateJobUpdate(job: Job, old: Job): ErrorList {
   const found = validateJob(job, old);
   const spec = job.spec ?? { template: EMPTY_TEMPLATE };
   const before = old.spec ?? { template: EMPTY_TEMPLATE };
   checkSpec(found, spec, before);
   checkCompletions(found, spec, before);
-  found.unchanged(SPEC.child('selector'), spec.selector, before.selector);
+  checkSelectorKept(found, spec.selector, before.selector);
   checkTemplate(found, job, old);
-  for (const field of [
-    'completionMode',
-    'podFailurePolicy',
-    'backoffLimitPerIndex',
-    'managedBy',
-    'successPolicy',
-  ] as const)
-    found.unchanged(SPEC.child(field), spec[field], before[field]);
+  for (const [field, shape] of FIXED)
+    if (!semanticEqual(spec[field], before[field]))
+      found.invalid(SPEC.child(field), inGo(spec[field], shape), IMMUTABLE);
   return found;
 }
 
@@ -129,35 +134,18 @@ function stripped(part: unknown): unknown {
   return JSON.parse(JSON.stringify(part ?? null, (_, value: unknown) => (value === null ? undefined : value)));
 }
 
-const COUNTS = ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const;
-
-export function validateJobStatus(job: Job): ErrorList {
-  const found = new ErrorList();
-  const path = FieldPath.of('status');
-  const status = job.status ?? {};
-  for (const field of COUNTS) found.notNegative(path.child(field), status[field]);
-  const seen = new Set<string>();
-  for (const field of ['succeeded', 'failed'] as const)
-    status.uncountedTerminatedPods?.[field]?.forEach((uid, i) => {
-      const at = path.child('uncountedTerminatedPods', field).index(i);
-      if (uid === '') found.invalid(at, uid, 'must not be empty');
-      else if (seen.has(uid)) found.duplicate(at, uid);
-      seen.add(uid);
-    });
-  const holds = (type: string): boolean =>
-    status.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false;
-  if (holds('Complete') && holds('Failed'))
-    found.invalidWithoutValue(path.child('conditions'), 'cannot set Complete=True and Failed=true conditions');
-  return found;
-}
-
 const MANY_COMPLETIONS = 100000;
 const MUCH_PARALLELISM = 10000;
 
-export function jobSpecWarnings(spec: JobSpec | undefined, path: string): string[] {
+/** Said again only when the spec changes. */
+export function jobSpecWarnings(spec: JobSpec | undefined, old: JobSpec | undefined, path: FieldPath): string[] {
+  if (old !== undefined && semanticEqual(spec, old)) return [];
+  const fromTemplate = podTemplateWarnings(spec?.template, path.child('template'));
   const { completionMode, completions = 0, parallelism = 0 } = spec ?? {};
-  if (completionMode !== 'Indexed' || completions <= MANY_COMPLETIONS || parallelism <= MUCH_PARALLELISM) return [];
+  if (completionMode !== 'Indexed' || completions <= MANY_COMPLETIONS || parallelism <= MUCH_PARALLELISM)
+    return fromTemplate;
   return [
     `${path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`,
+    ...fromTemplate,
   ];
 }

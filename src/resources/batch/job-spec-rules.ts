@@ -1,11 +1,11 @@
 // Validation of a JobSpec, which Jobs and CronJobs share.
 import type { FieldPath } from '../../machinery/field-error.ts';
 import { EMPTY_TEMPLATE } from '../apps/index.ts';
-import { checkPrefixedPath, type ErrorList } from '../checks/index.ts';
+import { checkPrefixedPath, type ErrorList, inGo } from '../checks/index.ts';
 import { validatePodTemplateSpec } from '../common/index.ts';
 import type { JobSpec } from '../generated/batch-v1.ts';
 import { checkFailurePolicy } from './failure-policy.ts';
-import { checkSuccessPolicy } from './success-policy.ts';
+import { checkSuccessPolicy, SUCCESS_POLICY } from './success-policy.ts';
 
 const MAX_INDEXED_PARALLELISM = 100000;
 const MAX_FAILED_INDEXES = 100000;
@@ -33,7 +33,7 @@ function checkIndexed(found: ErrorList, spec: JobSpec, path: FieldPath): void {
     );
   const at = path.child('maxFailedIndexes');
   if (completions !== undefined && maxFailedIndexes !== undefined && maxFailedIndexes > completions)
-    found.invalid(at, maxFailedIndexes, 'must be less than or equal to completions when completions is specified');
+    found.invalid(at, maxFailedIndexes, 'must be less than or equal to completions');
   if (maxFailedIndexes !== undefined && maxFailedIndexes > MAX_FAILED_INDEXES)
     found.invalid(at, maxFailedIndexes, `must be less than or equal to ${MAX_FAILED_INDEXES}`);
   if (completions === undefined || completions <= MANY_COMPLETIONS || backoffLimitPerIndex === undefined) return;
@@ -74,8 +74,8 @@ function checkRestartPolicy(found: ErrorList, spec: JobSpec, path: FieldPath): v
   const policy = spec.template?.spec?.restartPolicy ?? '';
   const at = path.child('template', 'spec', 'restartPolicy');
   if (policy === '' || policy === 'Always') found.required(at, 'valid values: "OnFailure", "Never"');
-  else found.oneOf(at, policy, ['OnFailure', 'Never']);
-  if (spec.podFailurePolicy !== undefined && policy !== 'Never')
+  else if (policy !== 'OnFailure' && policy !== 'Never') found.notSupported(at, policy, ['OnFailure', 'Never']);
+  else if (spec.podFailurePolicy !== undefined && policy !== 'Never')
     found.invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified');
 }
 
@@ -94,7 +94,11 @@ export function checkJobSpec(found: ErrorList, spec: JobSpec, path: FieldPath, o
   if (spec.podFailurePolicy !== undefined) checkFailurePolicy(found, spec, path.child('podFailurePolicy'));
   if (spec.successPolicy !== undefined) {
     if (spec.completionMode !== 'Indexed')
-      found.invalid(path.child('successPolicy'), spec.successPolicy, 'requires indexed completion mode');
+      found.invalid(
+        path.child('successPolicy'),
+        inGo(spec.successPolicy, SUCCESS_POLICY),
+        'requires indexed completion mode',
+      );
     else checkSuccessPolicy(found, spec, path.child('successPolicy'));
   }
   checkReplacementPolicy(found, spec, path);

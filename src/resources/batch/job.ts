@@ -1,12 +1,14 @@
 // Job. https://kubernetes.io/docs/concepts/workloads/controllers/job/
 import { humanDuration } from '../../machinery/duration.ts';
-import { nameWarnings, templateColumns, templateWarnings } from '../apps/index.ts';
+import { FieldPath } from '../../machinery/field-error.ts';
+import { nameWarnings, templateColumns } from '../apps/index.ts';
 import { ageColumn, column, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { defaultPodTemplateSpec } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
-import { jobSpecWarnings, validateJob, validateJobStatus, validateJobUpdate } from './job-rules.ts';
+import { jobSpecWarnings, validateJob, validateJobUpdate } from './job-rules.ts';
 import { generateSelector } from './job-selector.ts';
+import { validateJobStatus } from './job-status-rules.ts';
 
 const MAX_INT32 = 2147483647;
 
@@ -105,8 +107,7 @@ export const jobs = defineResource<Job>({
     canonicalize: defaultLabels,
     warnings: (job, old) => [
       ...(old === undefined ? nameWarnings(job.metadata.name) : []),
-      ...jobSpecWarnings(job.spec, 'spec'),
-      ...(old === undefined ? templateWarnings(job, undefined) : []),
+      ...jobSpecWarnings(job.spec, old?.spec, FieldPath.of('spec')),
     ],
   },
   generation: 'spec',
@@ -118,7 +119,7 @@ export const jobs = defineResource<Job>({
   subresources: {
     status: statusSubresource<Job>({
       applyDefaults,
-      validateUpdate: (job) => validateJobStatus(job).errors,
+      validateUpdate: (job, old) => validateJobStatus(job, old).errors,
       canonicalize: defaultLabels,
     }),
   },

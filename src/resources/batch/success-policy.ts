@@ -1,36 +1,60 @@
 // Validation of a Job's successPolicy. https://kubernetes.io/docs/concepts/workloads/controllers/job/#success-policy
 import type { FieldPath } from '../../machinery/field-error.ts';
+import { goQuote } from '../../machinery/json.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type { JobSpec, SuccessPolicyRule } from '../generated/batch-v1.ts';
 
 const MAX_RULES = 20;
 const MAX_INDEXES_LENGTH = 64 * 1024;
 
+/** How Kubernetes shows one that it refuses. */
+export const SUCCESS_POLICY = { Rules: { SucceededIndexes: null, SucceededCount: null } } as const;
+
+type Interval = readonly [first: number, last: number];
+
+/** `1-5` or `7`, or what is wrong with it. */
+function intervalOf(text: string, completions: number): Interval | string {
+  const ends = text.split('-');
+  if (ends.length > 2)
+    return `the fragment ${goQuote(text)} violates the requirement that an index interval can have at most two parts separated by '-'`;
+  for (const end of ends) {
+    if (!/^[+-]?\d+$/.test(end)) return `cannot convert string to integer for index: ${goQuote(end)}`;
+    if (Number(end) >= completions) return `too large index: ${goQuote(end)}`;
+  }
+  const [first = 0, last] = ends.map(Number);
+  if (last === undefined) return [first, first];
+  return first < last ? [first, last] : `non-increasing order, previous: ${first}, current: ${last}`;
+}
+
 /** How many indexes `1-5,7` names, or what is wrong with it. */
-function countIndexes(text: string, completions: number): number | string {
-  let last = -1;
+export function countIndexes(text: string, completions: number): number | string {
+  if (text === '') return 0;
+  let previous: number | undefined;
   let total = 0;
   for (const part of text.split(',')) {
-    const ends = part.split('-');
-    if (ends.length > 2)
-      return `the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`;
-    let first = last;
-    for (const [i, end] of ends.entries()) {
-      const problem = indexProblem(end, last, completions);
-      if (problem !== undefined) return problem;
-      last = Number(end);
-      if (i === 0) first = last;
-    }
+    const interval = intervalOf(part, completions);
+    if (typeof interval === 'string') return interval;
+    const [first, last] = interval;
+    if (previous !== undefined && previous >= first)
+      return `non-increasing order, previous: ${previous}, current: ${first}`;
     total += last - first + 1;
+    previous = last;
   }
   return total;
 }
 
-function indexProblem(text: string, last: number, completions: number): string | undefined {
-  if (!/^[+-]?\d+$/.test(text)) return `cannot convert string to integer for index: ${JSON.stringify(text)}`;
-  const index = Number(text);
-  if (index >= completions) return `too large index: ${JSON.stringify(text)}`;
-  if (index <= last) return `non-increasing order, previous: ${last}, current: ${index}`;
+/** The first index that both texts name; parts that cannot be read are passed over. */
+export function overlapOf(completed: string, failed: string, completions: number): number | undefined {
+  const intervals = (text: string): Interval[] =>
+    text
+      .split(',')
+      .map((part) => intervalOf(part, completions))
+      .filter((interval) => typeof interval !== 'string');
+  const others = intervals(failed);
+  for (const [first, last] of intervals(completed)) {
+    const shared = others.find(([from, to]) => first <= to && from <= last);
+    if (shared !== undefined) return Math.max(first, shared[0]);
+  }
   return undefined;
 }
 

@@ -16,6 +16,7 @@ export {
   percentOf,
 } from './count-or-percent.ts';
 export { ErrorList, IMMUTABLE, isUnset, NOT_NEGATIVE, type TextRule, twice } from './error-list.ts';
+export { type GoShape, inGo } from './go-shape.ts';
 export { metadataOnUpdate } from './metadata-on-update.ts';
 export { checkPrefixedPath } from './prefixed-path.ts';
 export { type ReviewFacts, reviewRow } from './review-row.ts';

@@ -78,4 +78,10 @@ export {
   isOvercommitAllowed,
   isStandardQuotaResource,
 } from './resource-names.ts';
-export { type ClaimRules, checkClaimSpec, defaultClaimSpec, validateClaimSpec } from './volume-claim.ts';
+export {
+  type ClaimRules,
+  checkClaimSpec,
+  claimSpecWarnings,
+  defaultClaimSpec,
+  validateClaimSpec,
+} from './volume-claim.ts';

@@ -1,6 +1,7 @@
 // The spec of a volume claim: shared by PersistentVolumeClaims, StatefulSets and the claims that pods carry in themselves.
 // Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#persistentvolumeclaims
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { parseQuantity } from '../../machinery/quantity.ts';
 import type {
   PersistentVolumeClaimSpec,
   PersistentVolumeClaimTemplate,
@@ -10,6 +11,7 @@ import { checkOneOf, type Findings } from './collect.ts';
 import { semanticEqual } from './equality.ts';
 import { checkAnnotations, checkLabelSelector, checkLabels } from './labels.ts';
 import { checkDnsLabel, checkDnsSubdomain } from './names.ts';
+import { isFraction } from './pod/warnings.ts';
 import { compareQuantities, quantityText, roundUpToMilli } from './resource-lists.ts';
 
 export const ACCESS_MODES = { supported: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] };
@@ -24,6 +26,17 @@ export function defaultClaimSpec(spec: PersistentVolumeClaimSpec): void {
   spec.volumeMode ??= 'Filesystem';
   roundUpToMilli(spec.resources?.limits);
   roundUpToMilli(spec.resources?.requests);
+}
+
+/** Storage is counted in whole bytes. */
+export function claimSpecWarnings(spec: PersistentVolumeClaimSpec, path: FieldPath): string[] {
+  return (['requests', 'limits'] as const).flatMap((which) => {
+    const storage = spec.resources?.[which]?.storage;
+    if (storage === undefined || !isFraction(storage)) return [];
+    const text = JSON.stringify(parseQuantity(storage).toString());
+    const at = path.child('resources', which).key('storage');
+    return [`${at}: fractional byte value ${text} is invalid, must be an integer`];
+  });
 }
 
 export function checkAccessModes(modes: readonly string[], path: FieldPath, out: Findings): void {

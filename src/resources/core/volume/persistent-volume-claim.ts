@@ -9,7 +9,6 @@ import {
   compareQuantities,
   type Findings,
   immutable,
-  isFraction,
   isNativeResource,
   roundUpToMilli,
   selectorHasInvalidValues,
@@ -18,7 +17,7 @@ import {
   validateObjectMeta,
   validateObjectMetaUpdate,
 } from '../../common/index.ts';
-import { type ClaimRules, checkClaimSpec, defaultClaimSpec } from '../../common/volume-claim.ts';
+import { type ClaimRules, checkClaimSpec, claimSpecWarnings, defaultClaimSpec } from '../../common/volume-claim.ts';
 import { ALL_VERBS, defineResource } from '../../definition.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../generated/core-v1.ts';
 import { CLASS_ANNOTATION, classAnnotationWarnings, shortAccessModes, storageClassOf } from './cells.ts';
@@ -187,15 +186,7 @@ function checkNotNegative(list: Record<string, string> | undefined, path: FieldP
 }
 
 function warnings(claim: PersistentVolumeClaim): string[] {
-  const found = classAnnotationWarnings(claim);
-  for (const which of ['requests', 'limits'] as const) {
-    const storage = claim.spec?.resources?.[which]?.storage;
-    if (storage === undefined || !isFraction(storage)) continue;
-    const text = JSON.stringify(parseQuantity(storage).toString());
-    const path = SPEC.child('resources', which).key('storage');
-    found.push(`${path}: fractional byte value ${text} is invalid, must be an integer`);
-  }
-  return found;
+  return [...classAnnotationWarnings(claim), ...claimSpecWarnings(claim.spec ?? {}, SPEC)];
 }
 
 function phase(claim: PersistentVolumeClaim): string {
