@@ -6,8 +6,13 @@ function date(time: Date | number): Date {
 
 /** meta/v1 Time: `2026-01-02T03:04:05Z`. */
 export function rfc3339(time: Date | number): string {
-  return `${date(time).toISOString().slice(0, 19)}Z`;
+  const seconds = Math.floor((typeof time === 'number' ? time : time.getTime()) / 1000);
+  // Most calls are of the running second.
+  if (seconds !== lastSecond.seconds) lastSecond = { seconds, text: `${date(time).toISOString().slice(0, 19)}Z` };
+  return lastSecond.text;
 }
+
+let lastSecond = { seconds: Number.NaN, text: '' };
 
 /** meta/v1 MicroTime: six digits. `micros` adds what a JavaScript clock cannot hold. */
 export function microTime(time: Date | number, micros = 0): string {

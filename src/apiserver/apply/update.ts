@@ -2,8 +2,13 @@
 import { isApiError } from '../../machinery/errors.ts';
 import type { JsonObject, ManagedFieldsEntry } from '../../machinery/object.ts';
 import { isJsonObject } from '../../machinery/object.ts';
+import { RecentCache } from '../../machinery/recent-cache.ts';
+import type { SchemaNode } from '../../resources/schema/index.ts';
 import { capUpdaters, decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
-import { isEmpty, union } from './field-set.ts';
+import { EMPTY, type FieldSet, isEmpty, union } from './field-set.ts';
+import { planOf } from './plan.ts';
+import { shapeOf } from './shape.ts';
+import { sharedSet } from './shared-sets.ts';
 import { Change, type Frame, reconcileManaged, strip } from './updater.ts';
 import { zeroObject } from './zero.ts';
 
@@ -25,8 +30,41 @@ export function entriesOf(object: JsonObject | undefined): readonly ManagedField
   return Array.isArray(entries) ? entries : undefined;
 }
 
+const MAX_SHAPES = 1024;
+/** Longer ones are rare, and not worth keeping. */
+const MAX_SHAPE = 16 * 1024;
+
+/** What a creation owns, by the shape of the object. */
+const created = new WeakMap<SchemaNode, RecentCache<string, FieldSet>>();
+
+/** The set that somebody owns who creates the object, where one of its shape was created lately. */
+function createdSet(request: UpdateRequest): FieldSet {
+  const slow = (): FieldSet => changedSet(request, new Change(request, zeroObject(request.schema), request.next));
+  const shape = shapeOf(planOf(request.schema), request.next);
+  if (shape.length > MAX_SHAPE) return slow();
+  const key = `${request.apiVersion} ${request.resetFields?.join() ?? ''} ${shape}`;
+  let known = created.get(request.schema);
+  if (known === undefined) {
+    known = new RecentCache(MAX_SHAPES);
+    created.set(request.schema, known);
+  }
+  let set = known.get(key);
+  if (set === undefined) {
+    set = sharedSet(slow());
+    known.set(key, set);
+  }
+  return set;
+}
+
+/** The managedFields of an object that is new, and came without any; undefined for none. */
+function entriesOfCreation(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
+  const entry = newEntry(request, createdSet(request));
+  return encodeEntries(new Map([[identity(entry), entry]]));
+}
+
 /** The managedFields that `next` is to be stored with; undefined for none. */
 export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
+  if (request.old === undefined && entriesOf(request.next) === undefined) return entriesOfCreation(request);
   const managed = entriesBefore(request);
   // Nobody is followed whose entries were cleared, until the next apply.
   if (managed.size === 0 && request.old !== undefined) return undefined;
@@ -76,17 +114,20 @@ export function recordUpdate(request: Omit<UpdateRequest, 'old'>, managed: Manag
   const change = new Change(request, withoutEntries(old), withoutEntries(request.next));
   reconcileManaged(request, managed, withoutEntries(old));
   change.takeFromOthers(managed, CURRENT, change.conflicts(managed, CURRENT));
-  const comparison = change.at(request.apiVersion);
-  if (comparison !== undefined) {
-    const set = strip(union(comparison.modified, comparison.added));
-    if (!isEmpty(set)) {
-      const entry = newEntry(request, set);
-      const id = identity(entry);
-      const before = managed.get(id);
-      managed.set(id, before === undefined ? entry : { ...entry, set: union(set, before.set) });
-    }
+  const set = changedSet(request, change);
+  if (!isEmpty(set)) {
+    const entry = newEntry(request, set);
+    const id = identity(entry);
+    const before = managed.get(id);
+    managed.set(id, before === undefined ? entry : { ...entry, set: union(set, before.set) });
   }
   capUpdaters(managed);
+}
+
+/** What the change added and modified, of what can be owned. */
+function changedSet(request: Frame, change: Change): FieldSet {
+  const comparison = change.at(request.apiVersion);
+  return comparison === undefined ? EMPTY : strip(union(comparison.modified, comparison.added));
 }
 
 function newEntry(request: Omit<UpdateRequest, 'old'>, set: Managed['set']): Managed {
