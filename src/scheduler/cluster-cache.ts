@@ -1,4 +1,5 @@
 // The cluster as the scheduler knows it: nodes with the pods on them, those among them that are only on their way.
+import { objectKey } from '../client/index.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../resources/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../resources/generated/policy-v1.ts';
 import type { StorageClass } from '../resources/generated/storage-v1.ts';
@@ -75,9 +76,9 @@ export class ClusterCache {
   }
 
   nominate(pod: Pod, node: string | undefined): void {
-    const info = podInfo(pod);
-    if (node === undefined || node === '') this.nominated.delete(info.key);
-    else this.nominated.set(info.key, { node, info });
+    const key = objectKey(pod);
+    if (node === undefined || node === '') this.nominated.delete(key);
+    else this.nominated.set(key, { node, info: podInfo(pod) });
   }
 
   snapshot(): Snapshot {

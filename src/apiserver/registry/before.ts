@@ -10,6 +10,7 @@ import { zeroObject } from '../apply/index.ts';
 import { schemaOf } from './codec.ts';
 import type { RequestContext, Target } from './context.ts';
 import { strategyContext, strategyOf } from './context.ts';
+import { shareUnchanged } from './unchanged.ts';
 
 const GENERATED_SUFFIX = 5;
 const MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX;
@@ -125,6 +126,7 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   if (!row.namespaced) delete draft.metadata.namespace;
   strategy.prepareForUpdate?.(draft, old, details);
   fillAlwaysSent(target, draft);
+  shareUnchanged(draft, old);
   if (specChanged(target, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   keepSystemFields(draft, old);
   const errors = validateUpdate({ row, strategy, object: draft, old, context: details });

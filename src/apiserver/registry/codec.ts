@@ -2,7 +2,7 @@
 
 import { ApiError, badRequest } from '../../machinery/errors.ts';
 import { deepClone } from '../../machinery/json.ts';
-import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import {
   builtinSchema,
@@ -20,6 +20,7 @@ import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import { checkYamlSize } from '../verbs/body.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
 import type { FieldValidation } from './options.ts';
+import { untouched } from './unchanged.ts';
 
 export interface Decoded {
   readonly object: KubeObject;
@@ -123,6 +124,23 @@ export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (prob
     const decoded = decodeValue(schemaOf(entry), value);
     return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
   });
+}
+
+/** The same for a patch of `old`; what it did not touch was read when it was written. */
+export function decodePatchOf(
+  entry: CatalogEntry,
+  { old, result }: { readonly old: KubeObject; readonly result: unknown },
+  refuse: (problem: string) => ApiError,
+): Decoded {
+  const kept = entry.custom ? {} : untouched(result, old);
+  if (!isJsonObject(result) || Object.keys(kept).length === 0) return decodePatched(entry, result, refuse);
+  const touched = Object.fromEntries(Object.entries(result).filter(([name]) => kept[name] === undefined));
+  const { object, strict } = decodePatched(entry, touched, refuse);
+  const parts = { ...object, ...kept } as unknown as JsonObject;
+  const names = new Set([...Object.keys(result), ...Object.keys(parts)]);
+  const whole: JsonObject = {};
+  for (const name of names) if (parts[name] !== undefined) whole[name] = parts[name];
+  return { object: whole as unknown as KubeObject, strict };
 }
 
 /** The JSON of a patch, and the duplicate keys in it. */

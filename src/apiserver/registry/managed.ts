@@ -12,6 +12,8 @@ export interface Ownership {
   readonly old: KubeObject | undefined;
   readonly next: KubeObject;
   readonly manager: string;
+  /** Parts of the old object that the next one has unchanged. */
+  readonly kept?: JsonObject;
 }
 
 function peer(catalog: Catalog, entry: CatalogEntry, apiVersion: string): CatalogEntry | undefined {
@@ -76,7 +78,11 @@ function plainBody(context: RequestContext): unknown {
 }
 
 /** Sets the draft's managedFields, as this write leaves them. */
-export function trackOwnership(context: RequestContext, target: Target, { old, next, manager }: Ownership): KubeObject {
+export function trackOwnership(
+  context: RequestContext,
+  target: Target,
+  { old, next, manager, kept }: Ownership,
+): KubeObject {
   if (target.entry.row.untracked === true) {
     delete next.metadata.managedFields;
     return next;
@@ -85,7 +91,7 @@ export function trackOwnership(context: RequestContext, target: Target, { old, n
   const entries = updateManagedFields({
     ...frame,
     old: old as unknown as JsonObject | undefined,
-    next: withSentEmpties(frame.schema, next as unknown as JsonObject, () => plainBody(context)),
+    next: withSentEmpties(frame.schema, { ...next, ...kept } as unknown as JsonObject, () => plainBody(context)),
     manager,
     subresource: target.subresource,
     time: rfc3339(context.kernel.clock.now()),

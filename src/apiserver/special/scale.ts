@@ -111,7 +111,7 @@ function changeOf(
     const kind = patchKindOf(target.entry, request.headers['content-type']);
     if (kind === 'apply') return applyPlan(context, scaleTarget, options).next;
     const patch = { kind, ...parsePatch(bodyOf(request), kind) };
-    return (old) => tracked(old, patchObject(context, scaleTarget, old, { patch, options }));
+    return (old) => tracked(old, patchObject(context, scaleTarget, old, { patch, options }).draft);
   }
   const decoded = decodeBody(SCALE_ENTRY, kernel.catalog, bodyOf(request), inputType(request.headers['content-type']));
   const scale = reportStrict(decoded, options.fieldValidation, {

@@ -6,11 +6,12 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { bareType } from '../http/negotiation.ts';
 import { checkRestorable, invalidPatch, jsonPatch, mergePatch, strategicMergePatch } from '../patch/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
-import { decodePatched, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
+import { decodePatchOf, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
 import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
+import { untouched } from '../registry/unchanged.ts';
 import { type UpdatePlan, updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
 import { applyPlan } from './apply.ts';
@@ -64,17 +65,23 @@ export interface PatchStep {
   readonly options: WriteOptions;
 }
 
-/** The patched object, decoded and defaulted; a fresh draft. */
+export interface PatchedObject {
+  /** Decoded and defaulted, private. */
+  readonly draft: KubeObject;
+  /** The old object's parts that the patch did not touch. */
+  readonly kept: JsonObject;
+}
+
 export function patchObject(
   context: RequestContext,
   target: Target,
   old: KubeObject,
   { patch, options }: PatchStep,
-): KubeObject {
+): PatchedObject {
   const { entry } = target;
   const result = patched(entry, old, patch);
   const shown = (): string => JSON.stringify(patch.kind === 'strategic' ? patch.value : result);
-  const decoded = decodePatched(entry, result, (problem) => invalidPatch(shown(), problem));
+  const decoded = decodePatchOf(entry, { old, result }, (problem) => invalidPatch(shown(), problem));
   const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };
   const draft = cloneObject(
     reportStrict(all, options.fieldValidation, {
@@ -85,7 +92,7 @@ export function patchObject(
   checkName(target, draft);
   checkNamespace(target, draft);
   entry.row.strategy.applyDefaults?.(draft);
-  return draft;
+  return { draft, kept: untouched(result, old) };
 }
 
 function planPatch(
@@ -101,8 +108,8 @@ function planPatch(
     allowCreate: false,
     next(old) {
       if (old === undefined) throw notFound(groupResource(target), target.name);
-      const next = patchObject(context, target, old, { patch, options });
-      return trackOwnership(context, target, { old, next, manager: options.fieldManager });
+      const { draft, kept } = patchObject(context, target, old, { patch, options });
+      return trackOwnership(context, target, { old, next: draft, kept, manager: options.fieldManager });
     },
   };
 }

@@ -43,6 +43,7 @@ export function podRules(isPod: boolean, old?: OldPod): PodRules {
     ),
     allowIndivisibleHugePages: usesPartialPages(spec),
     allowNonLocalTokenPath: hasNonLocalTokenPath(spec),
+    sound: spec,
   };
 }
 

@@ -12,6 +12,8 @@ export interface PodRules {
   readonly allowInvalidNodeAffinityValues: boolean;
   readonly allowIndivisibleHugePages: boolean;
   readonly allowNonLocalTokenPath: boolean;
+  /** The very spec that was found good when it was written: it is not checked again. */
+  readonly sound?: PodSpec;
 }
 
 export interface PodScope {

@@ -38,6 +38,7 @@ export function checkUpdatedPod(pod: Pod, old: Pod): Findings {
 
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const out = checkUpdatedPod(pod, old);
+  if (pod.spec === old.spec) return out;
   const spec = pod.spec ?? { containers: [] };
   const oldSpec = old.spec ?? { containers: [] };
   if (!checkImages(spec.containers, oldSpec.containers, SPEC.child('containers'), out)) return out;
