@@ -1,5 +1,6 @@
 // Service account tokens as credentials: the signature, and whether the account, pod, secret or node it is bound to still exists.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#verifying-service-account-tokens
+import { decodeJwt } from 'jose';
 import { ApiError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
@@ -78,6 +79,15 @@ export class ServiceAccountTokens implements Authenticator {
     const verified = await this.issuer.verify(token, audiences.length === 0 ? [this.issuer.issuer] : audiences);
     await checkBound(verified.claim, this.lookup);
     return { user: userOf(verified), audiences: verified.audiences };
+  }
+
+  /** Whether a token says that it was made here: of others it is only known that they are no good. */
+  isOurs(token: string): boolean {
+    try {
+      return decodeJwt(token).iss === this.issuer.issuer;
+    } catch {
+      return false;
+    }
   }
 
   /** Signatures are checked once in a while, what they are bound to each time. */

@@ -1,9 +1,8 @@
 // Reviews: who a token is, what a user may do. Nothing is stored.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 import { badRequest } from '../../machinery/errors.ts';
-import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
+import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import type { UserInfo, WireResponse } from '../../machinery/http.ts';
-import { deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
@@ -13,25 +12,34 @@ import { withAuthenticated } from '../auth/authenticator.ts';
 import type { Attributes, Authorizer } from '../auth/authorizer.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import { dedupeOwners } from '../registry/before.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
+import { checkNamespace, wipeSystemFields } from '../verbs/body.ts';
+import { type AccessSpec, checkLocal, checkMetadata, checkSpec, evaluationError } from './access-review.ts';
 import { readPosted } from './kinds.ts';
 
 type Handler = (context: RequestContext, target: Target) => Promise<WireResponse>;
 
 interface Review<T> {
   readonly object: T & KubeObject;
-  readonly answer: (status: JsonObject, spec?: JsonObject) => WireResponse;
+  /** The answer: what was sent with this status, or a fresh object with only what is given. */
+  readonly answer: (status: JsonObject, fresh?: JsonObject) => WireResponse;
 }
 
 function begin<T>(context: RequestContext, target: Target): Review<T> {
   const output = outputOfObject(context, { entry: target.entry, tables: false });
   const { object, options } = readPosted<T>(context, target.entry);
+  checkNamespace(target, object);
+  wipeSystemFields(object);
+  if (target.entry.row.namespaced) object.metadata.namespace = target.namespace;
+  else delete object.metadata.namespace;
+  dedupeOwners(context, object);
   trackOwnership(context, target, { old: undefined, next: object, manager: options.fieldManager });
-  const answer = (status: JsonObject, spec?: JsonObject): WireResponse => {
-    const metadata = { ...object.metadata, creationTimestamp: rfc3339(context.kernel.clock.now()) };
-    const body = { ...object, metadata, ...(spec === undefined ? {} : { spec }), status };
+  const answer = (status: JsonObject, fresh?: JsonObject): WireResponse => {
+    const { apiVersion, kind } = object;
+    const body = fresh === undefined ? { ...object, status } : { kind, apiVersion, metadata: {}, ...fresh, status };
     return objectAnswer(context, target, { status: 201, object: body, output });
   };
   return { object, answer };
@@ -51,68 +59,32 @@ export function tokenReview(tokens: ServiceAccountTokens): Handler {
     const { object, answer } = begin<TokenReview>(context, target);
     const token = object.spec?.token ?? '';
     if (token === '') throw badRequest('token is required for TokenReview in authentication');
+    const { authenticated: _, ...sent } = object.status ?? {};
     try {
       const found = await tokens.review(token, object.spec?.audiences ?? []);
       return answer({
+        ...sent,
         authenticated: true,
         user: userStatus(withAuthenticated(found.user)),
         audiences: [...found.audiences],
       });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      return answer({ user: {}, error: `[invalid bearer token, ${text}]` });
+      const refusal = tokens.isOurs(token) ? `[invalid bearer token, ${text}]` : 'invalid bearer token';
+      return answer({ user: {}, ...sent, error: refusal });
     }
   };
 }
 
 export const selfSubjectReview: Handler = (context, target) => {
   const { answer } = begin(context, target);
-  return Promise.resolve(answer({ userInfo: userStatus(context.user) }));
+  const metadata = { creationTimestamp: rfc3339(context.kernel.clock.now()) };
+  return Promise.resolve(answer({ userInfo: userStatus(context.user) }, { metadata }));
 };
 
 /** Go's error here names a kind without a name. */
 function refuse(errors: readonly FieldError[]): Error {
   return invalid('', 'authorization.k8s.io', '', errors);
-}
-
-type AccessSpec = NonNullable<SubjectAccessReview['spec']>;
-
-function checkMetadata(object: KubeObject, namespace: string): FieldError[] {
-  const { managedFields: _, creationTimestamp: _c, ...metadata } = object.metadata;
-  const allowed = namespace === '' ? {} : { namespace };
-  if (Object.keys(metadata).length === 0 || deepEqual(metadata, allowed)) return [];
-  const detail = namespace === '' ? 'must be empty' : 'must be empty except for namespace';
-  return [fieldErrors.invalid(FieldPath.of('metadata'), metadata, detail)];
-}
-
-function checkSpec(spec: AccessSpec, needsUser: boolean): FieldError[] {
-  const out: FieldError[] = [];
-  const path = FieldPath.of('spec');
-  const { resourceAttributes: resource, nonResourceAttributes: plain } = spec;
-  if (resource !== undefined && plain !== undefined) {
-    out.push(
-      fieldErrors.invalid(
-        path.child('nonResourceAttributes'),
-        plain,
-        'cannot be specified in combination with resourceAttributes',
-      ),
-    );
-  }
-  if (resource === undefined && plain === undefined) {
-    out.push(
-      fieldErrors.invalid(
-        path.child('resourceAttributes'),
-        null,
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
-    );
-  }
-  if (needsUser && (spec.user ?? '') === '' && (spec.groups ?? []).length === 0) {
-    out.push(
-      fieldErrors.invalid(path.child('user'), spec.user ?? '', 'at least one of user or group must be specified'),
-    );
-  }
-  return out;
 }
 
 function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
@@ -132,9 +104,14 @@ function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
   };
 }
 
-function accessStatus(authorizer: Authorizer, attributes: Attributes): JsonObject {
-  const { allowed, reason } = authorizer.authorize(attributes);
-  return { allowed, ...(reason === '' ? {} : { reason }) };
+function accessStatus(authorizer: Authorizer, spec: AccessSpec, user: UserInfo): JsonObject {
+  const { allowed, reason } = authorizer.authorize(attributesOf(user, spec));
+  const problem = evaluationError(spec.resourceAttributes);
+  return {
+    allowed,
+    ...(reason === '' ? {} : { reason }),
+    ...(problem === '' ? {} : { evaluationError: problem }),
+  };
 }
 
 export function selfSubjectAccessReview(authorizer: Authorizer): Handler {
@@ -143,7 +120,7 @@ export function selfSubjectAccessReview(authorizer: Authorizer): Handler {
     const spec = object.spec ?? {};
     const errors = [...checkSpec(spec, false), ...checkMetadata(object, '')];
     if (errors.length > 0) throw refuse(errors);
-    return Promise.resolve(answer(accessStatus(authorizer, attributesOf(context.user, spec))));
+    return Promise.resolve(answer(accessStatus(authorizer, spec, context.user)));
   };
 }
 
@@ -163,27 +140,8 @@ export function subjectAccessReview(authorizer: Authorizer, local: boolean): Han
     const errors = [...checkSpec(spec, true), ...checkMetadata(object, local ? target.namespace : '')];
     if (local) errors.push(...checkLocal(spec, target.namespace));
     if (errors.length > 0) throw refuse(errors);
-    return Promise.resolve(answer(accessStatus(authorizer, attributesOf(userOf(spec), spec))));
+    return Promise.resolve(answer(accessStatus(authorizer, spec, userOf(spec))));
   };
-}
-
-function checkLocal(spec: AccessSpec, namespace: string): FieldError[] {
-  const path = FieldPath.of('spec', 'resourceAttributes', 'namespace');
-  const out: FieldError[] = [];
-  const sent = spec.resourceAttributes?.namespace ?? '';
-  if (spec.resourceAttributes !== undefined && sent !== namespace) {
-    out.push(fieldErrors.invalid(path, sent, 'must match metadata.namespace'));
-  }
-  if (spec.nonResourceAttributes !== undefined) {
-    out.push(
-      fieldErrors.invalid(
-        FieldPath.of('spec', 'nonResourceAttributes'),
-        spec.nonResourceAttributes,
-        'disallowed on this kind of request',
-      ),
-    );
-  }
-  return out;
 }
 
 export function selfSubjectRulesReview(rbac: RbacAuthorizer): Handler {
@@ -193,15 +151,11 @@ export function selfSubjectRulesReview(rbac: RbacAuthorizer): Handler {
     if (namespace === '') throw badRequest('no namespace on request');
     const resourceRules: JsonObject[] = [];
     const nonResourceRules: JsonObject[] = [];
-    if (context.user.groups.includes('system:masters')) {
-      resourceRules.push({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] });
-      nonResourceRules.push({ verbs: ['*'], nonResourceURLs: ['*'] });
-    }
     for (const { rule } of rbac.rulesFor(context.user, namespace)) {
       const { nonResourceURLs, ...rest } = rule;
       if ((nonResourceURLs ?? []).length > 0) nonResourceRules.push({ verbs: rule.verbs, nonResourceURLs });
       else if (isJsonObject(rest)) resourceRules.push(rest);
     }
-    return Promise.resolve(answer({ resourceRules, nonResourceRules, incomplete: false }, {}));
+    return Promise.resolve(answer({ resourceRules, nonResourceRules, incomplete: false }, { spec: {} }));
   };
 }

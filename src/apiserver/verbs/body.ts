@@ -52,3 +52,12 @@ export function checkName(target: Target, draft: KubeObject): void {
     throw badRequest(`the name of the object (${sent}) does not match the name on the URL (${target.name})`);
   }
 }
+
+/** What only the server may say is dropped before anybody comes to own it. */
+export function wipeSystemFields({ metadata }: KubeObject): void {
+  delete metadata.selfLink;
+  delete metadata.uid;
+  delete metadata.creationTimestamp;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+}

@@ -1,7 +1,6 @@
 // POST on a collection.
 import { badRequest } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
-import type { KubeObject } from '../../machinery/object.ts';
 import { inputType } from '../http/negotiation.ts';
 import { decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
@@ -9,16 +8,7 @@ import { trackOwnership } from '../registry/managed.ts';
 import { parseWriteOptions } from '../registry/options.ts';
 import { createObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
-import { bodyOf, cannotBeHandled, checkNamespace } from './body.ts';
-
-/** What only the server may say is dropped before anybody comes to own it. */
-function wipeSystemFields({ metadata }: KubeObject): void {
-  delete metadata.selfLink;
-  delete metadata.uid;
-  delete metadata.creationTimestamp;
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
-}
+import { bodyOf, cannotBeHandled, checkNamespace, wipeSystemFields } from './body.ts';
 
 export async function createVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, target);
