@@ -53,7 +53,8 @@ export function validateAutoscaler(autoscaler: HorizontalPodAutoscaler, old?: Ho
   const least = old?.spec?.minReplicas === 0 ? 0 : 1;
   if (minReplicas !== undefined && minReplicas < least)
     found.invalid(path.child('minReplicas'), minReplicas, `must be greater than or equal to ${least}`);
-  if (maxReplicas < 1) found.invalid(path.child('maxReplicas'), maxReplicas, 'must be greater than 0');
+  if (maxReplicas === 0) found.required(path.child('maxReplicas'), 'must be set and greater than 0');
+  else if (maxReplicas < 1) found.invalid(path.child('maxReplicas'), maxReplicas, 'must be greater than or equal to 1');
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     found.invalid(path.child('maxReplicas'), maxReplicas, 'must be greater than or equal to `minReplicas`');
   checkObjectReference(found, scaleTargetRef, {

@@ -46,7 +46,7 @@ function copyOf(conditions: readonly CertificateSigningRequestCondition[]): Cert
 const approval: ObjectSubresource<Request> = {
   type: 'object',
   verbs: ['get', 'patch', 'update'],
-  resetFields: ['spec'],
+  resetFields: ['spec', 'status.certificate'],
   strategy: {
     prepareForUpdate(draft, old, context) {
       const conditions = copyOf(draft.status?.conditions ?? []);
@@ -127,8 +127,7 @@ export const certificateSigningRequests = defineResource<Request>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.certificates.v1.CertificateSigningRequest',
   nameRule: 'path-segment',
-  resetFields: ['status'],
-  untracked: true,
+  resetFields: ['spec', 'status'],
   strategy: {
     prepareForCreate,
     prepareForUpdate(draft, old) {

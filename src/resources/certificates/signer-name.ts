@@ -7,7 +7,10 @@ const MAX_DOMAIN = 253;
 const MAX_PATH = 253 + 63 + 1;
 
 export function checkSignerName(found: ErrorList, name: string, path: FieldPath): void {
-  if (name === '') found.required(path);
+  if (name === '') {
+    found.required(path);
+    return;
+  }
   const [domain = '', rest, ...more] = name.split('/');
   if (rest === undefined || more.length > 0) {
     found.invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'");

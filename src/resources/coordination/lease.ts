@@ -40,7 +40,19 @@ export const leases = defineResource<Lease>({
   schema: 'io.k8s.api.coordination.v1.Lease',
   createOnUpdate: true,
   unconditionalUpdate: false,
-  strategy: { validate, validateUpdate: validate },
+  strategy: {
+    // Behind the gate CoordinatedLeaderElection (KEP-4355), which is off.
+    prepareForCreate: ({ spec }) => {
+      delete spec?.strategy;
+      delete spec?.preferredHolder;
+    },
+    prepareForUpdate({ spec }, old) {
+      for (const field of ['strategy', 'preferredHolder'] as const)
+        if (old.spec?.[field] === undefined) delete spec?.[field];
+    },
+    validate,
+    validateUpdate: validate,
+  },
   generation: 'none',
   columns: [
     nameColumn(),

@@ -33,6 +33,8 @@ function applyDefaults(draft: EndpointSlice): void {
 interface Place {
   readonly type: string;
   readonly path: FieldPath;
+  /** Where Kubernetes reports an address of the other family. */
+  readonly list: FieldPath;
   /** Addresses of the slice as it was: they may stay as they are written. */
   readonly old: ReadonlySet<string>;
 }
@@ -50,7 +52,7 @@ function checkAddress(found: ErrorList, address: string, where: Place): void {
     for (const message of problems) found.invalid(path, address, message);
     return;
   }
-  if ((type === 'IPv4') !== isIPv4(canonical)) found.invalid(path, address, `must be an ${type} address`);
+  if ((type === 'IPv4') !== isIPv4(canonical)) found.invalid(where.list, address, `must be an ${type} address`);
   found.text(path, address, specialAddressMessages);
 }
 
@@ -76,14 +78,14 @@ function checkHints(found: ErrorList, hints: EndpointHints, path: FieldPath): vo
   }
 }
 
-function checkEndpoint(found: ErrorList, endpoint: Endpoint, where: Place): void {
+function checkEndpoint(found: ErrorList, endpoint: Endpoint, where: Omit<Place, 'list'>): void {
   const { type, path, old } = where;
   const addresses = endpoint.addresses ?? [];
   const at = path.child('addresses');
   if (addresses.length === 0) found.required(at, 'must contain at least 1 address');
   else if (addresses.length > MAX_ADDRESSES) found.tooMany(at, addresses.length, MAX_ADDRESSES);
   addresses.forEach((address, i) => {
-    checkAddress(found, address, { type, path: at.index(i), old });
+    checkAddress(found, address, { type, path: at.index(i), list: at, old });
   });
   if (endpoint.nodeName !== undefined) found.text(path.child('nodeName'), endpoint.nodeName, isDns1123Subdomain);
   const topology = Object.keys(endpoint.deprecatedTopology ?? {});
@@ -116,8 +118,17 @@ function addressesOf(slice: EndpointSlice | undefined): Set<string> {
   return new Set((slice?.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? []));
 }
 
-function warnings(slice: EndpointSlice): string[] {
-  if (slice.addressType === 'FQDN') return [];
+/** The slices of the controllers hold what Services and Endpoints were warned about already. */
+const OWN_CONTROLLERS = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+
+function warnings(slice: EndpointSlice, old: EndpointSlice | undefined): string[] {
+  const fqdn = slice.addressType === 'FQDN' && old === undefined;
+  return [...(fqdn ? ['spec.addressType: FQDN endpoints are deprecated'] : []), ...addressTexts(slice)];
+}
+
+function addressTexts(slice: EndpointSlice): string[] {
+  if (OWN_CONTROLLERS.includes(slice.metadata.labels?.[MANAGED_BY] ?? '')) return [];
   return (slice.endpoints ?? []).flatMap((endpoint, i) =>
     (endpoint.addresses ?? []).flatMap((address, j) =>
       addressWarnings(address, FieldPath.of('endpoints').index(i).child('addresses').index(j)),
@@ -142,6 +153,25 @@ function validate(slice: EndpointSlice, before?: EndpointSlice): FieldError[] {
   return found.errors;
 }
 
+const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+
+/** v1 does not take the topology of v1beta1; a node's name that was kept there moves to its field. */
+function dropTopology(draft: EndpointSlice, old: EndpointSlice | undefined): void {
+  if (old !== undefined && semanticEqual(old.endpoints, draft.endpoints)) return;
+  const before = new Set((old?.endpoints ?? []).map((endpoint) => endpoint.deprecatedTopology?.[HOSTNAME_LABEL]));
+  for (const endpoint of draft.endpoints ?? []) {
+    const name = endpoint.deprecatedTopology?.[HOSTNAME_LABEL];
+    if (
+      endpoint.nodeName === undefined &&
+      name !== undefined &&
+      before.has(name) &&
+      isDns1123Subdomain(name).length === 0
+    )
+      endpoint.nodeName = name;
+    delete endpoint.deprecatedTopology;
+  }
+}
+
 function validateUpdate(slice: EndpointSlice, old: EndpointSlice): FieldError[] {
   const found = new ErrorList().add(validate(slice, old));
   found.unchanged(FieldPath.of('addressType'), slice.addressType, old.addressType);
@@ -157,7 +187,14 @@ export const endpointSlices = defineResource<EndpointSlice>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.discovery.v1.EndpointSlice',
-  strategy: { applyDefaults, validate: (slice) => validate(slice), validateUpdate, warnings },
+  strategy: {
+    applyDefaults,
+    prepareForCreate: (draft) => dropTopology(draft, undefined),
+    prepareForUpdate: dropTopology,
+    validate: (slice) => validate(slice),
+    validateUpdate,
+    warnings,
+  },
   // Labels count as well: Services are found by them.
   generation: {
     changed: (slice, old) =>

@@ -1,7 +1,7 @@
 // Validation of an Ingress: hosts, paths, backends, TLS and the status. https://kubernetes.io/docs/concepts/services-networking/ingress/
-import { isIP } from 'node:net';
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import {
+  canonicalIP,
   isDns1123Label,
   isDns1123Subdomain,
   isValidPortName,
@@ -79,7 +79,7 @@ function checkPath(found: ErrorList, rule: HTTPIngressPath, path: FieldPath): vo
 function checkRule(found: ErrorList, rule: IngressRule, path: FieldPath): void {
   const host = rule.host ?? '';
   if (host !== '') {
-    if (isIP(host) !== 0) found.invalid(path.child('host'), host, NOT_AN_ADDRESS);
+    if (canonicalIP(host) !== undefined) found.invalid(path.child('host'), host, NOT_AN_ADDRESS);
     checkHost(found, host, path.child('host'));
   }
   if (rule.http === undefined) return;
@@ -104,7 +104,7 @@ export function validateIngress(ingress: Ingress): FieldError[] {
   const path = FieldPath.of('spec');
   const { rules = [], defaultBackend, tls = [], ingressClassName } = ingress.spec ?? {};
   if (rules.length === 0 && defaultBackend === undefined)
-    found.invalid(path, rules, 'either `defaultBackend` or `rules` must be specified');
+    found.invalid(path, ingress.spec?.rules ?? null, 'either `defaultBackend` or `rules` must be specified');
   if (defaultBackend !== undefined) checkBackend(found, defaultBackend, path.child('defaultBackend'));
   rules.forEach((rule, i) => {
     checkRule(found, rule, path.child('rules').index(i));
@@ -138,7 +138,7 @@ export function validateIngressStatus(ingress: Ingress, old: Ingress): FieldErro
     if (ip !== '' && !before.has(ip)) found.text(path.child('ip'), ip, addressProblems);
     if (hostname === '') return;
     found.text(path.child('hostname'), hostname, isDns1123Subdomain);
-    if (isIP(hostname) !== 0) found.invalid(path.child('hostname'), hostname, NOT_AN_ADDRESS);
+    if (canonicalIP(hostname) !== undefined) found.invalid(path.child('hostname'), hostname, NOT_AN_ADDRESS);
   });
   return found.errors;
 }

@@ -8,7 +8,7 @@ import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } fro
 import { isStrictlyInside } from './cidr.ts';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
-const POLICY_TYPES = ['Egress', 'Ingress'];
+const POLICY_TYPES = ['Ingress', 'Egress'];
 
 function applyDefaults(draft: NetworkPolicy): void {
   draft.spec ??= { podSelector: {} };

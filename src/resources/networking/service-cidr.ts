@@ -12,7 +12,6 @@ import {
   statusSubresource,
   twinOf,
 } from '../checks/index.ts';
-import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
 import type { ServiceCIDR } from '../generated/networking-v1.ts';
 import { sameFamily } from './cidr.ts';
@@ -27,19 +26,20 @@ function validate(range: ServiceCIDR): ErrorList {
     return found;
   }
   if (cidrs.length > 2) {
-    found.invalid(CIDRS, range.spec, 'may only hold up to 2 values');
+    // In the form of Go, whose fields have no names of JSON.
+    found.invalid(CIDRS, { CIDRs: cidrs }, 'may only hold up to 2 values');
     return found;
   }
+  cidrs.forEach((cidr, i) => {
+    found.text(CIDRS.index(i), cidr, isStrictCIDR);
+  });
   const [first = '', second] = cidrs;
   if (second !== undefined && sameFamily(first, second))
     found.invalid(
       CIDRS,
-      range.spec,
-      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96',
+      cidrs,
+      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
     );
-  cidrs.forEach((cidr, i) => {
-    found.text(CIDRS.index(i), cidr, isStrictCIDR);
-  });
   return found;
 }
 
@@ -47,10 +47,16 @@ function validate(range: ServiceCIDR): ErrorList {
 function validateUpdate(range: ServiceCIDR, old: ServiceCIDR): ErrorList {
   const now = range.spec?.cidrs ?? [];
   const before = old.spec?.cidrs ?? [];
-  if (before.length === 1 && now.length === 2 && now[0] === before[0]) return validate(range);
   const found = new ErrorList();
-  if (!semanticEqual(now, before)) found.invalid(CIDRS, now, IMMUTABLE);
-  return found;
+  const grown = before.length === 1 && now.length === 2;
+  if (!grown && now.length !== before.length) {
+    found.invalid(CIDRS, now, IMMUTABLE);
+    return found;
+  }
+  before.forEach((cidr, i) => {
+    if (now[i] !== cidr) found.invalid(CIDRS.index(i), now[i], IMMUTABLE);
+  });
+  return grown ? found.add(validate(range).errors) : found;
 }
 
 function row(version: 'v1' | 'v1beta1'): ResourceDefinition<ServiceCIDR> {

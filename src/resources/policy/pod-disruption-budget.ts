@@ -16,12 +16,23 @@ import type { PodDisruptionBudget } from '../generated/policy-v1.ts';
 
 const COUNTS = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const;
 
+/** In the order and with the names of Go's own form, which messages show. */
+function goForm(spec: NonNullable<PodDisruptionBudget['spec']>): object {
+  const { minAvailable = null, maxUnavailable = null, selector = null, unhealthyPodEvictionPolicy = null } = spec;
+  return {
+    MinAvailable: minAvailable,
+    Selector: selector,
+    MaxUnavailable: maxUnavailable,
+    UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy,
+  };
+}
+
 function validate(budget: PodDisruptionBudget): FieldError[] {
   const found = new ErrorList();
   const path = FieldPath.of('spec');
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = budget.spec ?? {};
   if (minAvailable !== undefined && maxUnavailable !== undefined)
-    found.invalid(path, budget.spec, 'minAvailable and maxUnavailable cannot be both set');
+    found.invalid(path, goForm(budget.spec ?? {}), 'minAvailable and maxUnavailable cannot be both set');
   checkCountOrPercent(found, minAvailable, path.child('minAvailable'), { atMost100: true });
   checkCountOrPercent(found, maxUnavailable, path.child('maxUnavailable'), { atMost100: true });
   checkLabelSelector(selector, path.child('selector'), {}, found.errors);

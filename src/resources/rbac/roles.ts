@@ -33,7 +33,9 @@ function validateClusterRole(role: ClusterRole): ErrorList {
   if (selectors.length === 0)
     found.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
   selectors.forEach((selector, i) => {
-    found.add(validateLabelSelector(selector, path.index(i)));
+    const problems = validateLabelSelector(selector, path.index(i));
+    found.add(problems);
+    if (problems.length > 0) found.invalid(path.index(i), null, 'invalid label selector.');
   });
   return found;
 }

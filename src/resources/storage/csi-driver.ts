@@ -65,7 +65,7 @@ function checkSpec(found: ErrorList, spec: CSIDriverSpec): void {
     found.invalid(
       path.child('serviceAccountTokenInSecrets'),
       spec.serviceAccountTokenInSecrets,
-      'must only be set when tokenRequests is specified',
+      'serviceAccountTokenInSecrets is set but no tokenRequests are specified',
     );
 }
 
@@ -87,6 +87,17 @@ function validateUpdate(driver: CSIDriver, old: CSIDriver): ErrorList {
     old.spec?.volumeLifecycleModes,
   );
   return found;
+}
+
+const SECRETS_WARNING =
+  'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes';
+
+/** Source: KEP-5538, tokens for CSI drivers as secrets. */
+function warnings(driver: CSIDriver, old: CSIDriver | undefined): string[] {
+  const { tokenRequests = [], serviceAccountTokenInSecrets } = driver.spec ?? {};
+  const silent = tokenRequests.length === 0 || serviceAccountTokenInSecrets !== undefined;
+  const kept = old !== undefined && semanticEqual(old.spec?.tokenRequests ?? [], tokenRequests);
+  return silent || kept ? [] : [SECRETS_WARNING];
 }
 
 function flag(name: string, field: 'attachRequired' | 'podInfoOnMount' | 'storageCapacity' | 'requiresRepublish') {
@@ -119,8 +130,6 @@ const COLUMNS: readonly Column<CSIDriver>[] = [
   ageColumn(),
 ];
 
-const COUNTED = ['tokenRequests', 'requiresRepublish', 'seLinuxMount', 'serviceAccountTokenInSecrets'] as const;
-
 export const csiDrivers = defineResource<CSIDriver>({
   group: 'storage.k8s.io',
   version: 'v1',
@@ -135,13 +144,19 @@ export const csiDrivers = defineResource<CSIDriver>({
   deleteAnswersObject: true,
   strategy: {
     applyDefaults,
-    // The generation begins at nothing here, and counts only some fields.
+    prepareForCreate(draft) {
+      // Behind the gate VolumeLimitScaling, which is off.
+      if (draft.spec !== undefined) delete draft.spec.preventPodSchedulingIfMissing;
+    },
+    // The generation begins at nothing here.
     prepareForUpdate(draft, old) {
-      if (COUNTED.some((field) => !semanticEqual(draft.spec?.[field], old.spec?.[field])))
-        draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+      if (draft.spec !== undefined && old.spec?.preventPodSchedulingIfMissing === undefined)
+        delete draft.spec.preventPodSchedulingIfMissing;
+      if (!semanticEqual(draft.spec, old.spec)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
     },
     validate: (driver) => validate(driver).errors,
     validateUpdate: (driver, old) => validateUpdate(driver, old).errors,
+    warnings,
   },
   generation: 'none',
   columns: COLUMNS,

@@ -45,7 +45,8 @@ function sameTerm(a: TermKeys, b: TermKeys): boolean {
 }
 
 function checkTopologies(found: ErrorList, terms: readonly TopologySelectorTerm[]): void {
-  const before: TermKeys[] = [];
+  // Kubernetes compares with an empty term for each that there is: one without expressions is always a duplicate.
+  const before: TermKeys[] = terms.map(() => new Map());
   terms.forEach((term, i) => {
     const path = FieldPath.of('allowedTopologies').index(i);
     const keys = checkTerm(found, term, path);
