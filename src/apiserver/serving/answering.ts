@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { ByteSink, StreamBody, WireResponse } from '../../machinery/http.ts';
+import { ChunkedSink, closing } from './chunked-sink.ts';
 
 const gzipAsync = promisify(gzip);
 /** As in kube-apiserver: smaller answers cost more to compress than to send. */
@@ -35,14 +36,7 @@ export class ResponseSink implements ByteSink {
   }
 
   onClose(callback: () => void): void {
-    let called = false;
-    const once = (): void => {
-      if (called) return;
-      called = true;
-      callback();
-    };
-    this.response.once('close', once);
-    this.response.once('finish', once);
+    closing(this.response, callback);
   }
 }
 
@@ -87,7 +81,7 @@ function sendStream(message: IncomingMessage, response: ServerResponse, answer: 
   if (whole === undefined) {
     response.writeHead(status, headers);
     response.flushHeaders();
-    body.start(new ResponseSink(response));
+    body.start(ChunkedSink.of(response) ?? new ResponseSink(response));
   } else if (message.method === 'HEAD') {
     response.writeHead(status, { ...headers, 'content-length': whole.length });
     response.end();
