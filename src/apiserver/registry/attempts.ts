@@ -7,18 +7,27 @@ const REQUEST_MS = 34_000;
 
 export interface Trying {
   readonly clock: Clock;
-  /** Aborted when the client has gone away. */
+  /** Aborted when the client has gone away. Asked for after a lost race only: most requests never need one. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export function tryingFor(clock: Clock, request: { readonly signal?: AbortSignal | undefined }): Trying {
+  return {
+    clock,
+    get signal() {
+      return request.signal;
+    },
+  };
 }
 
 /** Every lost race is someone else's success, so all come through in the end. `attempt` gives undefined when it lost. */
 export async function tryUntilWritten<T>(trying: Trying, attempt: () => Promise<T | undefined>): Promise<T> {
-  const { clock, signal } = trying;
+  const { clock } = trying;
   const end = clock.now() + REQUEST_MS;
   for (;;) {
     const result = await attempt();
     if (result !== undefined) return result;
-    if (signal?.aborted === true || clock.now() >= end) {
+    if (trying.signal?.aborted === true || clock.now() >= end) {
       const message = 'Timeout: request did not complete within requested timeout - context deadline exceeded';
       throw new ApiError({ reason: 'Timeout', message });
     }

@@ -6,7 +6,7 @@ import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { StoredValue, Write } from '../../store/index.ts';
 import { isDefinition, markDefinition } from '../crd/deletion.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
-import { type Trying, tryUntilWritten } from './attempts.ts';
+import { type Trying, tryingFor, tryUntilWritten } from './attempts.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
@@ -196,7 +196,7 @@ function alreadyMarked(a: KubeObject, b: KubeObject): boolean {
   );
 }
 
-const tryingOf = ({ kernel, request }: RequestContext): Trying => ({ clock: kernel.clock, signal: request.signal });
+const tryingOf = ({ kernel, request }: RequestContext): Trying => tryingFor(kernel.clock, request);
 
 function shown(target: Target, value: StoredValue, gone: boolean): Deletion {
   return { object: readObject(target.entry, value), bytes: sentBytes(target.entry, value), gone, marked: true };

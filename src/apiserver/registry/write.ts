@@ -8,7 +8,7 @@ import { type StoredValue, StoreWriteError } from '../../store/index.ts';
 import type { AdmissionRequest, Operation } from '../admission/plugin.ts';
 import { plainError } from '../http/responses.ts';
 import type { Reservation } from './allocator.ts';
-import { tryUntilWritten } from './attempts.ts';
+import { tryingFor, tryUntilWritten } from './attempts.ts';
 import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
@@ -312,8 +312,7 @@ async function createByUpdate(context: RequestContext, target: Target, plan: Upd
 export async function updateObject(context: RequestContext, target: Target, plan: UpdatePlan): Promise<WriteResult> {
   const key = storageKey(target.entry, target.namespace, target.name);
   const warned = context.warnings.length;
-  const trying = { clock: context.kernel.clock, signal: context.request.signal };
-  return tryUntilWritten(trying, async () => {
+  return tryUntilWritten(tryingFor(context.kernel.clock, context.request), async () => {
     context.warnings.length = warned;
     const current = await context.kernel.store.get(key);
     try {
