@@ -1,4 +1,5 @@
 // The one catalogue of errors: each knows its Status reason, HTTP code, and whether it is retryable, a conflict or final.
+import { goQuote } from './json.ts';
 
 /** One cause in `status.details.causes`. Source: meta/v1 StatusCause. */
 export interface StatusCause {
@@ -128,7 +129,7 @@ function about(gr: GroupResource, name: string): StatusDetails {
 export function notFound(gr: GroupResource, name: string): ApiError {
   return new ApiError({
     reason: 'NotFound',
-    message: `${groupResourceText(gr)} "${name}" not found`,
+    message: `${groupResourceText(gr)} ${goQuote(name)} not found`,
     details: about(gr, name),
   });
 }
@@ -136,7 +137,7 @@ export function notFound(gr: GroupResource, name: string): ApiError {
 export function alreadyExists(gr: GroupResource, name: string): ApiError {
   return new ApiError({
     reason: 'AlreadyExists',
-    message: `${groupResourceText(gr)} "${name}" already exists`,
+    message: `${groupResourceText(gr)} ${goQuote(name)} already exists`,
     details: about(gr, name),
   });
 }
@@ -144,14 +145,14 @@ export function alreadyExists(gr: GroupResource, name: string): ApiError {
 export function conflict(gr: GroupResource, name: string, why: string): ApiError {
   return new ApiError({
     reason: 'Conflict',
-    message: `Operation cannot be fulfilled on ${groupResourceText(gr)} "${name}": ${why}`,
+    message: `Operation cannot be fulfilled on ${groupResourceText(gr)} ${goQuote(name)}: ${why}`,
     details: about(gr, name),
   });
 }
 
 export function forbidden(gr: GroupResource, name: string, why: string): ApiError {
   const subject =
-    name === '' ? `${groupResourceText(gr)} is forbidden` : `${groupResourceText(gr)} "${name}" is forbidden`;
+    name === '' ? `${groupResourceText(gr)} is forbidden` : `${groupResourceText(gr)} ${goQuote(name)} is forbidden`;
   return new ApiError({ reason: 'Forbidden', message: `${subject}: ${why}`, details: about(gr, name) });
 }
 

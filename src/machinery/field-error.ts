@@ -1,6 +1,7 @@
 // Field paths and the errors of validation, worded as Kubernetes words them.
 // Source: https://pkg.go.dev/k8s.io/apimachinery/pkg/util/validation/field
 import { ApiError, type StatusCause } from './errors.ts';
+import { goJson, goQuote } from './json.ts';
 
 /** A path to a field: `spec.containers[0].env[key]`. Immutable and cheap: the text is made when asked for. */
 export class FieldPath {
@@ -73,8 +74,7 @@ export interface FieldError {
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'null';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
-  return JSON.stringify(value);
+  return typeof value === 'string' ? goQuote(value) : goJson(value);
 }
 
 function make(type: FieldErrorType, path: FieldPath, value: string | undefined, detail: string): FieldError {
@@ -98,7 +98,7 @@ export const fieldErrors = {
       'FieldValueNotSupported',
       path,
       shown(value),
-      supported.length === 0 ? '' : `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`,
+      supported.length === 0 ? '' : `supported values: ${supported.map(goQuote).join(', ')}`,
     ),
   forbidden: (path: FieldPath, detail: string): FieldError => make('FieldValueForbidden', path, undefined, detail),
   tooLong: (path: FieldPath, max: number): FieldError =>
@@ -116,7 +116,7 @@ export function invalid(kind: string, group: string, name: string, errors: reado
   const text = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
   return new ApiError({
     reason: 'Invalid',
-    message: `${qualified} "${name}" is invalid${lines.length === 0 ? '' : `: ${text}`}`,
+    message: `${qualified} ${goQuote(name)} is invalid${lines.length === 0 ? '' : `: ${text}`}`,
     details: {
       ...(name === '' ? {} : { name }),
       ...(group === '' ? {} : { group }),

@@ -60,9 +60,9 @@ export function canonicalTime(text: string): string | undefined {
   return ms === undefined ? undefined : rfc3339(Math.floor(ms / 1000) * 1000);
 }
 
-/** A time as meta/v1 MicroTime gives it back. */
+/** A time as meta/v1 MicroTime gives it back; undefined without exactly six digits of a second. */
 export function canonicalMicroTime(text: string): string | undefined {
-  const ms = parseTime(text);
+  const ms = /[.,]\d{6}(?!\d)/.test(text) ? parseTime(text) : undefined;
   return ms === undefined ? undefined : microTime(ms, subMillis(text, 3));
 }
 

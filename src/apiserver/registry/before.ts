@@ -33,24 +33,21 @@ export function fillSystemFields(context: RequestContext, target: Target, draft:
     meta.name = generateName(context, meta.generateName ?? '');
 }
 
-/** Drops owner references that name one owner twice, with a warning. */
-export function dedupeOwners(context: RequestContext, draft: KubeObject): void {
+/** Drops owner references that are wholly equal to an earlier one, with a warning. A PATCH is looked at after admission only. */
+export function dedupeOwners(context: RequestContext, draft: KubeObject, when: 'sent' | 'admitted'): void {
   const owners = draft.metadata.ownerReferences;
   if (owners === undefined || owners.length < 2) return;
-  const seen = new Set<string>();
   const kept: OwnerReference[] = [];
   const twice: string[] = [];
   for (const owner of owners) {
-    if (seen.has(owner.uid)) twice.push(owner.uid);
-    else {
-      seen.add(owner.uid);
-      kept.push(owner);
-    }
+    if (kept.some((other) => other.uid === owner.uid && deepEqual(other, owner))) twice.push(owner.uid);
+    else kept.push(owner);
   }
   if (twice.length === 0) return;
   draft.metadata.ownerReferences = kept;
+  const moment = when === 'sent' ? '' : ' after mutating admission happens';
   context.warnings.push(
-    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${twice.join(', ')}`,
+    `.metadata.ownerReferences contains duplicate entries${moment}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${twice.join(', ')}`,
   );
 }
 

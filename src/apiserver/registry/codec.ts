@@ -1,7 +1,7 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
 
 import { ApiError, badRequest } from '../../machinery/errors.ts';
-import { deepClone } from '../../machinery/json.ts';
+import { deepClone, goQuote } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import {
@@ -64,7 +64,7 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
 }
 
 function notHandled(to: { kind: string; apiVersion: string }, problem: string): ApiError {
-  const version = JSON.stringify(to.apiVersion.slice(to.apiVersion.indexOf('/') + 1));
+  const version = goQuote(to.apiVersion.slice(to.apiVersion.indexOf('/') + 1));
   return badRequest(`${to.kind} in version ${version} cannot be handled as a ${to.kind}: ${problem}`);
 }
 
@@ -96,8 +96,8 @@ function decodeProtobuf(entry: CatalogEntry, body: Uint8Array): Decoded {
     const sent = decoded.kind === '' ? kind : decoded.kind;
     const apiVersion = decoded.apiVersion === '' ? apiVersionOf(entry.row) : decoded.apiVersion;
     if (sent !== kind || apiVersion !== apiVersionOf(entry.row)) {
-      const problem = `no kind ${JSON.stringify(sent)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
-      throw badRequest(`${sent} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${kind}: ${problem}`);
+      const problem = `no kind ${goQuote(sent)} is registered for version ${goQuote(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+      throw badRequest(`${sent} in version ${goQuote(apiVersion)} cannot be handled as a ${kind}: ${problem}`);
     }
     return { object: withMetadata({ ...decoded.object, kind, apiVersion }), strict: [] };
   } catch (error) {

@@ -132,8 +132,8 @@ async function createOnce(
 ): Promise<WriteResult> {
   beforeCreate(context, target, draft, plan.dryRun);
   const sent = draft.metadata.resourceVersion ?? '';
-  // What is no number is not looked at.
-  if (/^\d+$/.test(sent) && Number(sent) !== 0)
+  // What is no number is not looked at, and a dry run asks the storage for the name alone.
+  if (!plan.dryRun && /^\d+$/.test(sent) && Number(sent) !== 0)
     throw plainError('resourceVersion should not be set on objects to be created');
   await context.kernel.admission.validate(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
@@ -168,7 +168,7 @@ export async function createObject(
   await context.kernel.admission.admit(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
-  dedupeOwners(context, draft);
+  dedupeOwners(context, draft, 'admitted');
   const base = draft.metadata.generateName ?? '';
   const pristine = generated ? cloneObject(draft) : undefined;
   for (let attempt = 1; ; attempt++) {
@@ -267,7 +267,7 @@ async function updateOnce(
   const draft = await plan.next(old);
   checkVersion(target, draft, old);
   await context.kernel.admission.admit(admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)));
-  dedupeOwners(context, draft);
+  dedupeOwners(context, draft, 'admitted');
   beforeUpdate(context, target, { draft, old, dryRun: plan.dryRun });
   await context.kernel.admission.validate(
     admissionRequest(context, target, admissionInput('UPDATE', draft, old, plan)),

@@ -2,6 +2,8 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
 import { badRequest, conflict, notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
+import { goQuote } from '../../machinery/json.ts';
+import { isPathSegmentName } from '../../machinery/names.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import type { Binding, Pod } from '../../resources/generated/core-v1.ts';
@@ -24,7 +26,7 @@ function checkTarget(binding: Binding): void {
   const problems: string[] = [];
   const kind = target?.kind ?? '';
   if (kind !== '' && kind !== 'Node') {
-    problems.push(`target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`);
+    problems.push(`target.kind: Unsupported value: ${goQuote(kind)}: supported values: "Node", "<empty>"`);
   }
   if ((target?.name ?? '') === '') problems.push('target.name: Required value');
   if (problems.length === 1) throw plainError(problems[0] ?? '');
@@ -67,13 +69,21 @@ function markScheduled(pod: StoredPod, now: number): void {
   pod.status = { ...status, conditions: [...others, scheduled] } as Pod['status'] & object;
 }
 
+/** The name of a pod that no path has checked. */
+function checkPodName(name: string): void {
+  if (name === '') throw badRequest('Name parameter required.');
+  const problems = isPathSegmentName(name);
+  if (problems.length > 0) throw badRequest(`Name parameter invalid: ${goQuote(name)}: ${problems.join(';')}`);
+}
+
 async function bind(context: RequestContext, target: Target, pods: CatalogEntry, name: string): Promise<WireResponse> {
   const output = outputOfObject(context, { entry: BINDING });
   const { object: binding, options } = readPosted<Binding>(context, BINDING);
   checkNamespace({ ...target, entry: BINDING }, binding);
   const pod = name === '' ? (binding.metadata.name ?? '') : name;
-  if (binding.metadata.name !== pod) throw badRequest('name in URL does not match name in Binding object');
+  if ((binding.metadata.name ?? '') !== pod) throw badRequest('name in URL does not match name in Binding object');
   checkTarget(binding);
+  if (name === '') checkPodName(pod);
   await context.kernel.admission.admit(
     admissionRequest(context, target, {
       operation: 'CREATE',

@@ -1,6 +1,7 @@
 // pods/eviction: a deletion that asks the disruption budgets first.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 import { ApiError, badRequest, isApiError } from '../../machinery/errors.ts';
+import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
 import type { KubeObject } from '../../machinery/object.ts';
@@ -135,10 +136,26 @@ function optionsOf(eviction: Eviction, dryRun: boolean): DeleteOptions {
   };
 }
 
+/** Who asks for a dry run in two places is to ask for the same. */
+function checkOptions({ deleteOptions }: Eviction, name: string, asked: readonly string[]): void {
+  if (deleteOptions?.ignoreStoreReadErrorWithClusterBreakingPotential === true) {
+    const path = FieldPath.of('deleteOptions', 'ignoreStoreReadErrorWithClusterBreakingPotential');
+    throw invalid('Eviction', 'policy', name, [
+      fieldErrors.invalid(path, true, 'can not be set for pod eviction, try after removing the option'),
+    ]);
+  }
+  const sent = deleteOptions?.dryRun ?? [];
+  if (sent.length > 0 && asked.length > 0 && sent.join('\0') !== asked.join('\0'))
+    throw badRequest(
+      `Non-matching dry-run options in request and content: [${asked.join(' ')}] and [${sent.join(' ')}]`,
+    );
+}
+
 export async function podEviction(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, { entry: EVICTION });
   const { object: eviction, options } = readPosted<Eviction>(context, EVICTION);
   if (eviction.metadata.name !== target.name) throw badRequest('name in URL does not match name in Eviction object');
+  checkOptions(eviction, target.name, context.request.query.getAll('dryRun'));
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);
   const deletion = optionsOf(eviction, options.dryRun);
   await askBudgets(context, pod, deletion.dryRun);

@@ -1,6 +1,6 @@
 // serviceaccounts/token: makes a token that is bound to the account and, if asked, to a pod, secret or node.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
-import { ApiError, badRequest, conflict, notFound } from '../../machinery/errors.ts';
+import { badRequest, conflict, notFound } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
@@ -85,6 +85,17 @@ async function nodeOfPod(kernel: Kernel, pod: KubeObject): Promise<Bound> {
   return value === undefined ? {} : { node: { name, uid: readObject(entry, value).metadata.uid ?? '' } };
 }
 
+/** Who names an account by its UID does not want a token of a later one. Source: KEP-4193. */
+function checkAccountUid(sent: string | undefined, account: KubeObject): void {
+  const uid = account.metadata.uid ?? '';
+  if (sent === undefined || sent === '' || sent === uid) return;
+  throw conflict(
+    { group: 'authentication.k8s.io', resource: 'TokenRequest' },
+    account.metadata.name ?? '',
+    `the UID in the token request (${sent}) does not match the UID of the service account (${uid})`,
+  );
+}
+
 function checkPodAccount(pod: BoundObject | undefined, account: string, podAccount: string | undefined): void {
   if (pod === undefined || podAccount === undefined || podAccount === account) return;
   throw badRequest(
@@ -97,7 +108,7 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
     const output = outputOfObject(context, { entry: TOKEN_REQUEST });
     const { object: request, options } = readPosted<TokenRequest>(context, TOKEN_REQUEST);
     const { kernel } = context;
-    const account = await readOne(kernel, target.entry, target.namespace, target.name);
+    checkNamespace(target, request);
     const sent = request.metadata.name ?? '';
     if (sent !== '' && sent !== target.name) {
       const detail = 'must match the service account name if specified';
@@ -105,8 +116,9 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
         fieldErrors.invalid(FieldPath.of('metadata', 'name'), sent, detail),
       ]);
     }
+    const account = await readOne(kernel, target.entry, target.namespace, target.name);
+    checkAccountUid(request.metadata.uid, account);
     request.metadata.name = target.name;
-    checkNamespace(target, request);
     request.metadata.namespace = target.namespace;
     request.spec = {
       ...request.spec,
@@ -152,8 +164,6 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
       expirationSeconds: extends1 ? YEAR_SECONDS : seconds,
       ...(extends1 ? { warnAfterSeconds: seconds } : {}),
     };
-    if (options.dryRun)
-      throw new ApiError({ reason: 'BadRequest', message: 'dryRun is not supported for token requests' });
     const { token } = await issuer.issue(input);
     const now = kernel.clock.now();
     request.metadata.creationTimestamp = rfc3339(now);

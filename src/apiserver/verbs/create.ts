@@ -2,6 +2,7 @@
 import { badRequest } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { inputType } from '../http/negotiation.ts';
+import { dedupeOwners } from '../registry/before.ts';
 import { decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
@@ -30,6 +31,7 @@ export async function createVerb(context: RequestContext, target: Target): Promi
   checkNamespace(target, draft);
   wipeSystemFields(draft);
   entry.row.strategy.applyDefaults?.(draft);
+  dedupeOwners(context, draft, 'sent');
   draft = trackOwnership(context, target, { old: undefined, next: draft, manager: options.fieldManager });
   const result = await createObject(context, target, draft, { dryRun: options.dryRun, options: {} });
   const bytes = result.bytes === undefined ? {} : { bytes: result.bytes };

@@ -2,6 +2,7 @@
 import { badRequest } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { inputType } from '../http/negotiation.ts';
+import { dedupeOwners } from '../registry/before.ts';
 import { decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
@@ -31,6 +32,7 @@ export async function updateVerb(context: RequestContext, target: Target): Promi
   checkNamespace(target, sent);
   checkName(target, sent);
   entry.row.strategy.applyDefaults?.(sent);
+  dedupeOwners(context, sent, 'sent');
   const uid = sent.metadata.uid;
   const result = await updateObject(context, target, {
     dryRun: options.dryRun,

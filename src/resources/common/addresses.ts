@@ -22,9 +22,7 @@ export function addressWarnings(value: string, path: FieldPath): string[] {
   if (canonical === undefined || canonical === value) return [];
   const shown = JSON.stringify(value);
   return addressProblems(value).length > 0
-    ? [
-        `${path}: non-standard IP address ${shown} will be considered invalid in a future Kubernetes release: use ${JSON.stringify(canonical)}`,
-      ]
+    ? [`${path}: non-standard IP address ${shown} is invalid: use ${JSON.stringify(canonical)}`]
     : [`${path}: IPv6 address ${shown} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
 }
 

@@ -95,8 +95,8 @@ function checkDataSources(spec: PersistentVolumeClaimSpec, path: FieldPath, rule
     if (dataSourceRef.namespace) checkDnsLabel(dataSourceRef.namespace, path.child('dataSourceRef', 'namespace'), out);
   }
   if (!dataSource || !dataSourceRef) return;
-  // Kubernetes prints the path where the value should stand.
-  const shown = path.child('dataSource').toString();
+  // Kubernetes prints a path where the value should stand, and a path has nothing to show.
+  const shown = {};
   if (dataSourceRef.namespace)
     out.push(fieldErrors.invalid(path, shown, 'may not be specified when dataSourceRef.namespace is specified'));
   else if (!sameDataSource(dataSource, dataSourceRef))

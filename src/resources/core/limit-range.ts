@@ -184,6 +184,10 @@ export const limitRanges = defineResource<LimitRange>({
     applyDefaults: (range) => {
       for (const item of range.spec?.limits ?? []) defaultItem(item);
     },
+    // Without a name it gets one that is as good as its UID.
+    prepareForCreate: ({ metadata }) => {
+      metadata.name ||= metadata.uid;
+    },
     validate,
     validateUpdate: (range) => [...validateObjectMeta(range.metadata, { namespaced: true }), ...validate(range)],
   },

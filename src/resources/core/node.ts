@@ -1,6 +1,7 @@
 // Nodes: taints, pod ranges that are given once, and what kubelets report.
 // Source: https://kubernetes.io/docs/concepts/architecture/nodes/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { goQuote } from '../../machinery/json.ts';
 import { isValidLabelValue, parseCIDR } from '../../machinery/names.ts';
 import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../checks/index.ts';
 import {
@@ -61,23 +62,60 @@ function checkResources(node: Node, out: Findings): void {
   }
 }
 
+const FEATURE = /^[A-Z][a-zA-Z0-9]*(?:\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+
+function checkFeatures(names: readonly string[], out: Findings): void {
+  const path = FieldPath.of('status', 'declaredFeatures');
+  for (const [i, name] of names.entries()) {
+    if (name.length > 253)
+      out.push(
+        fieldErrors.invalid(
+          path.index(i),
+          name,
+          `invalid feature name ${goQuote(name)}: must be no more than 253 characters`,
+        ),
+      );
+    else if (!FEATURE.test(name))
+      out.push(
+        fieldErrors.invalid(
+          path.index(i),
+          name,
+          `invalid feature name ${goQuote(name)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`,
+        ),
+      );
+    const next = names[i + 1];
+    if (next === name) out.push(fieldErrors.duplicate(path.index(i + 1), next));
+    else if (next !== undefined && name > next)
+      out.push(fieldErrors.invalid(path.index(i + 1), next, 'list must be sorted alphabetically'));
+  }
+}
+
 function checkPodCidrs(cidrs: readonly string[], out: Findings): void {
   for (const [i, cidr] of cidrs.entries()) addInvalid(cidr, POD_CIDRS.index(i), rangeProblems(cidr), out);
   if (cidrs.length < 2) return;
+  const bad = cidrs.findIndex((cidr) => parseCIDR(cidr) === undefined);
+  if (bad >= 0)
+    out.push(
+      fieldErrors.internal(
+        POD_CIDRS,
+        `invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[${bad}]: <nil> (invalid CIDR address: ${cidrs[bad]})`,
+      ),
+    );
   const families = new Set(cidrs.map((cidr) => parseCIDR(cidr)?.family));
   if (families.size !== 2 || cidrs.length > 2)
     out.push(fieldErrors.invalid(POD_CIDRS, cidrs, 'may specify no more than one CIDR for each IP family'));
-  const seen = new Set<string>();
-  for (const [i, cidr] of cidrs.entries()) {
-    if (seen.has(cidr)) out.push(fieldErrors.duplicate(POD_CIDRS.index(i), cidr));
-    seen.add(cidr);
-  }
 }
 
 function validate(node: Node): FieldError[] {
   const out: Findings = [];
   checkTaints(node.spec?.taints ?? [], out);
   checkResources(node, out);
+  const swap = node.status?.nodeInfo?.swap?.capacity;
+  if (swap !== undefined && swap <= 0)
+    out.push(
+      fieldErrors.invalid(FieldPath.of('metadata', 'nodeSwapStatus', 'capacity'), swap, 'must be greater than zero'),
+    );
+  checkFeatures(node.status?.declaredFeatures ?? [], out);
   checkPodCidrs(node.spec?.podCIDRs ?? [], out);
   return out;
 }
@@ -85,6 +123,7 @@ function validate(node: Node): FieldError[] {
 function validateUpdate(node: Node, old: Node): FieldError[] {
   const out: Findings = validateObjectMetaUpdate(node.metadata, old.metadata);
   checkResources(node, out);
+  checkFeatures(node.status?.declaredFeatures ?? [], out);
   const seen = new Set<string>();
   for (const [i, address] of (node.status?.addresses ?? []).entries()) {
     const key = `${address.type}\0${address.address}`;
@@ -156,8 +195,12 @@ export const nodes = defineResource<Node>({
     applyDefaults,
     prepareForCreate: (draft) => {
       delete draft.spec?.configSource;
+      delete draft.status?.config;
     },
-    prepareForUpdate: keepStatus,
+    prepareForUpdate: (draft, old) => {
+      keepStatus(draft, old);
+      delete draft.spec?.configSource;
+    },
     validate,
     // Kubernetes asks both: the rules of an update, and those of a node as such.
     validateUpdate: (node, old) => [...validate(node), ...validateUpdate(node, old)],

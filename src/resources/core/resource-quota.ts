@@ -5,8 +5,10 @@ import { ageColumn, column, nameColumn, statusSubresource } from '../checks/inde
 import {
   checkResourceAmount,
   checkResourceName,
+  compareQuantities,
   type Findings,
   isStandardQuotaResource,
+  quantityText,
   type ResourceList,
   roundUpToMilli,
   sortedKeys,
@@ -166,6 +168,23 @@ function validateStatus(quota: ResourceQuota, old: ResourceQuota): FieldError[] 
   return out;
 }
 
+function warnings(quota: ResourceQuota, old: ResourceQuota | undefined): string[] {
+  const hard = quota.spec?.hard ?? {};
+  const found: string[] = [];
+  if (old !== undefined) return found;
+  for (const resource of ['cpu', 'memory', 'storage', 'ephemeral-storage']) {
+    const bare = !resource.endsWith('storage') && hard[`requests.${resource}`] === undefined;
+    const requested = bare ? resource : `requests.${resource}`;
+    const request = hard[requested];
+    const limit = hard[`limits.${resource}`];
+    if (request !== undefined && limit !== undefined && compareQuantities(request, limit) > 0)
+      found.push(
+        `ResourceQuota ${requested} (${quantityText(request)}) should be less than limits.${resource} (${quantityText(limit)})`,
+      );
+  }
+  return found;
+}
+
 function applyDefaults(quota: ResourceQuota): void {
   roundUpToMilli(quota.spec?.hard);
   roundUpToMilli(quota.status?.hard);
@@ -203,6 +222,7 @@ export const resourceQuotas = defineResource<ResourceQuota>({
     },
     validate,
     validateUpdate,
+    warnings,
   },
   subresources: {
     status: statusSubresource<ResourceQuota>({

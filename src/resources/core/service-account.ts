@@ -5,6 +5,22 @@ import { validateObjectMeta, validateObjectMetaUpdate } from '../common/index.ts
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ServiceAccount } from '../generated/core-v1.ts';
 
+const MOUNTABLE = 'kubernetes.io/enforce-mountable-secrets';
+
+/** Of a secret only its name counts. */
+function keepSecretNames(account: ServiceAccount): void {
+  account.secrets = account.secrets?.map(({ name }) => (name ? { name } : {}));
+}
+
+function warnings(account: ServiceAccount, old: ServiceAccount | undefined): string[] {
+  const isNew = old?.metadata.annotations?.[MOUNTABLE] === undefined;
+  return isNew && account.metadata.annotations?.[MOUNTABLE] !== undefined
+    ? [
+        `metadata.annotations[${MOUNTABLE}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+      ]
+    : [];
+}
+
 export const serviceAccounts = defineResource<ServiceAccount>({
   group: '',
   version: 'v1',
@@ -18,6 +34,9 @@ export const serviceAccounts = defineResource<ServiceAccount>({
   generation: 'none',
   deleteAnswersObject: true,
   strategy: {
+    prepareForCreate: keepSecretNames,
+    prepareForUpdate: keepSecretNames,
+    warnings,
     validateUpdate: (account, old) => [
       ...validateObjectMetaUpdate(account.metadata, old.metadata),
       ...validateObjectMeta(account.metadata, { namespaced: true }),

@@ -168,14 +168,21 @@ function structNode(pack: FactPackage, struct: FactStruct, key: string): SchemaN
     delete node.properties;
     return node;
   }
-  addFields(properties, struct, pack);
+  addFields(properties, struct, { pack, way: '' });
   return node;
 }
 
-function addFields(into: Map<string, FieldNode>, struct: FactStruct, pack: FactPackage): void {
+interface Embedding {
+  readonly pack: FactPackage;
+  /** What Go calls the way to it. */
+  readonly way: string;
+}
+
+function addFields(into: Map<string, FieldNode>, struct: FactStruct, { pack, way }: Embedding): void {
   for (const field of struct.fields) {
     if (field.name !== '') {
-      into.set(field.name, fieldNode(field, pack));
+      const node = fieldNode(field, pack);
+      into.set(field.name, way === '' ? node : { ...node, embedded: way });
       continue;
     }
     const { pack: innerPack, name } = resolve(field.type.replace(/^\*/, ''), pack);
@@ -183,7 +190,7 @@ function addFields(into: Map<string, FieldNode>, struct: FactStruct, pack: FactP
     const target = alias === undefined ? { pack: innerPack, name } : resolve(alias.type, innerPack);
     const inner = target.pack.structs.get(target.name);
     if (inner === undefined) throw new Error(`cannot embed ${field.type}`);
-    addFields(into, inner, target.pack);
+    addFields(into, inner, { pack: target.pack, way: `${way}${name}.` });
   }
 }
 

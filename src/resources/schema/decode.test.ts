@@ -8,10 +8,15 @@ import { settleEmptyLists } from './empty-lists.ts';
 const CONFIG_MAP = builtinSchema('io.k8s.api.core.v1.ConfigMap');
 const DEPLOYMENT = builtinSchema('io.k8s.api.apps.v1.Deployment');
 const POD = builtinSchema('io.k8s.api.core.v1.Pod');
+const LEASE = builtinSchema('io.k8s.api.coordination.v1.Lease');
+const KINDS: Readonly<Record<string, readonly [typeof POD, string]>> = {
+  Pod: [POD, 'v1'],
+  Deployment: [DEPLOYMENT, 'apps/v1'],
+  Lease: [LEASE, 'coordination.k8s.io/v1'],
+};
 
 function read(text: string, kind = 'ConfigMap', contentType = 'application/json'): ReturnType<typeof decode> {
-  const schema = kind === 'ConfigMap' ? CONFIG_MAP : kind === 'Pod' ? POD : DEPLOYMENT;
-  const apiVersion = kind === 'Deployment' ? 'apps/v1' : 'v1';
+  const [schema = CONFIG_MAP, apiVersion = 'v1'] = KINDS[kind] ?? [];
   return decode(schema, Buffer.from(text), {
     kind,
     apiVersion,
@@ -34,6 +39,22 @@ const HANDLED = 'ConfigMap in version "v1" cannot be handled as a ConfigMap: ';
 const UNKNOWN = 'the object provided is unrecognized (must be of type ConfigMap): ';
 
 describe('a JSON body', () => {
+  it('has bytes as base64, as numbers, or as null for none', () => {
+    const { object } = read('{"binaryData":{"a":"AA==","b":[1,255],"c":null}}');
+    expect(object.binaryData).toEqual({ a: 'AA==', b: 'Af8=', c: '' });
+  });
+
+  it.each([
+    ['2024-01-01T00:00:00.123456Z', 'accepted'],
+    ['2024-01-01T00:00:00Z', 'cannot parse "Z" as ".000000"'],
+    ['2024-01-01T00:00:00.123Z', 'cannot parse ".123Z" as ".000000"'],
+    ['2024-01-01T00:00:00.1234567Z', 'cannot parse "7Z" as "Z07:00"'],
+  ])('%s as a time to the microsecond', (text, problem) => {
+    const told = refusal(`{"spec":{"renewTime":"${text}"}}`, 'Lease');
+    const start = `Lease in version "v1" cannot be handled as a Lease: parsing time "${text}" as "2006-01-02T15:04:05.000000Z07:00": `;
+    expect(told).toBe(problem === 'accepted' ? problem : start + problem);
+  });
+
   it.each([
     [
       '{"apiVersion":"v1","kind":"ConfigMap"',
@@ -86,6 +107,14 @@ describe('a JSON body', () => {
       '{"metadata":{"creationTimestamp":"2024-13-01T00:00:00Z"}}',
       `${HANDLED}parsing time "2024-13-01T00:00:00Z": month out of range`,
     ],
+    [
+      '{"binaryData":{"x":[1,256]}}',
+      `${HANDLED}json: cannot unmarshal number 256 into Go struct field ConfigMap.binaryData of type uint8`,
+    ],
+    [
+      '{"apiVersion":"\\u0000"}',
+      `ConfigMap in version "\\x00" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "\\x00" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+    ],
     ['{"binaryData":{"x":"a b"}}', `${HANDLED}illegal base64 data at input byte 1`],
     [
       '{"a" 1}',
@@ -122,6 +151,14 @@ describe('a JSON body', () => {
     [
       '{"spec":{"template":{"spec":{"restartPolicy":1}}}}',
       'number into Go struct field PodSpec.spec.template.spec.restartPolicy of type v1.RestartPolicy',
+    ],
+    [
+      '{"spec":{"template":{"spec":{"volumes":[{"hostPath":{"path":1}}]}}}}',
+      'number into Go struct field HostPathVolumeSource.spec.template.spec.volumes.VolumeSource.hostPath.path of type string',
+    ],
+    [
+      '{"spec":{"template":{"spec":{"containers":[{"livenessProbe":{"exec":"x"}}]}}}}',
+      'string into Go struct field Probe.spec.template.spec.containers.livenessProbe.ProbeHandler.exec of type v1.ExecAction',
     ],
   ])('%s tells Go types', (text, message) => {
     expect(refusal(text, 'Deployment')).toBe(

@@ -1,5 +1,6 @@
 // Reads bodies: JSON or YAML text into an object of a built-in type (or of none), with Kubernetes' refusals.
 import { badRequest } from '../../machinery/errors.ts';
+import { goQuote } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { DecodeError, goKind } from './go-errors.ts';
 import { Entries, parseJson, plain } from './json-text.ts';
@@ -77,7 +78,7 @@ function groupOf(apiVersion: string): string {
 
 function cannotBeHandled(sent: KindAndVersion, options: DecodeOptions, problem: string): Error {
   return badRequest(
-    `${sent.kind} in version ${JSON.stringify(versionOf(sent.apiVersion))} cannot be handled as a ${options.kind}: ${problem}`,
+    `${sent.kind} in version ${goQuote(versionOf(sent.apiVersion))} cannot be handled as a ${options.kind}: ${problem}`,
   );
 }
 
@@ -93,7 +94,7 @@ function checkKind(sent: KindAndVersion, options: DecodeOptions): void {
   if (sent.kind === options.kind && sent.apiVersion === options.apiVersion) return;
   const registered = options.registered?.(sent.apiVersion, sent.kind) ?? false;
   if (!registered) {
-    const problem = `no kind ${JSON.stringify(sent.kind)} is registered for version ${JSON.stringify(sent.apiVersion)} in scheme ${JSON.stringify(SCHEME)}`;
+    const problem = `no kind ${goQuote(sent.kind)} is registered for version ${goQuote(sent.apiVersion)} in scheme ${JSON.stringify(SCHEME)}`;
     throw cannotBeHandled(sent, options, problem);
   }
   if (sent.kind === options.kind && groupOf(sent.apiVersion) === groupOf(options.apiVersion)) {

@@ -34,7 +34,6 @@ export function typeMismatch(value: string, context: GoContext, goType: string):
   return `json: cannot unmarshal ${value} into Go struct field ${context.struct}.${context.field} of type ${goType}`;
 }
 
-const RFC3339 = '2006-01-02T15:04:05Z07:00';
 const LAYOUT: readonly [string, RegExp][] = [
   ['2006', /^\d{4}/],
   ['-', /^-/],
@@ -49,6 +48,15 @@ const LAYOUT: readonly [string, RegExp][] = [
   ['05', /^\d\d(?:[.,]\d+)?/],
   ['Z07:00', /^(?:Z|[+-]\d\d:\d\d)/],
 ];
+/** meta/v1 MicroTime wants its six digits. */
+const MICRO_LAYOUT: readonly [string, RegExp][] = LAYOUT.flatMap(([part, pattern]): [string, RegExp][] =>
+  part === '05'
+    ? [
+        ['05', /^\d\d/],
+        ['.000000', /^[.,]\d{6}/],
+      ]
+    : [[part, pattern]],
+);
 const RANGES: Readonly<Record<string, [number, number, string]>> = {
   '01': [1, 12, 'month'],
   '15': [0, 23, 'hour'],
@@ -56,13 +64,14 @@ const RANGES: Readonly<Record<string, [number, number, string]>> = {
   '05': [0, 59, 'second'],
 };
 
-/** Why Go does not take a text as RFC 3339. */
-export function timeError(text: string): string {
+/** Why Go does not take a text as RFC 3339, to the second or to the microsecond. */
+export function timeError(text: string, precision: 'second' | 'micro' = 'second'): string {
+  const layout = precision === 'micro' ? MICRO_LAYOUT : LAYOUT;
   let rest = text;
-  for (const [part, pattern] of LAYOUT) {
+  for (const [part, pattern] of layout) {
     const match = pattern.exec(rest);
     if (match === null)
-      return `parsing time ${goQuote(text)} as ${goQuote(RFC3339)}: cannot parse ${goQuote(rest)} as ${goQuote(part)}`;
+      return `parsing time ${goQuote(text)} as ${goQuote(layout.map(([name]) => name).join(''))}: cannot parse ${goQuote(rest)} as ${goQuote(part)}`;
     const range = RANGES[part];
     const number = Number.parseInt(match[0], 10);
     if (range !== undefined && (number < range[0] || number > range[1])) {

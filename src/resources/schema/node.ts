@@ -22,6 +22,8 @@ export type SchemaFormat =
 /** A field of an object, with the facts of its wire form. */
 export interface FieldNode {
   readonly name: string;
+  /** The structs that Go embeds on the way to the field (`PersistentVolumeSource.`), which decoding errors name. */
+  readonly embedded?: string;
   readonly schema: SchemaNode;
   readonly required: boolean;
   /** Left out when empty (Go `omitempty`; structs held by value are never empty). */

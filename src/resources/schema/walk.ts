@@ -9,7 +9,7 @@ import type { FieldNode, SchemaNode } from './node.ts';
 import { alwaysSent, isObjectMeta, zeroOf, zeroOfField } from './zero.ts';
 
 /** A step of the path: a field's name, an index, or the key of a map. */
-type Step = string | number | { readonly key: string };
+type Step = FieldNode | number | { readonly key: string };
 
 interface Plan {
   readonly fields: ReadonlyMap<string, FieldNode>;
@@ -69,7 +69,8 @@ export class Walk {
 
   private problem(value: string, goType: string): string {
     const fields: string[] = [];
-    for (const step of this.path) if (typeof step === 'string') fields.push(step);
+    for (const step of this.path)
+      if (typeof step === 'object' && 'name' in step) fields.push((step.embedded ?? '') + step.name);
     return typeMismatch(value, { struct: this.struct, field: fields.join('.') }, goType);
   }
 
@@ -84,7 +85,7 @@ export class Walk {
     for (const step of this.path) {
       if (typeof step === 'number') at += `[${step}]`;
       else {
-        const text = typeof step === 'string' ? step : step.key;
+        const text = 'name' in step ? step.name : step.key;
         at += at === '' ? text : `.${text}`;
       }
     }
@@ -97,23 +98,26 @@ export class Walk {
   private integer(node: SchemaNode, value: unknown): unknown {
     if (value instanceof NumberText) {
       const whole = /^-?\d+$/.test(value.text);
-      const max = node.format === 'int32' ? 2147483647n : 9223372036854775807n;
-      if (!whole || BigInt(value.text) > max || BigInt(value.text) < -max - 1n) {
+      const { min, max } = node.format === 'uint8' ? BYTE_RANGE : node.format === 'int32' ? INT32_RANGE : INT64_RANGE;
+      if (!whole || BigInt(value.text) > max || BigInt(value.text) < min) {
         return this.wrong(node, value, `number ${value.text}`);
       }
       return value.value;
     }
     if (typeof value !== 'number') return this.wrong(node, value);
-    const fits = Number.isInteger(value) && (node.format !== 'int32' || (value <= 2147483647 && value >= -2147483648));
+    const fits =
+      Number.isInteger(value) &&
+      (node.format !== 'int32' || (value <= 2147483647 && value >= -2147483648)) &&
+      (node.format !== 'uint8' || (value >= 0 && value <= 255));
     return fits ? value : this.wrong(node, value, `number ${value}`);
   }
 
   private formatted(node: SchemaNode, value: unknown): unknown {
     switch (node.format) {
       case 'date-time':
-        return this.time(value, canonicalTime);
+        return this.time(value, 'second');
       case 'micro-time':
-        return this.time(value, canonicalMicroTime);
+        return this.time(value, 'micro');
       case 'quantity':
         return this.quantity(value);
       case 'int-or-string':
@@ -133,10 +137,10 @@ export class Walk {
     }
   }
 
-  private time(value: unknown, canonical: (text: string) => string | undefined): string {
+  private time(value: unknown, precision: 'second' | 'micro'): string {
     if (typeof value !== 'string') throw new DecodeError(this.problem(this.kindOf(value), 'string'));
-    const text = canonical(value);
-    if (text === undefined) throw new DecodeError(timeError(value));
+    const text = precision === 'micro' ? canonicalMicroTime(value) : canonicalTime(value);
+    if (text === undefined) throw new DecodeError(timeError(value, precision));
     return text;
   }
 
@@ -166,6 +170,7 @@ export class Walk {
   }
 
   private bytes(node: SchemaNode, value: unknown): unknown {
+    if (Array.isArray(value)) return this.byteList(value);
     if (typeof value !== 'string') return this.wrong(node, value);
     const fault = base64Fault(value);
     if (fault >= 0) {
@@ -175,6 +180,12 @@ export class Walk {
     return value.endsWith('=') || value.includes('\n') || value.includes('\r')
       ? Buffer.from(value, 'base64').toString('base64')
       : value;
+  }
+
+  /** Go takes a list of numbers for bytes as well. */
+  private byteList(value: readonly unknown[]): string {
+    const bytes = value.map((item) => this.value(BYTE, item) ?? 0);
+    return Buffer.from(bytes as number[]).toString('base64');
   }
 
   private schemaUnion(node: SchemaNode, value: unknown): unknown {
@@ -264,7 +275,7 @@ export class Walk {
   /** The value of a field as it is sent; undefined when it is left out. */
   private field(field: FieldNode, value: unknown): unknown {
     if (value === null || value === undefined) return undefined;
-    this.path.push(field.name);
+    this.path.push(field);
     const after = this.value(field.schema, value);
     this.path.pop();
     if (after === undefined || field.pointer) return after;
@@ -308,7 +319,7 @@ export class Walk {
       let after: unknown = before;
       if (typeof before !== 'string' || values.type !== 'string' || values.format !== undefined) {
         this.path.push({ key });
-        after = this.value(values, before) ?? zeroOf(values);
+        after = this.value(values, before) ?? zeroInMap(values);
         this.path.pop();
       }
       if (after !== before && out === undefined) {
@@ -327,7 +338,7 @@ export class Walk {
       if (seen.has(key)) this.report('duplicate', key);
       seen.add(key);
       this.path.push({ key });
-      setOwn(out, key, this.value(values, item) ?? zeroOf(values));
+      setOwn(out, key, this.value(values, item) ?? zeroInMap(values));
       this.path.pop();
     }
     return out;
@@ -362,7 +373,16 @@ function neverCreated(metadata: Readonly<Record<string, unknown>>): Readonly<Rec
   return metadata.creationTimestamp === undefined ? { ...metadata, creationTimestamp: null } : metadata;
 }
 
+/** Bytes that are null come back from the store as none. */
+function zeroInMap(values: SchemaNode): unknown {
+  return values.format === 'byte' ? '' : zeroOf(values);
+}
+
 const NOT_HANDLED = Symbol('not handled');
+const BYTE_RANGE = { min: 0n, max: 255n };
+const INT32_RANGE = { min: -2147483648n, max: 2147483647n };
+const INT64_RANGE = { min: -9223372036854775808n, max: 9223372036854775807n };
+const BYTE: SchemaNode = { type: 'integer', format: 'uint8', goType: 'uint8' };
 const STRING: SchemaNode = { type: 'string', goType: 'string' };
 
 function isEmpty(value: object): boolean {

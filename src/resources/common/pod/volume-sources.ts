@@ -16,7 +16,8 @@ export function checkFields(source: object, names: readonly string[], path: Fiel
   const fields = source as Readonly<Record<string, unknown>>;
   for (const name of names) {
     const value = fields[name];
-    if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0))
+    // A list without items arrives as null.
+    if (value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0))
       out.push(fieldErrors.required(path.child(name)));
   }
 }
@@ -222,7 +223,7 @@ export function checkAzureDisk(source: core.AzureDiskVolumeSource, path: FieldPa
 }
 
 export function checkCsiDriverName(name: string, path: FieldPath, out: Findings): void {
-  checkPresent(name, path, out);
+  if (!checkPresent(name, path, out)) return;
   if (name.length > 63) out.push(fieldErrors.tooLong(path, 63));
   const lower: Findings = [];
   checkDnsSubdomain(name.toLowerCase(), path, lower);

@@ -29,26 +29,33 @@ const EXTERNAL_IPS = SPEC.child('externalIPs');
 const LOAD_BALANCER_IP = SPEC.child('loadBalancerIP');
 const SOURCE_RANGES = SPEC.child('loadBalancerSourceRanges');
 
-function warnings(service: Service): string[] {
+function warnings({ metadata, spec = {} }: Service): string[] {
   const found: string[] = [];
-  if (service.metadata.annotations?.['service.kubernetes.io/topology-aware-hints'] !== undefined)
+  const external = spec.externalIPs ?? [];
+  const headless = spec.type === 'ClusterIP' && spec.clusterIP === 'None';
+  if (metadata.annotations?.['service.kubernetes.io/topology-aware-hints'] !== undefined)
     found.push(
-      'metadata.annotations[service.kubernetes.io/topology-aware-hints]: deprecated in v1.27+; use "service.kubernetes.io/topology-mode" instead',
+      'annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead',
     );
-  if (service.spec?.type !== 'ExternalName' && !isHeadless(service.spec))
-    found.push(...(service.spec?.clusterIPs ?? []).flatMap((ip, i) => addressWarnings(ip, CLUSTER_IPS.index(i))));
-  if (service.spec?.clusterIP === 'None') {
-    if (service.spec.loadBalancerIP)
-      found.push('spec.loadBalancerIP: LoadBalancerIP has no effect on headless services');
-    if ((service.spec.externalIPs ?? []).length > 0)
-      found.push('spec.externalIPs is ignored when spec.clusterIP is "None"');
-    if (service.spec.sessionAffinity !== 'None') found.push('spec.SessionAffinity is ignored for headless services');
+  if (spec.type !== 'ExternalName' && !isHeadless(spec))
+    found.push(...(spec.clusterIPs ?? []).flatMap((ip, i) => addressWarnings(ip, CLUSTER_IPS.index(i))));
+  if (headless) {
+    if (spec.loadBalancerIP) found.push('spec.loadBalancerIP is ignored for headless services');
+    if (external.length > 0) found.push('spec.externalIPs is ignored for headless services');
+    if (spec.sessionAffinity !== 'None') found.push('spec.SessionAffinity is ignored for headless services');
   }
-  for (const [i, ip] of (service.spec?.externalIPs ?? []).entries())
-    found.push(...addressWarnings(ip, EXTERNAL_IPS.index(i)));
-  if (service.spec?.loadBalancerIP) found.push(...addressWarnings(service.spec.loadBalancerIP, LOAD_BALANCER_IP));
-  for (const [i, range] of (service.spec?.loadBalancerSourceRanges ?? []).entries())
+  for (const [i, ip] of external.entries()) found.push(...addressWarnings(ip, EXTERNAL_IPS.index(i)));
+  if (external.length > 0 && !headless && spec.type !== 'ExternalName')
+    found.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters');
+  if (spec.loadBalancerIP) found.push(...addressWarnings(spec.loadBalancerIP, LOAD_BALANCER_IP));
+  for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries())
     found.push(...rangeWarnings(range.trim(), SOURCE_RANGES.index(i)));
+  if (spec.type === 'ExternalName' && external.length > 0)
+    found.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
+  if (spec.type !== 'ExternalName' && spec.externalName)
+    found.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  if (spec.trafficDistribution === 'PreferClose')
+    found.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
   return found;
 }
 

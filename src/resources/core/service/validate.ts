@@ -35,7 +35,7 @@ const AFFINITIES: readonly string[] = ['ClientIP', 'None'];
 const FAMILIES = { supported: ['IPv4', 'IPv6'] };
 const FAMILY_POLICIES = { supported: ['PreferDualStack', 'RequireDualStack', 'SingleStack'] };
 const TRAFFIC_POLICIES = { supported: ['Cluster', 'Local'] };
-const DISTRIBUTIONS = { supported: ['PreferClose', 'PreferSameNode', 'PreferSameZone'] };
+const DISTRIBUTIONS = { supported: ['PreferClose', 'PreferSameZone', 'PreferSameNode'] };
 
 export function validateService(service: Service): FieldError[] {
   const out: Findings = [];
@@ -195,7 +195,9 @@ function checkDuplicatePorts(ports: readonly ServicePort[], out: Findings): void
   const seen = new Set<string>();
   for (const [i, { protocol, port }] of ports.entries()) {
     const key = `${protocol}/${port}`;
-    if (seen.has(key)) out.push(fieldErrors.duplicate(SPEC.child('ports').index(i), { protocol, port }));
+    // Kubernetes prints its internal form of the port.
+    const shown = { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
+    if (seen.has(key)) out.push(fieldErrors.duplicate(SPEC.child('ports').index(i), shown));
     seen.add(key);
   }
 }

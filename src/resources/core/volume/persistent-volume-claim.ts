@@ -36,11 +36,14 @@ function applyDefaults(claim: PersistentVolumeClaim): void {
 }
 
 /** Old data sources of unknown kinds are dropped in silence; otherwise both fields come to say the same. Source: KEP-1495. */
-function settleDataSources(spec: PersistentVolumeClaimSpec): void {
+function settleDataSources(spec: PersistentVolumeClaimSpec, old?: PersistentVolumeClaimSpec): void {
+  dropForeignSource(spec, old);
   const { dataSource } = spec;
   if (dataSource !== undefined && spec.dataSourceRef === undefined) {
     const group = dataSource.apiGroup ?? '';
     const known =
+      old?.dataSource !== undefined ||
+      old?.dataSourceRef !== undefined ||
       (dataSource.kind === 'PersistentVolumeClaim' && group === '') ||
       (dataSource.kind === 'VolumeSnapshot' && group === 'snapshot.storage.k8s.io');
     if (known) spec.dataSourceRef = { ...dataSource };
@@ -49,6 +52,11 @@ function settleDataSources(spec: PersistentVolumeClaimSpec): void {
     const { namespace: _namespace, ...reference } = spec.dataSourceRef;
     spec.dataSource = reference;
   }
+}
+
+/** References into other namespaces are for those who have switched them on. Source: KEP-3294. */
+function dropForeignSource(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | undefined): void {
+  if (spec.dataSourceRef?.namespace && old?.dataSourceRef === undefined) delete spec.dataSourceRef;
 }
 
 function ruleFor(old: PersistentVolumeClaim | undefined): ClaimRules {
@@ -214,7 +222,7 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
     },
     prepareForUpdate: (draft, old) => {
       keepStatus(draft, old);
-      settleDataSources(draft.spec ?? {});
+      settleDataSources(draft.spec ?? {}, old.spec);
     },
     validate: (claim) => validate(claim),
     // Kubernetes asks for the rules of a claim, and then again with those of an update.

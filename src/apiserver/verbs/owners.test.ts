@@ -1,0 +1,48 @@
+// Owner references that a client sends twice, and what a dry run does not ask.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from '../test-fixture.ts';
+
+let server: TestServer;
+const MAPS = '/api/v1/namespaces/default/configmaps';
+const OWNER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' };
+const ADVICE =
+  'API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: u';
+
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.api.close());
+
+function owned(ownerReferences: readonly object[]): object {
+  return { metadata: { name: 'a', ownerReferences } };
+}
+
+describe('owner references', () => {
+  test('that are wholly equal are kept once, with a warning', async () => {
+    const { body, headers } = await server.call('POST', `${MAPS}?dryRun=All`, owned([OWNER, OWNER]));
+    expect(body.metadata?.ownerReferences).toEqual([OWNER]);
+    expect(headers.warning).toEqual([`299 - ".metadata.ownerReferences contains duplicate entries; ${ADVICE}"`]);
+  });
+
+  test('of one owner that differ otherwise are both kept', async () => {
+    const both = [OWNER, { ...OWNER, controller: true }];
+    const { body, headers } = await server.call('POST', `${MAPS}?dryRun=All`, owned(both));
+    expect(body.metadata?.ownerReferences).toEqual(both);
+    expect(headers.warning).toBeUndefined();
+  });
+
+  test('are looked at after admission alone in a patch', async () => {
+    await server.call('POST', MAPS, { metadata: { name: 'patched' } });
+    const patch = { metadata: { ownerReferences: [OWNER, OWNER] } };
+    const type = 'application/merge-patch+json';
+    const { body, headers } = await server.call('PATCH', `${MAPS}/patched`, patch, { type });
+    expect(body.metadata?.ownerReferences).toEqual([OWNER]);
+    expect(String(headers.warning)).toContain(`duplicate entries after mutating admission happens; ${ADVICE}`);
+  });
+});
+
+test('A resourceVersion on a new object is refused, but not in a dry run', async () => {
+  const object = { metadata: { name: 'versioned', resourceVersion: '5' } };
+  expect((await server.call('POST', MAPS, object)).status).toBe(500);
+  expect((await server.call('POST', `${MAPS}?dryRun=All`, object)).status).toBe(201);
+});
