@@ -35,7 +35,7 @@ function begin<T>(context: RequestContext, target: Target): Review<T> {
   wipeSystemFields(object);
   if (target.entry.row.namespaced) object.metadata.namespace = target.namespace;
   else delete object.metadata.namespace;
-  dedupeOwners(context, object);
+  dedupeOwners(context, object, 'sent');
   trackOwnership(context, target, { old: undefined, next: object, manager: options.fieldManager });
   const answer = (status: JsonObject, fresh?: JsonObject): WireResponse => {
     const { apiVersion, kind } = object;
