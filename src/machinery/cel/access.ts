@@ -1,5 +1,7 @@
 // Takes values apart: fields of objects, entries of maps, items of lists.
-import { CelError, fromJson, ObjectValue, Optional, Uint } from './values.ts';
+import { KEYWORDS } from './type-names.ts';
+import type { CelField, CelType } from './types.ts';
+import { CelError, fromJson, ObjectValue, Optional, typeNameOf, Uint } from './values.ts';
 
 export function refuse(): never {
   throw new CelError('no such overload');
@@ -9,13 +11,35 @@ export function itemsOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   if (value instanceof Map) return [...value.keys()];
   if (value instanceof ObjectValue) return Object.keys(value.json);
-  return refuse();
+  throw new CelError(`got 'types.${GO_NAMES[typeNameOf(value)] ?? typeNameOf(value)}', expected iterable type`);
 }
+
+/** What Go calls the values of simple types. */
+const GO_NAMES: Readonly<Record<string, string>> = {
+  int: 'Int',
+  uint: 'Uint',
+  double: 'Double',
+  bool: 'Bool',
+  string: 'String',
+  bytes: 'Bytes',
+  null_type: 'Null',
+};
+
+type ObjectType = Extract<CelType, { kind: 'object' }>;
+
+/** Words of the language may be written as they are where only a field can stand. */
+export function fieldNamed({ fields }: ObjectType, name: string): CelField | undefined {
+  return fields.get(name) ?? (KEYWORDS.has(name) ? fields.get(`__${name}__`) : undefined);
+}
+
+/** A field that is null is not there. */
+const isThere = (value: ObjectValue, known: CelField | undefined): known is CelField =>
+  known !== undefined && Object.hasOwn(value.json, known.json) && value.json[known.json] !== null;
 
 export function field(value: unknown, name: string): unknown {
   if (value instanceof ObjectValue) {
-    const known = value.type.fields.get(name);
-    if (known === undefined || !Object.hasOwn(value.json, known.json)) throw new CelError(`no such key: ${name}`);
+    const known = fieldNamed(value.type, name);
+    if (!isThere(value, known)) throw new CelError(`no such key: ${name}`);
     return fromJson(value.json[known.json], known.type);
   }
   if (value instanceof Map) {
@@ -23,13 +47,13 @@ export function field(value: unknown, name: string): unknown {
     throw new CelError(`no such key: ${name}`);
   }
   if (value instanceof Optional) return optionalField(value, name);
-  return refuse();
+  if (Array.isArray(value)) return refuse();
+  throw new CelError(`no such key: ${name}`);
 }
 
 export function hasField(value: unknown, name: string): boolean {
   if (value instanceof ObjectValue) {
-    const known = value.type.fields.get(name);
-    return known !== undefined && Object.hasOwn(value.json, known.json);
+    return isThere(value, fieldNamed(value.type, name));
   }
   if (value instanceof Optional) return value.present && hasField(value.value, name);
   return value instanceof Map ? value.has(name) : refuse();
@@ -41,11 +65,19 @@ export function optionalField(value: unknown, name: string): Optional {
   return new Optional(field(base, name));
 }
 
+function indexOf(key: unknown): bigint {
+  if (typeof key === 'bigint') return key;
+  if (key instanceof Uint) return key.value;
+  if (typeof key !== 'number') throw new CelError(`unsupported index type '${typeNameOf(key)}' in list`);
+  if (!Number.isInteger(key)) throw new CelError(`unsupported index value ${key} in list`);
+  return BigInt(key);
+}
+
 export function item(value: unknown, key: unknown): unknown {
   if (Array.isArray(value)) {
-    const i = typeof key === 'bigint' || typeof key === 'number' ? Number(key) : refuse();
-    if (!Number.isInteger(i) || i < 0 || i >= value.length) throw new CelError(`index out of bounds: ${String(key)}`);
-    return value[i];
+    const i = indexOf(key);
+    if (i < 0n || i >= value.length) throw new CelError(`index out of bounds: ${i}`);
+    return value[Number(i)];
   }
   if (value instanceof Map) {
     const wanted = key instanceof Uint ? key.value : key;

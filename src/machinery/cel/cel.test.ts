@@ -43,6 +43,27 @@ describe('CEL', () => {
     ['1 == 1.0 || dyn(1) == 1.0', undefined],
     ["'a' == dyn('a') && self.s.matches('^ab')", true],
     ['self == self', true],
+    ['self.l.all(i, v, v > i) && self.m.exists(k, v, k == "x1" && v == "v")', true],
+    ['self.l.transformList(i, v, i > 0, v * 10)', [70n]],
+    ['self.m.transformMap(k, v, v + "!")', new Map([['x1', 'v!']])],
+    ['self.m.transformMapEntry(k, v, {v: k})', new Map([['v', 'x1']])],
+    ['[{"n": 2}, {"n": 1}].sortBy(e, e.n)[0].n', 1n],
+    ['[1, 2].first().value() + [1, 2].last().orValue(9)', 3n],
+    ['lists.range(3)', [0n, 1n, 2n]],
+    ['[?optional.none(), 1]', [1n]],
+    ["semver('1.2.3-a.2').compareTo(semver('1.2.3-a.10'))", -1n],
+    ["semver('v01.2', true) == semver('1.2.0+b') && !isSemver('v1.2.3')", true],
+    ["format.dns1123Label().validate('a').hasValue()", false],
+    ["format.named('uuid').value().validate('x').value()", ['does not match the UUID format']],
+    [
+      "'%s %.2f %e %x'.format([{'b': [1.5, 'x'], 'a': null}, 1234.5, 1234.5, 255])",
+      '{"a":null, "b":[1.500000, "x"]} 1,234.50 1.234500×10⁰³ ff',
+    ],
+    ["string(duration('1h30m')) + string(1e20) + string(1.5)", '5400s1e+201.5'],
+    ["'abc'.replace('', '-') + 'abc'.indexOf('', 9) + 'a'", undefined],
+    ["url('/a?b=c&b=d').getQuery()['b'].join() + url('mailto:a@b').getScheme()", 'cdmailto'],
+    ["type(self.a) == int && type([]) == list && type(duration('1s')) == google.protobuf.Duration", true],
+    ['dyn(null) == null && optional.of(null).hasValue()', true],
   ])('%s', (source, expected) => {
     if (expected === undefined) expect(() => run(source)).toThrow('found no matching overload');
     else expect(run(source)).toEqual(expected);
@@ -57,6 +78,16 @@ describe('CEL', () => {
     ['self.b == 1', "ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^"],
     ['self.a.all(x, x > 0)', 'cannot be range of a comprehension'],
     ['self.a ==', 'Syntax error'],
+    ["[1, 'a']", "1:5: expected type 'int' but found 'string'"],
+    ["{'a': 1, 'b': 'c'}", "1:15: expected type 'int' but found 'string'"],
+    ['[1, dyn(1)]', "1:8: expected type 'int' but found 'dyn'"],
+    ['self.s == null', "found no matching overload for '_==_' applied to '(string, null)'"],
+    ['self.l.filter(x, x)', "found no matching overload for '_?_:_' applied to '(int, list(int), list(int))'"],
+    ["'%d'.format(['a'])", 'decimal clause can only be used on integers, was given string'],
+    ["'%s'.format([1, 2])", 'too many arguments supplied to string.format (expected 1, got 2)'],
+    ['math.abs(1)', "undeclared reference to 'math'"],
+    ['1 || 2', "1:6: expected type 'bool' but found 'int'"],
+    ['Object{a: 1}', "1:7: undeclared reference to 'Object'"],
     [
       "self.s.matches('[')",
       "ERROR: <input>:1:16: invalid matches argument\n | self.s.matches('[')\n | ...............^",
@@ -72,9 +103,52 @@ describe('CEL', () => {
     ["self.m['no'] == ''", 'no such key: no'],
     ['1 / (self.a - 3) == 1', 'division by zero'],
     ['9223372036854775807 + self.a > 0', 'integer overflow'],
-    ["int('x') == 1", "type conversion error from 'string' to 'int'"],
+    ["int('x' + self.s) == 1", "type conversion error from 'string' to 'int'"],
+    ['1u - 2u == 0u', 'unsigned integer overflow'],
+    ["timestamp('9999-12-31T23:59:59Z') + duration('1h') == timestamp(0)", 'timestamp overflow'],
+    ["self.m.map(k, 1)[dyn('a')] == 1", "unsupported index type 'string' in list"],
+    ['dyn(1).all(x, true)', "got 'types.Int', expected iterable type"],
+    [
+      "ip('1.2.3') == ip('1.2.3.4')",
+      'IP Address "1.2.3" parse error during conversion from string: ParseAddr("1.2.3"): IPv4 address too short',
+    ],
+    ["cidr('10.0.0.0/33').prefixLength() == 1", 'netip.ParsePrefix("10.0.0.0/33"): prefix length out of range'],
+    ["self.s.substring(3, 1) == ''", 'invalid substring range. start: 3, end: 1'],
   ])('%s fails at run time', (source, message) => {
     expect(() => run(source)).toThrow(message);
+  });
+
+  it('parts that are known fail before it runs', () => {
+    expect(compileCel("int('x') == self.a", { self: SELF }).failure).toBe(
+      "type conversion error from 'string' to 'int'",
+    );
+    expect(compileCel("self.s.find('[') == ''", { self: SELF }).failure).toContain('missing closing ]');
+    expect(compileCel("int('5') == self.a", { self: SELF }).failure).toBeUndefined();
+  });
+
+  it('sets are equal in any order, and joined without doubles', () => {
+    const set = listOf(INT, { type: 'set', keys: [] });
+    const evaluate = (source: string) => compileCel(source, { l: set }).evaluate({ l: [1, 2] }, { left: 1000 });
+    expect(evaluate('l == [2, 1]')).toBe(true);
+    expect(evaluate('l + [2, 3]')).toEqual([1n, 2n, 3n]);
+    expect(evaluate('[2] + l')).toEqual([2n, 1n, 2n]);
+  });
+
+  it('typed literals stand for maps where their types are known', () => {
+    const source = 'Object{a: 1, b: Object.b{__namespace__: "n", a__dash__b: 2}}';
+    const made = compileCel(source, {}, /^Object(\.\w+)*$/).evaluate({}, { left: 100 });
+    expect(made).toEqual(
+      new Map<string, unknown>([
+        ['a', 1n],
+        [
+          'b',
+          new Map<string, unknown>([
+            ['namespace', 'n'],
+            ['a-b', 2n],
+          ]),
+        ],
+      ]),
+    );
   });
 
   it('stops what costs too much', () => {

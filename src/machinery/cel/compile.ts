@@ -1,15 +1,21 @@
 // Checks an expression against the types of its variables, and makes of it a function that can be run again and again.
 // Messages are cel-go's, as Kubernetes shows them.
 
-import { field, hasField, item, optionalField, refuse } from './access.ts';
+import { field, fieldNamed, hasField, item, optionalField, refuse } from './access.ts';
+import { compileList, compileMap } from './aggregates.ts';
+import type { BinaryNode, SelectNode } from './ast.ts';
+import type { Problem } from './lexer.ts';
 import { FUNCTION_NAMESPACES, overloadsOf } from './library.ts';
-import { badLiteral } from './literal-arguments.ts';
+import { badLiteral, patternProblem } from './literal-arguments.ts';
 import { literal } from './literals.ts';
-import { COMPREHENSIONS, compileComprehension, compileOptMap } from './macros.ts';
-import { binaryType, OPERATORS, same } from './operators.ts';
+import { macroOf } from './macro-forms.ts';
+import { compileMacro } from './macros.ts';
+import { binaryType, OPERATORS } from './operators.ts';
 import { applyOverload, type Checker, type Scope } from './overloads.ts';
+import { dotted } from './parser.ts';
 import { attempt, type Budget, BudgetExceeded, type Compiled, charge } from './run.ts';
-import { type ASTNode, CelSyntaxError, locate, operatorOffset, parseExpression } from './syntax.ts';
+import { type ASTNode, parseExpression, refusal } from './syntax.ts';
+import { celNameOf, namedType } from './type-names.ts';
 import {
   assignable,
   BOOL,
@@ -20,48 +26,46 @@ import {
   INT,
   isDyn,
   join,
-  listOf,
-  mapOf,
   optionalOf,
+  same,
   typeText,
 } from './types.ts';
-import { CelError, checkedInt, fromJson, type MapValue, Optional, TypeValue } from './values.ts';
+import { CelError, checkedInt, fromJson, Optional } from './values.ts';
 
 export interface CelProgram {
   readonly type: CelType;
   /** The expression and the types of its parts, for estimates of what it costs. */
   readonly tree: { readonly root: ASTNode; readonly types: ReadonlyMap<ASTNode, CelType> };
+  /** What its known parts fail with, before it ever runs. */
+  readonly failure?: string;
   /** Names of variables that the expression uses. */
   readonly uses: ReadonlySet<string>;
   /** Throws CelError, or BudgetExceeded. Variables are JSON values, or maps that hold CEL values already. */
   evaluate(variables: Readonly<Record<string, unknown>>, budget: Budget): unknown;
 }
 
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  int: 'int',
-  uint: 'uint',
-  double: 'double',
-  bool: 'bool',
-  string: 'string',
-  bytes: 'bytes',
-  list: 'list',
-  map: 'map',
-  null_type: 'null_type',
-  type: 'type',
-};
-
 class Compiler implements Checker {
-  readonly errors: string[] = [];
+  /** `structs`: the names of types whose literals are taken. */
+  constructor(private readonly structs?: RegExp) {}
+
+  readonly errors: Problem[] = [];
   /** What is looked at when the types are right. */
-  readonly late: string[] = [];
+  readonly late: Problem[] = [];
+  /** What cannot be worked out although all of it is known. */
+  readonly failures: string[] = [];
+  /** Inside the arguments of functions that take anything. */
+  private exempt = 0;
   readonly uses = new Set<string>();
   /** What was found out about every part of the expression. */
   readonly types = new Map<ASTNode, CelType>();
-  constructor(private readonly source: string) {}
 
-  error(offset: number, problem: string): Compiled {
-    this.errors.push(locate(this.source, offset, problem));
+  error(at: number, text: string): Compiled {
+    this.errors.push({ at, text });
     return { type: ERROR, run: () => null };
+  }
+
+  complain(at: number, text: string): void {
+    if (this.exempt === 0) this.late.push({ at, text });
   }
 
   compile(node: ASTNode, scope: Scope): Compiled {
@@ -69,7 +73,7 @@ class Compiler implements Checker {
     const { run } = made;
     this.types.set(node, made.type);
     return {
-      type: made.type,
+      ...made,
       run: (state) => {
         if (--state.budget.left < 0) throw new BudgetExceeded('operation cancelled: actual cost limit exceeded');
         return run(state);
@@ -82,7 +86,7 @@ class Compiler implements Checker {
       case 'value':
         return literal(node.args);
       case 'id':
-        return this.identifier(node.args, node.start, scope);
+        return this.identifier(node.args, node.at, scope);
       case '.':
         return this.select(node, { scope, optional: false });
       case '.?':
@@ -95,9 +99,11 @@ class Compiler implements Checker {
       case 'rcall':
         return this.memberCall(node, scope);
       case 'list':
-        return this.list(node.args, scope);
+        return compileList(this, node, scope);
       case 'map':
-        return this.map(node.args, scope);
+        return compileMap(this, node, scope);
+      case 'struct':
+        return this.struct(node, scope);
       case '?:':
         return this.ternary(node, scope);
       case '||':
@@ -111,25 +117,45 @@ class Compiler implements Checker {
     }
   }
 
-  private identifier(name: string, offset: number, scope: Scope): Compiled {
-    const type = scope.get(name);
-    if (type !== undefined) {
-      this.uses.add(name);
-      return { type, run: ({ variables }) => variables.get(name) };
-    }
-    const typeName = Object.hasOwn(TYPE_NAMES, name) ? TYPE_NAMES[name] : undefined;
-    if (typeName !== undefined) return { type: DYN, run: () => new TypeValue(typeName) };
-    return this.error(offset, `undeclared reference to '${name}' (in container '')`);
+  /** Objects of the types that are known here: a map stands for each. */
+  private struct(node: Extract<ASTNode, { op: 'struct' }>, scope: Scope): Compiled {
+    const [name, fields] = node.args;
+    const values = fields.map(([field, value]) => [celNameOf(field), this.compile(value, scope)] as const);
+    if (this.structs?.test(name) !== true)
+      return this.error(node.at, `undeclared reference to '${name}' (in container '')`);
+    return { type: DYN, run: (state) => new Map(values.map(([field, value]) => [field, value.run(state)])) };
   }
 
-  private select(node: Extract<ASTNode, { op: '.' | '.?' }>, how: { scope: Scope; optional: boolean }): Compiled {
+  private identifier(name: string, at: number, scope: Scope): Compiled {
+    const known = name.replace(/^\./, '');
+    const type = scope.get(known);
+    if (type !== undefined) {
+      this.uses.add(known);
+      return { type, run: ({ variables }) => variables.get(known) };
+    }
+    return namedType(known) ?? this.error(at, `undeclared reference to '${name}' (in container '')`);
+  }
+
+  /** `net.IP`: a type with dots in its name, unless it begins with a variable. */
+  private qualified(node: ASTNode, scope: Scope): Compiled | undefined {
+    const name = dotted(node);
+    if (name === undefined || scope.has(name.split('.')[0] ?? '')) return undefined;
+    return namedType(name);
+  }
+
+  private select(
+    node: Extract<ASTNode, { op: '.' } | { op: '.?' }>,
+    how: { scope: Scope; optional: boolean },
+  ): Compiled {
     const [operand, name] = node.args;
+    const named = this.qualified(node, how.scope);
+    if (named !== undefined) return named;
     const target = this.compile(operand, how.scope);
     const inner = target.type.kind === 'optional' ? target.type.of : target.type;
     const optional = how.optional || target.type.kind === 'optional';
-    const type = this.fieldType(inner, name, this.source.lastIndexOf('.', node.pos));
+    const type = this.fieldType(inner, name, node.at);
     return {
-      type: optional ? optionalOf(type) : type,
+      type: optional ? optionalOf(type.kind === 'optional' ? type.of : type) : type,
       run: (state) => {
         const value = target.run(state);
         return optional ? optionalField(value, name) : field(value, name);
@@ -141,7 +167,7 @@ class Compiler implements Checker {
     if (isDyn(type)) return DYN;
     if (type.kind === 'map') return type.value;
     if (type.kind === 'object') {
-      const known = type.fields.get(name);
+      const known = fieldNamed(type, name);
       if (known !== undefined) return known.type;
       return this.error(offset, `undefined field '${name}'`).type;
     }
@@ -150,17 +176,16 @@ class Compiler implements Checker {
 
   private index(node: Extract<ASTNode, { op: '[]' | '[?]' }>, scope: Scope): Compiled {
     const [left, right] = node.args.map((n) => this.compile(n, scope));
-    if (left === undefined || right === undefined) return this.error(node.start, 'syntax error');
+    if (left === undefined || right === undefined) return this.error(node.at, 'syntax error');
     const inner = left.type.kind === 'optional' ? left.type.of : left.type;
     const optional = node.op === '[?]' || left.type.kind === 'optional';
     let type: CelType = DYN;
-    const offset = this.source.indexOf('[', node.args[0].end);
     if (inner.kind === 'list' && (right.type === INT || isDyn(right.type))) type = inner.item;
     else if (inner.kind === 'map' && assignable(right.type, inner.key, new Map())) type = inner.value;
     else if (!isDyn(inner)) {
       return this.error(
-        offset,
-        `found no matching overload for '_[_]' applied to '(${typeText(inner)}, ${typeText(right.type)})'`,
+        node.at,
+        `found no matching overload for '${node.op === '[?]' ? '_[?_]' : '_[_]'}' applied to '(${typeText(inner)}, ${typeText(right.type)})'`,
       );
     }
     return {
@@ -181,33 +206,12 @@ class Compiler implements Checker {
     };
   }
 
-  private list(nodes: readonly ASTNode[], scope: Scope): Compiled {
-    const items = nodes.map((n) => this.compile(n, scope));
-    const type = items.reduce<CelType | undefined>((t, i) => join(t, i.type), undefined);
-    return { type: listOf(type ?? DYN), run: (state) => items.map((i) => i.run(state)) };
-  }
-
-  private map(entries: readonly (readonly [ASTNode, ASTNode])[], scope: Scope): Compiled {
-    const items = entries.map(([k, v]) => [this.compile(k, scope), this.compile(v, scope)] as const);
-    const key = items.reduce<CelType | undefined>((t, [k]) => join(t, k.type), undefined);
-    const value = items.reduce<CelType | undefined>((t, [, v]) => join(t, v.type), undefined);
-    return {
-      type: mapOf(key ?? DYN, value ?? DYN),
-      run: (state) => {
-        const out: MapValue = new Map();
-        for (const [k, v] of items) out.set(k.run(state), v.run(state));
-        return out;
-      },
-    };
-  }
-
   private ternary(node: Extract<ASTNode, { op: '?:' }>, scope: Scope): Compiled {
     const [condition, yes, no] = node.args.map((n) => this.compile(n, scope));
-    if (condition === undefined || yes === undefined || no === undefined) return this.error(node.start, 'syntax error');
+    if (condition === undefined || yes === undefined || no === undefined) return this.error(node.at, 'syntax error');
     if (!assignable(condition.type, BOOL, new Map()) || !same(yes.type, no.type)) {
       const types = [condition, yes, no].map((c) => typeText(c.type)).join(', ');
-      const offset = this.source.indexOf('?', node.args[0].end);
-      return this.error(offset, `found no matching overload for '_?_:_' applied to '(${types})'`);
+      return this.error(node.at, `found no matching overload for '_?_:_' applied to '(${types})'`);
     }
     return {
       type: join(yes.type, no.type),
@@ -222,11 +226,14 @@ class Compiler implements Checker {
   /** An error on one side does not matter when the other side decides. */
   private logical(node: Extract<ASTNode, { op: '||' | '&&' }>, scope: Scope): Compiled {
     const [left, right] = node.args.map((n) => this.compile(n, scope));
-    if (left === undefined || right === undefined) return this.error(node.start, 'syntax error');
+    if (left === undefined || right === undefined) return this.error(node.at, 'syntax error');
+    let isGood = true;
     for (const [i, side] of [left, right].entries()) {
       if (assignable(side.type, BOOL, new Map())) continue;
-      return this.error(node.args[i]?.start ?? 0, `expected type 'bool' but found '${typeText(side.type)}'`);
+      this.error(node.args[i]?.at ?? 0, `expected type 'bool' but found '${typeText(side.type)}'`);
+      isGood = false;
     }
+    if (!isGood) return { type: ERROR, run: () => null };
     const decides = node.op === '||';
     return {
       type: BOOL,
@@ -250,7 +257,7 @@ class Compiler implements Checker {
     const good = node.op === '!_' ? assignable(type, BOOL, new Map()) : isDyn(type) || type === INT || type === DOUBLE;
     if (!good) {
       const name = node.op === '!_' ? '!_' : '-_';
-      return this.error(node.start, `found no matching overload for '${name}' applied to '(${typeText(type)})'`);
+      return this.error(node.at, `found no matching overload for '${name}' applied to '(${typeText(type)})'`);
     }
     return {
       type: node.op === '!_' ? BOOL : type,
@@ -263,19 +270,15 @@ class Compiler implements Checker {
     };
   }
 
-  private binary(
-    node: Extract<ASTNode, { op: '==' | '!=' | 'in' | '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=' }>,
-    scope: Scope,
-  ): Compiled {
+  private binary(node: BinaryNode, scope: Scope): Compiled {
     const [leftNode, rightNode] = node.args;
     const left = this.compile(leftNode, scope);
     const right = this.compile(rightNode, scope);
     const type = binaryType(node.op, left.type, right.type);
     if (type === undefined) {
-      const offset = operatorOffset(this.source, leftNode, rightNode, node.op);
       const name = node.op === 'in' ? '@in' : `_${node.op}_`;
       return this.error(
-        offset,
+        node.at,
         `found no matching overload for '${name}' applied to '(${typeText(left.type)}, ${typeText(right.type)})'`,
       );
     }
@@ -292,65 +295,60 @@ class Compiler implements Checker {
   }
 
   /** Told beside what the types say. */
-  private checkLiterals(name: string, args: readonly ASTNode[]): void {
-    const bad = badLiteral(name, args);
-    if (bad !== undefined) this.late.push(locate(this.source, bad.start, `invalid ${name} argument`));
+  private checkLiterals(name: string, target: ASTNode | undefined, args: readonly ASTNode[]): void {
+    const bad = badLiteral(name, { target, args, types: this.types });
+    if (bad !== undefined) this.late.push(bad);
+    const pattern = patternProblem(name, target, args);
+    if (pattern !== undefined) this.failures.push(pattern);
+  }
+
+  private arguments(name: string, args: readonly ASTNode[], scope: Scope): Compiled[] {
+    if (name === 'format') this.exempt++;
+    const compiled = args.map((a) => this.compile(a, scope));
+    if (name === 'format') this.exempt--;
+    return compiled;
   }
 
   private call(node: Extract<ASTNode, { op: 'call' }>, scope: Scope): Compiled {
-    const [name, args] = node.args;
-    this.checkLiterals(name, args);
-    if (name === 'has' && args.length === 1 && args[0] !== undefined) return this.has(args[0], scope);
-    const overloads = overloadsOf(name).filter((o) => o.receiver === undefined);
-    if (overloads.length === 0 && overloadsOf(name).length === 0) {
-      return this.error(node.start + name.length, `undeclared reference to '${name}' (in container '')`);
-    }
-    return applyOverload(
-      this,
-      { name, overloads, offset: node.start + name.length },
-      args.map((a) => this.compile(a, scope)),
-      false,
-    );
+    const [written, args] = node.args;
+    const name = written.replace(/^\./, '');
+    const [first] = args;
+    if (name === 'has' && args.length === 1 && first?.op === '.') return this.has(first, { scope, at: node.at });
+    const compiled = this.arguments(name, args, scope);
+    this.checkLiterals(name, undefined, args);
+    const all = overloadsOf(name);
+    const overloads = all.filter((o) => o.receiver === undefined);
+    if (all.length === 0) return this.error(node.at, `undeclared reference to '${written}' (in container '')`);
+    return applyOverload(this, { name, overloads, at: node.at }, compiled, false);
   }
 
-  private has(node: ASTNode, scope: Scope): Compiled {
-    if (node.op !== '.') return this.error(node.start, 'invalid argument to has() macro');
+  private has(node: SelectNode, where: { scope: Scope; at: number }): Compiled {
     const [operand, name] = node.args;
-    const target = this.compile(operand, scope);
-    this.fieldType(target.type, name, this.source.lastIndexOf('.', node.pos));
+    const target = this.compile(operand, where.scope);
+    const inner = target.type.kind === 'optional' ? target.type.of : target.type;
+    this.fieldType(inner, name, where.at);
     return { type: BOOL, run: (state) => hasField(target.run(state), name) };
   }
 
   private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Compiled {
     const [name, receiver, args] = node.args;
-    this.checkLiterals(name, args);
-    const offset = this.source.indexOf('(', receiver.end);
-    if (receiver.op === 'id' && FUNCTION_NAMESPACES.has(receiver.args) && !scope.has(receiver.args)) {
-      const full = `${receiver.args}.${name}`;
+    const { at } = node;
+    const prefix = dotted(receiver);
+    if (prefix !== undefined && FUNCTION_NAMESPACES.has(prefix) && !scope.has(prefix)) {
+      const full = `${prefix}.${name}`;
       const overloads = overloadsOf(full);
-      if (overloads.length === 0) return this.error(offset, `undeclared reference to '${full}' (in container '')`);
-      return applyOverload(
-        this,
-        { name: full, overloads, offset },
-        args.map((a) => this.compile(a, scope)),
-        false,
-      );
+      if (overloads.length > 0)
+        return applyOverload(this, { name: full, overloads, at }, this.arguments(name, args, scope), false);
     }
+    const macro = macroOf(node);
+    if (macro !== undefined) return compileMacro(this, macro, scope);
     const target = this.compile(receiver, scope);
-    if (COMPREHENSIONS.has(name) && args[0]?.op === 'id' && args.length >= 2) {
-      return compileComprehension(
-        this,
-        { name, variable: args[0].args, args: args.slice(1), offset: receiver.start },
-        target,
-        scope,
-      );
-    }
-    if ((name === 'optMap' || name === 'optFlatMap') && args[0]?.op === 'id' && args[1] !== undefined) {
-      return compileOptMap(this, { variable: args[0].args, body: args[1], flat: name === 'optFlatMap' }, target, scope);
-    }
-    const overloads = overloadsOf(name).filter((o) => o.receiver !== undefined);
-    if (overloads.length === 0) return this.error(offset, `undeclared reference to '${name}' (in container '')`);
-    return applyOverload(this, { name, overloads, offset }, [target, ...args.map((a) => this.compile(a, scope))], true);
+    const compiled = this.arguments(name, args, scope);
+    this.checkLiterals(name, receiver, args);
+    const all = overloadsOf(name);
+    if (all.length === 0) return this.error(at, `undeclared reference to '${name}' (in container '')`);
+    const overloads = all.filter((o) => o.receiver !== undefined);
+    return applyOverload(this, { name, overloads, at }, [target, ...compiled], true);
   }
 }
 
@@ -360,14 +358,15 @@ function isNative(value: unknown): boolean {
 }
 
 /** Compiles an expression over typed variables. Throws CelSyntaxError with all that is wrong with it. */
-export function compileCel(source: string, variables: Readonly<Record<string, CelType>>): CelProgram {
-  const compiler = new Compiler(source);
+export function compileCel(source: string, variables: Readonly<Record<string, CelType>>, structs?: RegExp): CelProgram {
+  const compiler = new Compiler(structs);
   const scope = new Map(Object.entries(variables));
   const root = parseExpression(source);
   const compiled = compiler.compile(root, scope);
-  for (const errors of [compiler.errors, compiler.late])
-    if (errors.length > 0) throw new CelSyntaxError(errors.join('\n'));
+  for (const errors of [compiler.errors, compiler.late]) if (errors.length > 0) throw refusal(source, errors);
+  const [failure] = compiler.failures;
   return {
+    ...(failure === undefined ? {} : { failure }),
     type: compiled.type,
     tree: { root, types: compiler.types },
     uses: compiler.uses,

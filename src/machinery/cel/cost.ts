@@ -1,6 +1,8 @@
 // What an expression may cost at most, known from the sizes of what it is about, before it ever runs.
 // Source: https://github.com/google/cel-go/blob/master/checker/cost.go and
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
+
+import type { BinaryNode, SelectNode } from './ast.ts';
 import type { CelProgram } from './compile.ts';
 import { type Called, callCost } from './cost-functions.ts';
 import {
@@ -15,6 +17,7 @@ import {
   times,
   traversal,
 } from './cost-sizes.ts';
+import { type MacroForm, macroOf } from './macro-forms.ts';
 import type { ASTNode } from './syntax.ts';
 import type { CelType } from './types.ts';
 
@@ -29,7 +32,6 @@ const IDENT = 1;
 const NEW_LIST = 10;
 const NEW_MAP = 30;
 const SCALARS: ReadonlySet<string> = new Set(['bool', 'int', 'uint', 'double', 'timestamp', 'duration', 'null_type']);
-const MACROS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
 
 /** Loops as the macros expand: what each round costs besides the expressions in it, and what the loop costs once. */
 const LOOPS: Readonly<Record<string, { readonly round: number; readonly once: number }>> = {
@@ -38,10 +40,22 @@ const LOOPS: Readonly<Record<string, { readonly round: number; readonly once: nu
   exists_one: { round: 2, once: 2 },
   filter: { round: 13, once: NEW_LIST + 1 },
   map: { round: 12, once: NEW_LIST + 1 },
+  existsOne: { round: 2, once: 2 },
+  transformList: { round: 12, once: NEW_LIST + 1 },
+  transformMap: { round: 2, once: NEW_MAP + 1 },
+  transformMapEntry: { round: 2, once: NEW_MAP + 1 },
+  sortBy: { round: 13, once: NEW_LIST + 1 },
 };
 
 function isKind(type: CelType | undefined, ...names: readonly string[]): boolean {
   return type !== undefined && names.includes(type.kind === 'simple' ? type.name : type.kind);
+}
+
+/** Values of the libraries' own types are compared in one step, those of types likewise. */
+function isScalar(type: CelType | undefined): boolean {
+  if (type?.kind === 'optional') return isScalar(type.of);
+  if (type?.kind === 'simple') return SCALARS.has(type.name) || type.name.includes('.');
+  return type?.kind === 'type';
 }
 
 class Coster {
@@ -52,7 +66,7 @@ class Coster {
     if (known.size !== undefined) return known.size;
     if (known.tree !== undefined) return { min: 0, max: known.tree.max };
     const type = this.types.get(node);
-    return type?.kind === 'simple' && SCALARS.has(type.name) ? ONE : ANY_SIZE;
+    return isScalar(type) ? ONE : ANY_SIZE;
   }
 
   estimate(node: ASTNode, scope: Scope): Known {
@@ -75,6 +89,13 @@ class Coster {
           cost: plus(this.all(node.args.flat(), scope), NEW_MAP),
           size: atMost(node.args.length, node.args.length),
         };
+      case 'struct':
+        return {
+          cost: this.all(
+            node.args[1].map(([, value]) => value),
+            scope,
+          ),
+        };
       case '?:':
         return this.choice(node, scope);
       case '||':
@@ -96,7 +117,7 @@ class Coster {
     return plus(...nodes.map((one) => this.estimate(one, scope).cost));
   }
 
-  private select(node: Extract<ASTNode, { op: '.' }>, scope: Scope): Known {
+  private select(node: SelectNode, scope: Scope): Known {
     const [operand, name] = node.args;
     const { cost, tree } = this.estimate(operand, scope);
     const counts = isKind(this.types.get(operand), 'map', 'object');
@@ -122,7 +143,7 @@ class Coster {
     };
   }
 
-  private binary(node: Extract<ASTNode, { args: [ASTNode, ASTNode] }>, scope: Scope): Known {
+  private binary(node: BinaryNode, scope: Scope): Known {
     const [left, right] = node.args;
     const a = this.estimate(left, scope);
     const b = this.estimate(right, scope);
@@ -161,13 +182,13 @@ class Coster {
 
   private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Known {
     const [name, receiver, args] = node.args;
-    if (MACROS.has(name) && args[0]?.op === 'id' && args.length >= 2)
-      return this.loop({ name, variable: args[0].args, bodies: args.slice(1) }, receiver, scope);
-    if ((name === 'optMap' || name === 'optFlatMap') && args[0]?.op === 'id' && args[1] !== undefined) {
+    const macro = macroOf(node);
+    if (macro !== undefined && (name === 'optMap' || name === 'optFlatMap')) {
       const target = this.estimate(receiver, scope);
-      const inner = new Map(scope).set(args[0].args, target.tree);
-      return { cost: plus(target.cost, this.estimate(args[1], inner).cost, 1) };
+      const inner = new Map(scope).set(macro.variables[0] ?? '', target.tree);
+      return { cost: plus(target.cost, ...macro.bodies.map((body) => this.estimate(body, inner).cost), 1) };
     }
+    if (macro !== undefined) return this.loop(macro, scope);
     // `sets.contains(a, b)`: what looks like a receiver has no type, and is none.
     if (receiver.op === 'id' && this.types.get(receiver) === undefined)
       return this.function(`${receiver.args}.${name}`, undefined, args, scope);
@@ -188,15 +209,16 @@ class Coster {
     return size === undefined ? { cost: plus(before, cost) } : { cost: plus(before, cost), size };
   }
 
-  private loop(
-    macro: { readonly name: string; readonly variable: string; readonly bodies: readonly ASTNode[] },
-    receiver: ASTNode,
-    scope: Scope,
-  ): Known {
+  private loop(macro: MacroForm, scope: Scope): Known {
+    const receiver = macro.target;
     const range = this.estimate(receiver, scope);
     const size = this.sizeOf(receiver, range);
-    const element = isKind(this.types.get(receiver), 'map') ? range.tree?.keys : range.tree?.items;
-    const inner = new Map(scope).set(macro.variable, element);
+    const isMap = isKind(this.types.get(receiver), 'map');
+    const element = isMap ? range.tree?.keys : range.tree?.items;
+    const inner = new Map(scope);
+    const [first, second] = macro.variables;
+    if (first !== undefined) inner.set(first, second === undefined || isMap ? element : { max: 0 });
+    if (second !== undefined) inner.set(second, isMap ? range.tree?.values : range.tree?.items);
     const bodies = macro.bodies.map((one) => this.estimate(one, inner));
     const { round, once } = LOOPS[macro.name] ?? { round: 1, once: 1 };
     const each = plus(round, ...bodies.map((one) => one.cost));
@@ -209,7 +231,8 @@ class Coster {
       };
     const last = bodies.at(-1);
     const body = macro.bodies.at(-1);
-    if (macro.name !== 'map' || last === undefined || body === undefined) return { cost };
+    if ((macro.name !== 'map' && macro.name !== 'transformList') || last === undefined || body === undefined)
+      return { cost };
     const items = last.tree ?? { max: this.sizeOf(body, last).max };
     return { cost, size: { min: 0, max: size.max }, tree: { max: size.max, items } };
   }

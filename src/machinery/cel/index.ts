@@ -14,6 +14,7 @@ export {
   DYN,
   INT,
   isDyn,
+  type ListKind,
   listOf,
   mapOf,
   optionalOf,

@@ -6,22 +6,23 @@ import { Duration, ObjectValue, Optional, Timestamp, Uint } from './values.ts';
 
 export function literal(value: unknown): Compiled {
   const run = (): unknown => value;
-  if (value === null) return { type: NULL, run };
+  return { type: typeOf(value), isConstant: true, run };
+}
+
+function typeOf(value: unknown): CelType {
+  if (value === null) return NULL;
   switch (typeof value) {
     case 'bigint':
-      return { type: INT, run };
+      return INT;
     case 'number':
-      return { type: DOUBLE, run };
+      return DOUBLE;
     case 'boolean':
-      return { type: BOOL, run };
+      return BOOL;
     case 'string':
-      return { type: STRING, run };
+      return STRING;
     default:
-      break;
+      return value instanceof Uint8Array ? BYTES : UINT;
   }
-  if (value instanceof Uint8Array) return { type: BYTES, run };
-  const unsigned = new Uint(BigInt(String((value as { value?: unknown }).value ?? value)));
-  return { type: UINT, run: () => unsigned };
 }
 
 /** Whether the values at run time are what an overload wants: `dyn` may hide anything. */

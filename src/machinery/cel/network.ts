@@ -1,15 +1,28 @@
 // Functions on IP addresses, CIDRs and URLs. Source: https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-ip-address-library
-import { canonicalIP } from '../names.ts';
+import { goQuote } from '../json.ts';
+import { addressProblem, prefixProblem } from './addresses.ts';
 import { define, fail } from './registry.ts';
-import { CidrValue, cidrContains, cidrOf, IpValue, ipOf, type MapValue, UrlValue } from './values.ts';
+import { escapedPath, goUrl, hostnameOf, portOf, queryOf, urlProblem } from './urls.ts';
+import { CidrValue, cidrContains, cidrOf, IpValue, ipOf, UrlValue } from './values.ts';
+
+function readIp(text: string): IpValue {
+  const problem = addressProblem(text);
+  if (problem !== undefined) fail(`IP Address ${goQuote(text)} parse error during conversion from string: ${problem}`);
+  if (text.includes('%')) fail(`IP address ${goQuote(text)} with zone value is not allowed`);
+  return ipOf(text) ?? fail(`IPv4-mapped IPv6 address ${goQuote(text)} is not allowed`);
+}
+
+function readCidr(text: string): CidrValue {
+  const said = 'network address parse error during conversion from string';
+  const problem = prefixProblem(text);
+  if (problem !== undefined) fail(`${said}: ${said}: ${problem}`);
+  return cidrOf(text) ?? fail(`${said}: IPv4-mapped IPv6 address ${goQuote(text)} is not allowed`);
+}
 
 export function defineNetwork(): void {
   define('isIP(string): bool', (s: string) => ipOf(s) !== undefined);
-  define(
-    'ip(string): net.IP',
-    (s: string) => ipOf(s) ?? fail(`IP Address ${JSON.stringify(s)} parse error during conversion from string`),
-  );
-  define('ip.isCanonical(string): bool', (s: string) => canonicalIP(s) === s);
+  define('ip(string): net.IP', readIp);
+  define('ip.isCanonical(string): bool', (s: string) => readIp(s).text === s);
   define('net.IP.family(): int', (ip: IpValue) => (ip.text.includes(':') ? 6n : 4n));
   define('net.IP.isUnspecified(): bool', (ip: IpValue) => ip.text === '0.0.0.0' || ip.text === '::');
   define('net.IP.isLoopback(): bool', (ip: IpValue) => ip.text.startsWith('127.') || ip.text === '::1');
@@ -36,19 +49,14 @@ export function defineNetwork(): void {
     );
   });
   define('isCIDR(string): bool', (s: string) => cidrOf(s) !== undefined);
-  define(
-    'cidr(string): net.CIDR',
-    (s: string) => cidrOf(s) ?? fail(`network address parse error during conversion from string: ${JSON.stringify(s)}`),
-  );
+  define('cidr(string): net.CIDR', readCidr);
   define('net.CIDR.containsIP(string): bool', (c: CidrValue, s: string) =>
-    cidrContains(c, (ipOf(s) ?? fail('IP Address parse error')).text),
+    cidrContains(c, (ipOf(s) ?? fail('no such overload')).text),
   );
   define('net.CIDR.containsIP(net.IP): bool', (c: CidrValue, ip: IpValue) => cidrContains(c, ip.text));
   const inside = (c: CidrValue, other: CidrValue): boolean =>
     other.prefix >= c.prefix && cidrContains(c, other.network);
-  define('net.CIDR.containsCIDR(string): bool', (c: CidrValue, s: string) =>
-    inside(c, cidrOf(s) ?? fail('network address parse error')),
-  );
+  define('net.CIDR.containsCIDR(string): bool', (c: CidrValue, s: string) => inside(c, readCidr(s)));
   define('net.CIDR.containsCIDR(net.CIDR): bool', inside);
   define('net.CIDR.ip(): net.IP', (c: CidrValue) => new IpValue(c.address));
   define('net.CIDR.masked(): net.CIDR', (c: CidrValue) => new CidrValue(c.network, c.network, c.prefix));
@@ -56,37 +64,20 @@ export function defineNetwork(): void {
   defineUrls();
 }
 
-function urlOf(text: string): UrlValue | undefined {
-  try {
-    if (!/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/|\/)/.test(text) || /\s/.test(text)) return undefined;
-    return new UrlValue(new URL(text, 'none://'), text);
-  } catch {
-    return undefined;
-  }
+function urlOf(text: string): UrlValue {
+  const problem = urlProblem(text);
+  return problem === undefined
+    ? new UrlValue(goUrl(text), text)
+    : fail(`URL parse error during conversion from string: ${problem}`);
 }
 
 function defineUrls(): void {
-  define('isURL(string): bool', (s: string) => urlOf(s) !== undefined);
-  define(
-    'url(string): kubernetes.URL',
-    (s: string) =>
-      urlOf(s) ??
-      fail(`URL parse error during conversion from string: parse ${JSON.stringify(s)}: invalid URI for request`),
-  );
-  const absolute = (u: UrlValue): boolean => !u.text.startsWith('/');
-  define('kubernetes.URL.getScheme(): string', (u: UrlValue) => (absolute(u) ? u.url.protocol.slice(0, -1) : ''));
-  define('kubernetes.URL.getHost(): string', (u: UrlValue) => u.url.host);
-  define('kubernetes.URL.getHostname(): string', (u: UrlValue) => u.url.hostname.replace(/^\[|\]$/g, ''));
-  define(
-    'kubernetes.URL.getPort(): string',
-    (u: UrlValue) => /:(\d+)(?:[/?#]|$)/.exec(u.text.replace(/^[^:]*:\/\//, ''))?.[1] ?? '',
-  );
-  define('kubernetes.URL.getEscapedPath(): string', (u: UrlValue) =>
-    absolute(u) && !/^[^:]*:\/\/[^/]*\//.test(u.text) ? '' : u.url.pathname,
-  );
-  define('kubernetes.URL.getQuery(): map<string,list<string>>', (u: UrlValue) => {
-    const out: MapValue = new Map();
-    for (const key of u.url.searchParams.keys()) out.set(key, u.url.searchParams.getAll(key));
-    return out;
-  });
+  define('isURL(string): bool', (s: string) => urlProblem(s) === undefined);
+  define('url(string): kubernetes.URL', urlOf);
+  define('kubernetes.URL.getScheme(): string', ({ url }: UrlValue) => url.scheme);
+  define('kubernetes.URL.getHost(): string', ({ url }: UrlValue) => url.host);
+  define('kubernetes.URL.getHostname(): string', ({ url }: UrlValue) => hostnameOf(url));
+  define('kubernetes.URL.getPort(): string', ({ url }: UrlValue) => portOf(url));
+  define('kubernetes.URL.getEscapedPath(): string', ({ url }: UrlValue) => escapedPath(url));
+  define('kubernetes.URL.getQuery(): map<string,list<string>>', ({ url }: UrlValue) => queryOf(url));
 }

@@ -1,7 +1,7 @@
 // The operators of CEL: which types they take, and what they do.
 import { hasField, refuse } from './access.ts';
+import { concatenated } from './list-joins.ts';
 import {
-  assignable,
   BOOL,
   BYTES,
   type CelType,
@@ -10,16 +10,23 @@ import {
   DYN,
   INT,
   isDyn,
-  NULL,
   STRING,
+  same,
   TIMESTAMP,
   UINT,
 } from './types.ts';
-import { CelError, checkedInt, Duration, equal, ObjectValue, order, Timestamp, Uint } from './values.ts';
-
-export function same(a: CelType, b: CelType): boolean {
-  return assignable(a, b, new Map()) || assignable(b, a, new Map());
-}
+import {
+  CelError,
+  checkedInt,
+  Duration,
+  equal,
+  INTEGER_MIN,
+  ObjectValue,
+  order,
+  Timestamp,
+  timestampAt,
+  Uint,
+} from './values.ts';
 
 function isNumber(type: CelType): boolean {
   return type === INT || type === UINT || type === DOUBLE;
@@ -29,7 +36,7 @@ export function binaryType(op: string, a: CelType, b: CelType): CelType | undefi
   switch (op) {
     case '==':
     case '!=':
-      return same(a, b) || a === NULL || b === NULL ? BOOL : undefined;
+      return same(a, b) ? BOOL : undefined;
     case 'in':
       if (b.kind === 'list') return same(a, b.item) ? BOOL : undefined;
       if (b.kind === 'map') return same(a, b.key) ? BOOL : undefined;
@@ -88,7 +95,7 @@ function arithmetic(ints: (a: bigint, b: bigint) => bigint, doubles: (a: number,
   return (a, b) => {
     if (typeof a === 'bigint' && typeof b === 'bigint') return checkedInt(ints(a, b));
     if (typeof a === 'number' && typeof b === 'number') return doubles(a, b);
-    if (a instanceof Uint && b instanceof Uint) return new Uint(ints(a.value, b.value));
+    if (a instanceof Uint && b instanceof Uint) return checkedUint(ints(a.value, b.value));
     return refuse();
   };
 }
@@ -99,11 +106,11 @@ function compared(test: (sign: number) => boolean): Operator {
 
 function add(a: unknown, b: unknown): unknown {
   if (typeof a === 'string' && typeof b === 'string') return a + b;
-  if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b];
+  if (Array.isArray(a) && Array.isArray(b)) return concatenated(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return new Uint8Array(Buffer.concat([a, b]));
-  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos + b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos + b.nanos);
-  if (a instanceof Duration && b instanceof Timestamp) return new Timestamp(a.nanos + b.nanos);
+  if (a instanceof Duration && b instanceof Duration) return duration(a.nanos + b.nanos);
+  if (a instanceof Timestamp && b instanceof Duration) return timestampAt(a.nanos + b.nanos);
+  if (a instanceof Duration && b instanceof Timestamp) return timestampAt(a.nanos + b.nanos);
   return arithmetic(
     (x, y) => x + y,
     (x, y) => x + y,
@@ -111,13 +118,22 @@ function add(a: unknown, b: unknown): unknown {
 }
 
 function subtract(a: unknown, b: unknown): unknown {
-  if (a instanceof Timestamp && b instanceof Timestamp) return new Duration(a.nanos - b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return new Timestamp(a.nanos - b.nanos);
-  if (a instanceof Duration && b instanceof Duration) return new Duration(a.nanos - b.nanos);
+  if (a instanceof Timestamp && b instanceof Timestamp) return duration(a.nanos - b.nanos);
+  if (a instanceof Timestamp && b instanceof Duration) return timestampAt(a.nanos - b.nanos);
+  if (a instanceof Duration && b instanceof Duration) return duration(a.nanos - b.nanos);
   return arithmetic(
     (x, y) => x - y,
     (x, y) => x - y,
   )(a, b);
+}
+
+function checkedUint(value: bigint): Uint {
+  if (value < 0n || value >= 1n << 64n) throw new CelError('unsigned integer overflow');
+  return new Uint(value);
+}
+
+function duration(nanos: bigint): Duration {
+  return new Duration(checkedInt(nanos));
 }
 
 function nonZero(value: bigint, problem: string): bigint {
@@ -145,7 +161,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> &
     (a, b) => a / b,
   ),
   '%': arithmetic(
-    (a, b) => a % nonZero(b, 'modulus by zero'),
+    (a, b) => (b === -1n && a === INTEGER_MIN ? checkedInt(-a) : a % nonZero(b, 'modulus by zero')),
     (a, b) => a % b,
   ),
   '<': compared((s) => s < 0),

@@ -1,10 +1,9 @@
 // Calls of functions: which of their overloads fit, in the check and at run time.
 import type { Overload } from './library.ts';
 import { accepts } from './literals.ts';
-import { same } from './operators.ts';
 import { type Compiled, charge } from './run.ts';
 import type { ASTNode } from './syntax.ts';
-import { assignable, type Bindings, type CelType, DYN, substitute, typeText } from './types.ts';
+import { assignable, type Bindings, type CelType, DYN, same, substitute, typeText } from './types.ts';
 import { CelError } from './values.ts';
 
 /** The variables in sight and their types. */
@@ -12,13 +11,17 @@ export type Scope = ReadonlyMap<string, CelType>;
 
 /** What the parts of the compiler have of one another. */
 export interface Checker {
-  error(offset: number, problem: string): Compiled;
+  error(at: number, problem: string): Compiled;
+  /** Told only when the types are right. */
+  complain(at: number, problem: string): void;
+  /** Constants that cannot be worked out. */
+  readonly failures: string[];
   compile(node: ASTNode, scope: Scope): Compiled;
 }
 
 export function applyOverload(
   checker: Checker,
-  called: { name: string; overloads: readonly Overload[]; offset: number },
+  called: { name: string; overloads: readonly Overload[]; at: number },
   args: readonly Compiled[],
   member: boolean,
 ): Compiled {
@@ -34,10 +37,10 @@ export function applyOverload(
   if (first === undefined) {
     const types = args.map((a) => typeText(a.type));
     const applied = member ? `${types[0]}.(${types.slice(1).join(', ')})` : `(${types.join(', ')})`;
-    return checker.error(called.offset, `found no matching overload for '${called.name}' applied to '${applied}'`);
+    return checker.error(called.at, `found no matching overload for '${called.name}' applied to '${applied}'`);
   }
   const dynamic = fitting.length > 1;
-  return {
+  const call: Compiled = {
     type: fitting.every((f) => same(f.result, first.result)) ? first.result : DYN,
     run: (state) => {
       const values = args.map((a) => a.run(state));
@@ -47,4 +50,19 @@ export function applyOverload(
       return chosen.overload.run(values);
     },
   };
+  return !member && FOLDED.has(called.name) && args.every((a) => a.isConstant === true) ? folded(checker, call) : call;
+}
+
+/** Conversions of constants are worked out once, before the expression runs. */
+const FOLDED: ReadonlySet<string> = new Set('bool bytes double duration dyn int string timestamp type uint'.split(' '));
+
+function folded(checker: Checker, call: Compiled): Compiled {
+  try {
+    const value = call.run({ variables: new Map(), budget: { left: 1000 } });
+    return { type: call.type, isConstant: true, run: () => value };
+  } catch (error) {
+    if (!(error instanceof CelError)) throw error;
+    checker.failures.push(error.message);
+    return call;
+  }
 }

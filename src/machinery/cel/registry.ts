@@ -18,8 +18,9 @@ const overloads = new Map<string, Overload[]>();
 export const FUNCTION_NAMESPACES: ReadonlySet<string> = new Set([
   'optional',
   'sets',
-  'math',
   'strings',
+  'lists',
+  'format',
   'ip',
   'jsonpatch',
 ]);

@@ -1,7 +1,7 @@
 // What a running expression has: its variables, its budget; and how comprehensions go over their range.
 
 import type { CelType } from './types.ts';
-import { CelError } from './values.ts';
+import { CelError, type MapValue } from './values.ts';
 
 /** What a running expression may use up. */
 export interface Budget {
@@ -17,6 +17,8 @@ export interface Run {
 
 export interface Compiled {
   readonly type: CelType;
+  /** Known before it runs. */
+  readonly isConstant?: boolean;
   readonly run: (run: Run) => unknown;
 }
 
@@ -49,12 +51,29 @@ export function runComprehension(
       return !decides;
     }
     case 'exists_one':
+    case 'existsOne':
       return items.filter(holds).length === 1;
     case 'filter':
       return items.filter(holds).map((e) => e.value);
+    case 'transformMap':
+      return merged(items.filter(holds).map((e) => new Map([[e.value, parts.result.run(e.state)]])));
+    case 'transformMapEntry':
+      return merged(items.filter(holds).map((e) => parts.result.run(e.state)));
     default:
       return items.filter(holds).map((e) => parts.result.run(e.state));
   }
+}
+
+function merged(maps: readonly unknown[]): MapValue {
+  const all: MapValue = new Map();
+  for (const map of maps) {
+    if (!(map instanceof Map)) throw new CelError('no such overload');
+    for (const [key, value] of map) {
+      if (all.has(key)) throw new CelError(`insert failed: key ${String(key)} already exists`);
+      all.set(key, value);
+    }
+  }
+  return all;
 }
 
 export function attempt(compiled: Compiled, state: Run): unknown {

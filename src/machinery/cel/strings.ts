@@ -1,23 +1,28 @@
 // Functions on texts, and regular expressions. Source: https://kubernetes.io/docs/reference/using-api/cel/#cel-options-language-features-and-libraries
 import { RE2JS } from 're2js';
 import { define, fail } from './registry.ts';
-import { toText } from './values.ts';
 
 const regexes = new Map<string, RE2JS>();
 
-/** Regular expressions of users: never on a backtracking engine. */
+/** Regular expressions of users: never on a backtracking engine. What is wrong with one, in the words of Go's parser, is thrown. */
 export function regex(pattern: string): RE2JS {
   const known = regexes.get(pattern);
   if (known !== undefined) return known;
+  const problem = regexProblem(pattern);
+  if (problem !== undefined) return fail(problem);
+  const made = RE2JS.compile(pattern);
+  if (regexes.size > 500) regexes.clear();
+  regexes.set(pattern, made);
+  return made;
+}
+
+export function regexProblem(pattern: string): string | undefined {
   try {
-    const made = RE2JS.compile(pattern);
-    if (regexes.size > 500) regexes.clear();
-    regexes.set(pattern, made);
-    return made;
+    RE2JS.compile(pattern);
+    return undefined;
   } catch (error) {
-    return fail(
-      `error parsing regexp: ${error instanceof Error ? error.message.replace(/^.*error parsing regexp: /, '') : ''}`,
-    );
+    const text = error instanceof Error ? error.message.replace(/^.*error parsing regexp: /, '') : '';
+    return `error parsing regexp: ${text}`;
   }
 }
 
@@ -29,41 +34,48 @@ function index(at: bigint, size: number): number {
   return i;
 }
 
+/** Where the part is, looked for from one place to another. */
+function search(text: readonly string[], part: readonly string[], places: Iterable<number>): bigint {
+  for (const i of places) if (part.every((rune, n) => text[i + n] === rune)) return BigInt(i);
+  return -1n;
+}
+
+function* range(from: number, to: number): Generator<number> {
+  const step = from <= to ? 1 : -1;
+  for (let i = from; step > 0 ? i <= to : i >= to; i += step) yield i;
+}
+
 function indexOf(text: string, part: string, from: bigint): bigint {
-  const all = runes(text);
-  const start = index(from, all.length);
-  const found = all.slice(start).join('').indexOf(part);
-  if (found < 0) return -1n;
-  return BigInt(start + runes(all.slice(start).join('').slice(0, found)).length);
+  if (part === '') return from;
+  if (from < 0n) fail(`index out of range: ${from}`);
+  const [all, some] = [runes(text), runes(part)];
+  const last = all.length - some.length;
+  return from > BigInt(last) ? -1n : search(all, some, range(Number(from), last));
 }
 
 function lastIndexOf(text: string, part: string, from?: bigint): bigint {
-  const all = runes(text);
-  const last = from === undefined ? all.length : index(from, all.length);
-  for (let i = Math.min(last, all.length - runes(part).length); i >= 0; i--) {
-    if (all.slice(i).join('').startsWith(part)) return BigInt(i);
-  }
-  return -1n;
+  const [all, some] = [runes(text), runes(part)];
+  if (part === '') return from ?? BigInt(all.length);
+  const start = from ?? BigInt(all.length - 1);
+  if (start < 0n && from !== undefined) fail(`index out of range: ${start}`);
+  const last = all.length - some.length;
+  if (start >= BigInt(all.length) || last < 0) return -1n;
+  return search(all, some, range(Math.min(Number(start), last), 0));
 }
 
 function substring(text: string, start: bigint, end?: bigint): string {
   const all = runes(text);
+  if (end !== undefined && start > end) fail(`invalid substring range. start: ${start}, end: ${end}`);
   const from = index(start, all.length);
   const to = end === undefined ? all.length : index(end, all.length);
-  if (from > to) fail(`invalid substring range. start: ${start}, end: ${end}`);
   return all.slice(from, to).join('');
 }
 
 function replace(text: string, what: string, by: string, limit = -1n): string {
-  if (limit < 0n) return text.split(what).join(by);
-  const parts = text.split(what);
-  const count = Math.min(Number(limit), parts.length - 1);
-  return (
-    parts
-      .slice(0, count)
-      .map((p) => p + by)
-      .join('') + parts.slice(count).join(what)
-  );
+  // Nothing is found before each character, and at the end.
+  const parts = what === '' ? ['', ...runes(text), ''] : text.split(what);
+  const count = limit < 0n ? parts.length - 1 : Math.min(Number(limit), parts.length - 1);
+  return parts.map((part, i) => (i < count ? part + by : i < parts.length - 1 ? part + what : part)).join('');
 }
 
 function split(text: string, by: string, limit = -1n): string[] {
@@ -72,6 +84,17 @@ function split(text: string, by: string, limit = -1n): string[] {
   if (limit < 0n || parts.length <= Number(limit)) return parts;
   const n = Number(limit) - 1;
   return [...parts.slice(0, n), parts.slice(n).join(by)];
+}
+
+/** What Unicode calls white space. JavaScript also takes a byte order mark for it. */
+const GAP = '[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
+const LEADING = new RegExp(`^${GAP}`);
+const TRAILING = new RegExp(`(?<!${GAP.slice(0, -1)})${GAP}$`);
+
+/** As the library of Kubernetes says it. */
+function userRegex(pattern: string): RE2JS {
+  const problem = regexes.has(pattern) ? undefined : regexProblem(pattern);
+  return problem === undefined ? regex(pattern) : fail(`Illegal regex: ${problem}`);
 }
 
 export function defineStrings(): void {
@@ -94,52 +117,19 @@ export function defineStrings(): void {
   define('string.split(string,int): list<string>', split);
   define('string.substring(int): string', substring);
   define('string.substring(int,int): string', substring);
-  define('string.trim(): string', (s: string) => s.trim());
-  define('string.reverse(): string', (s: string) => runes(s).reverse().join(''));
+  define('string.trim(): string', (s: string) => s.replace(LEADING, '').replace(TRAILING, ''));
   define('list<string>.join(): string', (l: string[]) => l.join(''));
   define('list<string>.join(string): string', (l: string[], by: string) => l.join(by));
   define('string.find(string): string', (s: string, p: string) => {
-    const m = regex(p).matcher(s);
+    const m = userRegex(p).matcher(s);
     return m.find() ? (m.group() ?? '') : '';
   });
   const findAll = (s: string, p: string, limit = -1n): string[] => {
-    const m = regex(p).matcher(s);
+    const m = userRegex(p).matcher(s);
     const out: string[] = [];
     while ((limit < 0n || out.length < Number(limit)) && m.find()) out.push(m.group() ?? '');
     return out;
   };
   define('string.findAll(string): list<string>', findAll);
   define('string.findAll(string,int): list<string>', findAll);
-  define('string.format(list<dyn>): string', format);
-  define('strings.quote(string): string', (s: string) => JSON.stringify(s));
-}
-
-/** `%s %d %f %x %o %b %e` of the strings extension. */
-function format(text: string, args: readonly unknown[]): string {
-  let at = 0;
-  return text.replace(
-    /%(%|(?:\.(\d+))?([sdfexXob]))/g,
-    (_all, what: string, precision: string | undefined, verb: string | undefined) => {
-      if (what === '%') return '%';
-      if (at >= args.length) fail(`index ${at} out of range`);
-      const value = args[at++];
-      switch (verb) {
-        case 'f':
-          return Number(value).toFixed(precision === undefined ? 6 : Number(precision));
-        case 'e':
-          return Number(value).toExponential(precision === undefined ? 6 : Number(precision));
-        case 'x':
-        case 'X': {
-          const hex = typeof value === 'bigint' ? value.toString(16) : Buffer.from(toText(value)).toString('hex');
-          return verb === 'X' ? hex.toUpperCase() : hex;
-        }
-        case 'o':
-          return typeof value === 'bigint' ? value.toString(8) : toText(value);
-        case 'b':
-          return typeof value === 'bigint' ? value.toString(2) : value === true ? '1' : '0';
-        default:
-          return toText(value);
-      }
-    },
-  );
 }

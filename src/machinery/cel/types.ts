@@ -1,8 +1,15 @@
 // The types of CEL: what the checker reasons about. Source: https://github.com/google/cel-spec/blob/master/doc/langdef.md
 
+/** What tells the items of a list apart. */
+export interface ListKind {
+  readonly type: 'set' | 'map';
+  readonly keys: readonly string[];
+}
+
 export type CelType =
   | { readonly kind: 'simple'; readonly name: string }
-  | { readonly kind: 'list'; readonly item: CelType }
+  /** `by`: what tells the items of sets and of lists with keys apart. */
+  | { readonly kind: 'list'; readonly item: CelType; readonly by?: ListKind }
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
   | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelField> }
   | { readonly kind: 'optional'; readonly of: CelType }
@@ -21,6 +28,8 @@ function simple(name: string): CelType {
 }
 
 export const DYN = simple('dyn');
+/** What nothing has been said about: the items of `[]`. */
+export const UNKNOWN = simple('dyn');
 export const BOOL = simple('bool');
 export const INT = simple('int');
 export const UINT = simple('uint');
@@ -30,10 +39,11 @@ export const BYTES = simple('bytes');
 export const NULL = simple('null_type');
 export const TIMESTAMP = simple('timestamp');
 export const DURATION = simple('duration');
-export const ERROR = simple('error');
+export const ERROR = simple('!error!');
+export const opaque = simple;
 
-export function listOf(item: CelType): CelType {
-  return { kind: 'list', item };
+export function listOf(item: CelType, by?: ListKind): CelType {
+  return by === undefined ? { kind: 'list', item } : { kind: 'list', item, by };
 }
 
 export function mapOf(key: CelType, value: CelType): CelType {
@@ -48,8 +58,6 @@ export function optionalOf(of: CelType): CelType {
 export function typeText(type: CelType): string {
   switch (type.kind) {
     case 'simple':
-      if (type.name === 'timestamp') return 'google.protobuf.Timestamp';
-      if (type.name === 'duration') return 'google.protobuf.Duration';
       return type.name === 'null_type' ? 'null' : type.name;
     case 'list':
       return `list(${typeText(type.item)})`;
@@ -65,10 +73,13 @@ export function typeText(type: CelType): string {
 }
 
 export function isDyn(type: CelType): boolean {
-  return type.kind === 'simple' && (type.name === 'dyn' || type.name === 'error');
+  return type.kind === 'simple' && (type.name === 'dyn' || type === ERROR);
 }
 
 export type Bindings = Map<string, CelType>;
+
+/** Types that have no null of their own. */
+const PLAIN: ReadonlySet<string> = new Set(['bool', 'int', 'uint', 'double', 'string', 'bytes']);
 
 /** Whether a value of a type may stand where another is wanted; type parameters are bound on the way. */
 export function assignable(from: CelType, to: CelType, bindings: Bindings): boolean {
@@ -82,6 +93,8 @@ export function assignable(from: CelType, to: CelType, bindings: Bindings): bool
   }
   if (isDyn(from) || isDyn(to)) return true;
   if (from.kind === 'param') return true;
+  if (from === NULL && to !== NULL)
+    return to.kind === 'object' || to.kind === 'optional' || (to.kind === 'simple' && !PLAIN.has(to.name));
   switch (to.kind) {
     case 'simple':
       return from.kind === 'simple' && from.name === to.name;
@@ -104,13 +117,15 @@ export function assignable(from: CelType, to: CelType, bindings: Bindings): bool
 export function substitute(type: CelType, bindings: Bindings): CelType {
   switch (type.kind) {
     case 'param':
-      return bindings.get(type.name) ?? DYN;
+      return bindings.get(type.name) ?? UNKNOWN;
     case 'list':
       return listOf(substitute(type.item, bindings));
     case 'map':
       return mapOf(substitute(type.key, bindings), substitute(type.value, bindings));
     case 'optional':
       return optionalOf(substitute(type.of, bindings));
+    case 'type':
+      return { kind: 'type', of: substitute(type.of, bindings) };
     default:
       return type;
   }
@@ -119,11 +134,32 @@ export function substitute(type: CelType, bindings: Bindings): CelType {
 /** The type of a list or a map whose items have these types. */
 export function join(a: CelType | undefined, b: CelType): CelType {
   if (a === undefined) return b;
+  if (a === UNKNOWN || b === UNKNOWN) return a === UNKNOWN ? b : a;
+  if (a.kind === 'list' && b.kind === 'list') return joined(a.item, b.item, listOf);
+  if (a.kind === 'optional' && b.kind === 'optional') return joined(a.of, b.of, optionalOf);
   if (assignable(b, a, new Map())) return isDyn(b) ? b : a;
-  return DYN;
+  return assignable(a, b, new Map()) ? b : DYN;
 }
 
-const NAMED: Readonly<Record<string, CelType>> = {
+function joined(a: CelType, b: CelType, of: (inner: CelType) => CelType): CelType {
+  return same(a, b) ? of(join(a, b)) : DYN;
+}
+
+export function same(a: CelType, b: CelType): boolean {
+  return assignable(a, b, new Map()) || assignable(b, a, new Map());
+}
+
+/** Whether two types are one, as far as both are known. */
+export function equivalent(a: CelType, b: CelType): boolean {
+  if (a === b || a === UNKNOWN || b === UNKNOWN) return true;
+  if (a.kind === 'simple' || b.kind === 'simple') return a.kind === b.kind && typeText(a) === typeText(b);
+  if (a.kind === 'list' && b.kind === 'list') return equivalent(a.item, b.item);
+  if (a.kind === 'map' && b.kind === 'map') return equivalent(a.key, b.key) && equivalent(a.value, b.value);
+  if (a.kind === 'optional' && b.kind === 'optional') return equivalent(a.of, b.of);
+  return a.kind === b.kind && (a.kind !== 'object' || typeText(a) === typeText(b));
+}
+
+export const NAMED: Readonly<Record<string, CelType>> = {
   dyn: DYN,
   bool: BOOL,
   int: INT,
@@ -142,6 +178,7 @@ export function parseType(text: string): CelType {
   if (generic !== null) {
     const inner = generic[2] ?? '';
     if (generic[1] === 'list') return listOf(parseType(inner));
+    if (generic[1] === 'type') return { kind: 'type', of: parseType(inner) };
     if (generic[1] === 'optional') return optionalOf(parseType(inner));
     const comma = topComma(inner);
     return mapOf(parseType(inner.slice(0, comma)), parseType(inner.slice(comma + 1)));

@@ -3,8 +3,11 @@ import ipaddr from 'ipaddr.js';
 import { deepEqual } from '../json.ts';
 import { canonicalIP, parseCIDR } from '../names.ts';
 import { Quantity } from '../quantity.ts';
-import { goDurationNanos, goDurationText, parseTime, rfc3339, subMillis } from '../time.ts';
+import { goDurationNanos, parseTime, rfc3339 } from '../time.ts';
+import { addressProblem, prefixProblem } from './addresses.ts';
+import { listKindOf, markList } from './keyed-lists.ts';
 import { type CelType, DYN } from './types.ts';
+import type { GoUrl } from './urls.ts';
 
 /** A failure of an expression; `&&`, `||` and `all` may swallow it. */
 export class CelError extends Error {}
@@ -13,19 +16,35 @@ export class Uint {
   constructor(readonly value: bigint) {}
 }
 export class Timestamp {
-  constructor(readonly nanos: bigint) {}
+  /** `zone`: what it was written in, as minutes east of Greenwich. */
+  constructor(
+    readonly nanos: bigint,
+    readonly zone = 0,
+  ) {}
   toString(): string {
-    const ms = Number(this.nanos / 1_000_000n);
-    const rest = this.nanos % 1_000_000_000n;
-    return rest === 0n
-      ? rfc3339(ms)
-      : `${rfc3339(ms).slice(0, -1)}.${String(rest).padStart(9, '0').replace(/0+$/, '')}Z`;
+    const second = 1_000_000_000n;
+    const rest = ((this.nanos % second) + second) % second;
+    const ms = Number((this.nanos - rest) / 1_000_000n) + this.zone * 60_000;
+    const fraction = rest === 0n ? '' : `.${String(rest).padStart(9, '0').replace(/0+$/, '')}`;
+    return `${rfc3339(ms).slice(0, -1)}${fraction}${zoneText(this.zone)}`;
   }
 }
+
+function zoneText(zone: number): string {
+  if (zone === 0) return 'Z';
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const minutes = Math.abs(zone);
+  return `${zone < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
 export class Duration {
   constructor(readonly nanos: bigint) {}
   toString(): string {
-    return goDurationText(Number(this.nanos));
+    const [sign, nanos] = this.nanos < 0n ? ['-', -this.nanos] : ['', this.nanos];
+    const rest = String(nanos % 1_000_000_000n)
+      .padStart(9, '0')
+      .replace(/0+$/, '');
+    return `${sign}${nanos / 1_000_000_000n}${rest === '' ? '' : `.${rest}`}s`;
   }
 }
 export class TypeValue {
@@ -38,6 +57,41 @@ export class Optional {
     return this.value !== undefined;
   }
 }
+export class NamedFormat {
+  constructor(
+    readonly name: string,
+    readonly check: (text: string) => string[],
+  ) {}
+}
+export class SemverValue {
+  constructor(
+    readonly numbers: readonly [bigint, bigint, bigint],
+    readonly pre: readonly string[],
+    readonly build: readonly string[],
+  ) {}
+  /** What was built is of no account. */
+  compare(other: SemverValue): number {
+    for (const [i, number] of this.numbers.entries()) {
+      const theirs = other.numbers[i] ?? 0n;
+      if (number !== theirs) return number < theirs ? -1 : 1;
+    }
+    if (this.pre.length === 0 || other.pre.length === 0)
+      return Math.sign(Number(this.pre.length === 0) - Number(other.pre.length === 0));
+    for (let i = 0; i < Math.min(this.pre.length, other.pre.length); i++) {
+      const sign = comparePre(this.pre[i] ?? '', other.pre[i] ?? '');
+      if (sign !== 0) return sign;
+    }
+    return Math.sign(this.pre.length - other.pre.length);
+  }
+}
+
+function comparePre(a: string, b: string): number {
+  const [x, y] = [/^\d+$/.test(a), /^\d+$/.test(b)];
+  if (x && y) return Math.sign(Number(BigInt(a) - BigInt(b)));
+  if (x !== y) return x ? -1 : 1;
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
 export class IpValue {
   constructor(readonly text: string) {}
 }
@@ -50,7 +104,7 @@ export class CidrValue {
 }
 export class UrlValue {
   constructor(
-    readonly url: URL,
+    readonly url: GoUrl,
     readonly text: string,
   ) {}
 }
@@ -60,31 +114,67 @@ export class ObjectValue {
     readonly json: Readonly<Record<string, unknown>>,
     readonly type: Extract<CelType, { kind: 'object' }>,
   ) {}
+
+  entries(): [string, unknown][] {
+    const all = [...this.type.fields].filter(
+      ([, { json }]) => Object.hasOwn(this.json, json) && this.json[json] !== null,
+    );
+    return all.map(([name, { json, type }]) => [name, fromJson(this.json[json], type)]);
+  }
 }
 /** Keys are strings, bigints or booleans. */
 export type MapValue = Map<unknown, unknown>;
 
-export function timestampOf(text: string): Timestamp | undefined {
-  const ms = parseTime(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
-  return ms === undefined ? undefined : new Timestamp(BigInt(ms) * 1_000_000n + BigInt(subMillis(text, 6)));
+const FIRST_SECOND = -62_135_596_800n;
+const LAST_SECOND = 253_402_300_799n;
+
+/** Only the years from 1 to 9999 are times. */
+export function timestampAt(nanos: bigint, zone = 0): Timestamp {
+  if (nanos < FIRST_SECOND * 1_000_000_000n || nanos >= (LAST_SECOND + 1n) * 1_000_000_000n)
+    throw new CelError('timestamp overflow');
+  return new Timestamp(nanos, zone);
 }
+
+function fractionOf(text: string): bigint {
+  const digits = /\.(\d+)/.exec(text)?.[1] ?? '';
+  return BigInt(digits.slice(0, 9).padEnd(9, '0'));
+}
+
+export function timestampOf(text: string): Timestamp | undefined {
+  const ms = text.startsWith('0000') ? undefined : parseTime(text);
+  if (ms === undefined) return undefined;
+  const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(text) ?? [];
+  const zone = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * (sign === '-' ? -1 : 1);
+  const nanos = BigInt(Math.floor(ms / 1000)) * 1_000_000_000n + fractionOf(text);
+  try {
+    return timestampAt(nanos, zone);
+  } catch {
+    return undefined;
+  }
+}
+
+const dateOf = (text: string): Timestamp | undefined =>
+  timestampOf(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
 
 export function durationOf(text: string): Duration | undefined {
   const nanos = goDurationNanos(text);
-  return nanos === undefined ? undefined : new Duration(BigInt(nanos));
+  return nanos === undefined || Math.abs(nanos) > Number(INTEGER_MAX) ? undefined : new Duration(BigInt(nanos));
 }
 
 /** JSON as a value of a declared type. What does not fit the type is taken as it is. */
 export function fromJson(json: unknown, type: CelType): unknown {
   if (json === null || json === undefined) return null;
-  if (Array.isArray(json)) return json.map((item) => fromJson(item, type.kind === 'list' ? type.item : DYN));
+  if (Array.isArray(json)) {
+    const list = json.map((item) => fromJson(item, type.kind === 'list' ? type.item : DYN));
+    return type.kind === 'list' && type.by !== undefined ? markList(list, type.by) : list;
+  }
   if (typeof json === 'object') return objectFrom(json as Readonly<Record<string, unknown>>, type);
   if (typeof json === 'number') {
     if (type.kind === 'simple' && type.name === 'double') return json;
     return Number.isInteger(json) ? BigInt(json) : json;
   }
   if (typeof json === 'string' && type.kind === 'simple') {
-    if (type.name === 'timestamp') return timestampOf(json) ?? json;
+    if (type.name === 'timestamp') return dateOf(json) ?? json;
     if (type.name === 'duration') return durationOf(json) ?? json;
     if (type.name === 'bytes') return new Uint8Array(Buffer.from(json, 'base64'));
   }
@@ -128,7 +218,9 @@ function classNameOf(value: unknown): string {
   if (value instanceof IpValue) return 'net.IP';
   if (value instanceof CidrValue) return 'net.CIDR';
   if (value instanceof UrlValue) return 'kubernetes.URL';
-  if (value instanceof ObjectValue) return value.type.name;
+  if (value instanceof SemverValue) return 'kubernetes.Semver';
+  if (value instanceof NamedFormat) return 'kubernetes.NamedFormat';
+  if (value instanceof ObjectValue) return 'map';
   return 'type';
 }
 
@@ -144,7 +236,7 @@ export function equal(a: unknown, b: unknown): boolean {
   // Loose on purpose: 1 and 1.0 are one number.
   // biome-ignore lint/suspicious/noDoubleEquals: bigint and number are compared by value
   if (x !== undefined && y !== undefined) return x == y;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, i) => equal(item, b[i]));
+  if (Array.isArray(a) && Array.isArray(b)) return equalLists(a, b);
   if (a instanceof ObjectValue && b instanceof ObjectValue) return deepEqual(a.json, b.json);
   if (a instanceof Map && b instanceof Map) {
     return a.size === b.size && [...a].every(([key, value]) => b.has(key) && equal(value, b.get(key)));
@@ -154,6 +246,13 @@ export function equal(a: unknown, b: unknown): boolean {
   return equalSpecial(a, b);
 }
 
+/** In sets and lists with keys the order does not count. */
+function equalLists(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  if (listKindOf(a) === undefined && listKindOf(b) === undefined) return a.every((item, i) => equal(item, b[i]));
+  return a.every((item) => b.some((other) => equal(item, other)));
+}
+
 function equalSpecial(a: unknown, b: unknown): boolean {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
   if (a instanceof Quantity && b instanceof Quantity) return a.cmp(b) === 0;
@@ -161,6 +260,7 @@ function equalSpecial(a: unknown, b: unknown): boolean {
   if (a instanceof CidrValue && b instanceof CidrValue)
     return a.network === b.network && a.prefix === b.prefix && a.address === b.address;
   if (a instanceof UrlValue && b instanceof UrlValue) return a.text === b.text;
+  if (a instanceof SemverValue && b instanceof SemverValue) return a.compare(b) === 0;
   if (a instanceof TypeValue && b instanceof TypeValue) return a.name === b.name;
   if (a instanceof Optional && b instanceof Optional)
     return a.present === b.present && (!a.present || equal(a.value, b.value));
@@ -180,13 +280,23 @@ export function order(a: unknown, b: unknown): number | undefined {
   return undefined;
 }
 
+/** For sorting: all must be of one type. */
+export function sortOrder(a: unknown, b: unknown): number {
+  const sign = typeNameOf(a) === typeNameOf(b) ? order(a, b) : undefined;
+  if (sign === undefined) throw new CelError('list elements must have the same type');
+  return sign;
+}
+
+const isMapped = (text: string): boolean => /^::ffff:\d+\.|^::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4}$/i.test(text);
+
 export function ipOf(text: string): IpValue | undefined {
+  if (addressProblem(text) !== undefined || text.includes('%') || isMapped(text)) return undefined;
   const canonical = canonicalIP(text);
-  if (canonical === undefined || /^(0\d|.*\.0\d)/.test(text) || /^::ffff:\d+\./i.test(text)) return undefined;
-  return new IpValue(canonical);
+  return canonical === undefined ? undefined : new IpValue(canonical);
 }
 
 export function cidrOf(text: string): CidrValue | undefined {
+  if (prefixProblem(text) !== undefined || isMapped(text.slice(0, text.lastIndexOf('/')))) return undefined;
   const cidr = parseCIDR(text);
   if (cidr === undefined) return undefined;
   return new CidrValue(cidr.text.slice(0, cidr.text.indexOf('/')), cidr.address, cidr.prefix);
@@ -201,13 +311,32 @@ export function cidrContains(cidr: CidrValue, ip: string): boolean {
   );
 }
 
+/** Larger numbers are written with an exponent. */
+const MOST_DIGITS = 6;
+
+/** As Go's `%g` writes it. */
+function goDouble(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
+  if (Object.is(value, -0)) return '-0';
+  const [digits = '', power = '0'] = value.toExponential().split('e');
+  const exponent = Number(power);
+  if (exponent >= -4 && exponent < MOST_DIGITS) return exponent < 0 ? plainFraction(value) : String(value);
+  return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+const plainFraction = (value: number): string =>
+  Math.abs(value) >= 1e-6 ? String(value) : value.toFixed(20).replace(/0+$/, '');
+
 /** A value as JSON again, e.g. for messages. */
 export function toText(value: unknown): string {
   if (typeof value === 'string') return value;
+  if (typeof value === 'number') return goDouble(value);
+  if (value instanceof TypeValue) return value.name;
   if (value instanceof Uint) return String(value.value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString();
   if (value instanceof Quantity || value instanceof Timestamp || value instanceof Duration) return value.toString();
-  if (value instanceof IpValue || value instanceof UrlValue) return value.text;
+  if (value instanceof IpValue) return value.text;
   if (value instanceof CidrValue) return `${value.address}/${value.prefix}`;
   if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
   if (value instanceof Map) return `{${[...value].map(([k, v]) => `${toText(k)}: ${toText(v)}`).join(', ')}}`;

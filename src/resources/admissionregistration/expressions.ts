@@ -91,10 +91,11 @@ function isBeyondUs(expression: string): boolean {
 export function checkExpression(found: ErrorList, expression: string, path: FieldPath, wanted: Wanted): void {
   if (isBeyondUs(expression)) return;
   try {
-    const { type } = compileCel(expression, typesOf(wanted.scope));
+    const { type, failure } = compileCel(expression, typesOf(wanted.scope));
     const name = type.kind === 'simple' ? type.name : type.kind;
-    const fits = wanted.types === undefined || name === 'dyn' || wanted.types.some((one) => one === name);
+    const fits = wanted.types === undefined || wanted.types.some((one) => one === name);
     if (!fits) found.invalid(path, expression, shown(wanted.types ?? []));
+    else if (failure !== undefined) found.invalid(path, expression, `program instantiation failed: ${failure}`);
   } catch (error) {
     if (!(error instanceof CelSyntaxError)) throw error;
     found.invalid(path, expression, `compilation failed: ${error.message}`);

@@ -1,6 +1,6 @@
 // Validation of the CEL rules in the schema of a CustomResourceDefinition: they must compile, and may look back only where that has a meaning.
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import type { JSONSchemaProps, ValidationRule } from '../generated/apiextensions-v1.ts';
 import { compileRule, structuralSchema } from '../schema/index.ts';
 import type { RuleCosts } from './rule-costs.ts';
 
@@ -11,6 +11,18 @@ export interface RulePlace {
   readonly cardinality: number | undefined;
   /** Absent: what the rules cost is not asked. */
   readonly costs: RuleCosts | undefined;
+}
+
+/** A rule as refusals show it: under the names of its Go fields, all of them. */
+function shown(rule: ValidationRule): Readonly<Record<string, unknown>> {
+  return {
+    Rule: rule.rule ?? '',
+    Message: rule.message ?? '',
+    MessageExpression: rule.messageExpression ?? '',
+    Reason: rule.reason ?? null,
+    FieldPath: rule.fieldPath ?? '',
+    OptionalOldSelf: rule.optionalOldSelf ?? null,
+  };
 }
 
 export function checkRules(schema: JSONSchemaProps, path: FieldPath, place: RulePlace): FieldError[] {
@@ -30,9 +42,9 @@ export function checkRules(schema: JSONSchemaProps, path: FieldPath, place: Rule
     const isGood = compiled.ruleProblem === undefined;
     if (isGood) errors.push(...(place.costs?.rule(compiled.program, at, where) ?? []));
     if (compiled.ruleProblem !== undefined)
-      errors.push(fieldErrors.invalid(at.child('rule'), rule, compiled.ruleProblem));
+      errors.push(fieldErrors.invalid(at.child('rule'), shown(rule), compiled.ruleProblem));
     if (compiled.messageProblem !== undefined) {
-      errors.push(fieldErrors.invalid(at.child('messageExpression'), rule, compiled.messageProblem));
+      errors.push(fieldErrors.invalid(at.child('messageExpression'), shown(rule), compiled.messageProblem));
     } else errors.push(...(place.costs?.message(compiled.message, at, where) ?? []));
     if (compiled.usesOldSelf && place.noOldSelf !== undefined) {
       const problem = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.noOldSelf.toString()}`;

@@ -133,13 +133,13 @@ describe('a CustomResourceDefinition', () => {
     [
       { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self + 1' }] },
       [
-        `${F}.x-kubernetes-validations[0].rule: Invalid value: {"rule":"self + 1"}: cel expression must evaluate to a bool`,
+        `${F}.x-kubernetes-validations[0].rule: Invalid value: {"Rule":"self + 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool`,
       ],
     ],
     [
       { type: 'integer', 'x-kubernetes-validations': [{ rule: "self == 'x'" }] },
       [
-        `${F}.x-kubernetes-validations[0].rule: Invalid value: {"rule":"self == 'x'"}: compilation failed: ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'\n | self == 'x'\n | .....^`,
+        `${F}.x-kubernetes-validations[0].rule: Invalid value: {"Rule":"self == 'x'","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'\n | self == 'x'\n | .....^`,
       ],
     ],
     [

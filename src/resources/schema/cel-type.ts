@@ -9,6 +9,7 @@ import {
   DURATION,
   DYN,
   INT,
+  type ListKind,
   listOf,
   mapOf,
   STRING,
@@ -17,6 +18,9 @@ import {
 import type { SchemaNode } from './node.ts';
 
 const RESERVED: ReadonlySet<string> = new Set([
+  'var',
+  'void',
+  'while',
   'true',
   'false',
   'null',
@@ -74,10 +78,22 @@ function objectType(node: SchemaNode, root: boolean): CelType {
   }
   for (const field of node.properties?.values() ?? []) {
     const name = celName(field.name);
-    if (name !== undefined && !(root && fields.has(name)))
+    if (name !== undefined && !(root && fields.has(name)) && isTyped(field.schema))
       fields.set(name, { json: field.name, type: celTypeOf(field.schema) });
   }
   return { kind: 'object', name: `object.${++count}`, fields };
+}
+
+/** Values of schemas without a type are not known to rules, those of numbers or texts are. */
+function isTyped(node: SchemaNode): boolean {
+  if (node.type === 'any') return node.format !== undefined;
+  if (node.type === 'array') return node.items === undefined || isTyped(node.items);
+  const { additionalProperties: values } = node;
+  return node.type !== 'object' || values === undefined || isTyped(values);
+}
+
+function listKind({ listType, listMapKeys = [] }: SchemaNode): ListKind | undefined {
+  return listType === 'set' || listType === 'map' ? { type: listType, keys: listMapKeys } : undefined;
 }
 
 function makeType(node: SchemaNode, root: boolean): CelType {
@@ -91,7 +107,7 @@ function makeType(node: SchemaNode, root: boolean): CelType {
     case 'string':
       return stringType(node.format);
     case 'array':
-      return listOf(node.items === undefined ? DYN : celTypeOf(node.items));
+      return listOf(node.items === undefined ? DYN : celTypeOf(node.items), listKind(node));
     case 'object':
       if (node.additionalProperties !== undefined && !root) return mapOf(STRING, celTypeOf(node.additionalProperties));
       if (node.properties === undefined && node.preserveUnknown === true && !root && node.embeddedResource !== true)

@@ -50,9 +50,9 @@ export function compileRule(rule: CelRule, node: SchemaNode, root: boolean): Com
   let messageProblem: string | undefined;
   try {
     program = compile(rule.rule, node, options);
-    if (program.type.kind !== 'simple' || (program.type.name !== 'bool' && program.type.name !== 'dyn')) {
+    if (program.type.kind !== 'simple' || program.type.name !== 'bool') {
       ruleProblem = 'cel expression must evaluate to a bool';
-    }
+    } else if (program.failure !== undefined) ruleProblem = `program instantiation failed: ${program.failure}`;
   } catch (error) {
     ruleProblem = `compilation failed: ${problemOf(error)}`;
   }
@@ -61,7 +61,8 @@ export function compileRule(rule: CelRule, node: SchemaNode, root: boolean): Com
       message = compile(rule.messageExpression ?? '', node, options);
       if (message.type.kind !== 'simple' || message.type.name !== 'string') {
         messageProblem = 'messageExpression must evaluate to a string';
-      }
+      } else if (message.failure !== undefined)
+        messageProblem = `messageExpression instantiation failed: ${message.failure}`;
     } catch (error) {
       messageProblem = `messageExpression compilation failed: ${problemOf(error)}`;
     }

@@ -6,7 +6,6 @@ import { RESOURCES } from '../../../resources/index.ts';
 import { Catalog } from '../../registry/catalog.ts';
 import type { AdmissionRequest } from '../plugin.ts';
 import { type MutatingParts, mutatingPolicies, type ValidatingParts, validatingPolicies } from './index.ts';
-import { withoutTypedLiterals } from './literals.ts';
 
 const catalog = new Catalog(RESOURCES);
 const deployments = catalog.find('apps', 'v1', 'deployments');
@@ -284,18 +283,5 @@ describe('a mutating policy', () => {
     expect(given.request.object).toEqual(before);
     await mutate({ ...spec, failurePolicy: 'Ignore' }, given);
     expect(given.request.object).toEqual(before);
-  });
-});
-
-describe('typed literals', () => {
-  test.each([
-    ['Object{a: 1, b: Object.b{c: [1, 2]}}', '{"a": 1, "b": {"c": [1, 2]}}'],
-    ['"Object{" + x', '"Object{" + x'],
-    ['MyObject{a: 1}', 'MyObject{a: 1}'],
-    ['a ? Object{b: c ? d : e} : Object{}', 'a ? {"b": c ? d : e} : {}'],
-    ['Object{__namespace__: 1, a__dash__b: 2}', '{"namespace": 1, "a-b": 2}'],
-    ['[JSONPatch{op: "add", value: {"k": x}}]', '[{"op": "add", "value": {"k": x}}]'],
-  ])('%s is %s', (source, plain) => {
-    expect(withoutTypedLiterals(source)).toBe(plain);
   });
 });

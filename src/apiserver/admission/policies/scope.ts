@@ -8,7 +8,6 @@ import type { JsonObject } from '../../../machinery/object.ts';
 import { Quantity } from '../../../machinery/quantity.ts';
 import type { Variable } from '../../../resources/generated/admissionregistration-v1.ts';
 import { CEL_BUDGET } from '../dynamic/conditions.ts';
-import { withoutTypedLiterals } from './literals.ts';
 
 define('jsonpatch.escapeKey(string): string', (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'));
 
@@ -22,6 +21,9 @@ const VARIABLES = {
   variables: DYN,
 };
 
+/** Typed literals of mutating policies stand for maps. */
+const TYPED = /^(Object(\.\w+)*|JSONPatch)$/;
+
 const MAX_PROGRAMS = 2000;
 const programs = new Map<string, CelProgram>();
 
@@ -29,7 +31,7 @@ const programs = new Map<string, CelProgram>();
 function programOf(expression: string): CelProgram {
   let program = programs.get(expression);
   if (program === undefined) {
-    program = compileCel(withoutTypedLiterals(expression), VARIABLES);
+    program = compileCel(expression, VARIABLES, TYPED);
     if (programs.size > MAX_PROGRAMS) programs.clear();
     programs.set(expression, program);
   }
