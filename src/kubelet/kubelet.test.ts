@@ -185,10 +185,12 @@ describe('a kubelet', () => {
     await status((s) => s.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull');
     const s = await status((x) => x.containerStatuses?.[0]?.state?.waiting?.reason === 'ImagePullBackOff');
     expect(s.containerStatuses?.[0]?.state?.waiting?.message).toBe(
-      'Back-off pulling image "nosuch:1": ErrImagePull: not found',
+      'Back-off pulling image "nosuch:1": ErrImagePull: rpc error: code = NotFound desc = not found',
     );
     expect(events()).toContain('Warning Failed spec.containers{c}: Error: ErrImagePull');
-    expect(events()).toContain('Warning Failed spec.containers{c}: Failed to pull image "nosuch:1": not found');
+    expect(events()).toContain(
+      'Warning Failed spec.containers{c}: Failed to pull image "nosuch:1": rpc error: code = NotFound desc = not found',
+    );
   });
 
   it('tells a beginner why a local image tagged latest is not used', async () => {

@@ -58,9 +58,9 @@ function outcome(one: Pod, snapshot: Snapshot): string {
   const made = plan(podInfo(one), snapshot, { random: () => 0 });
   if (made.kind === 'fits') return made.node;
   if (made.kind === 'no-nodes') return 'no nodes';
-  const preemption = planPreemption(podInfo(one), snapshot, made.rejections);
+  const preemption = planPreemption(podInfo(one), snapshot, made);
   const rest = preemption.kind === 'none' ? preemption.message : `preempts on ${preemption.node}`;
-  return `${unfitMessage(snapshot.nodes.length, made)} preemption: ${rest}`;
+  return `${unfitMessage(snapshot.nodes.length, made)} ${rest}`;
 }
 
 /** The nodes that may take the pod. */
@@ -85,7 +85,7 @@ describe('a pod that fits nowhere', () => {
   it('is told so in the words of Kubernetes', () => {
     const selector = pod({}, { nodeSelector: { disk: 'ssd' } });
     expect(outcome(selector, cluster([node('a')]))).toBe(
-      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
     );
   });
 
@@ -97,14 +97,14 @@ describe('a pod that fits nowhere', () => {
       node('d', { allocatable: { pods: '0' } }),
     ];
     expect(outcome(pod({ cpu: '1500m', memory: '2Gi' }), cluster(nodes))).toBe(
-      '0/4 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. preemption: 0/4 nodes are available: 1 No preemption victims found for incoming pod, 3 Preemption is not helpful for scheduling.',
+      '0/4 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/4 nodes are available: 1 No preemption victims found for incoming pod, 3 Preemption is not helpful for scheduling.',
     );
   });
 
   it('hears of a claim that is not there', () => {
     const claiming = pod({}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
     expect(outcome(claiming, cluster([node('a')]))).toBe(
-      '0/1 nodes are available: persistentvolumeclaim "data" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
+      '0/1 nodes are available: persistentvolumeclaim "data" not found. not found',
     );
   });
 
@@ -251,7 +251,7 @@ describe('preemption', () => {
   function victims(one: Pod, at: Snapshot): { node: string; names: (string | undefined)[] } | string {
     const made = plan(podInfo(one), at, { random: () => 0 });
     if (made.kind !== 'unfit') return made.kind;
-    const found = planPreemption(podInfo(one), at, made.rejections);
+    const found = planPreemption(podInfo(one), at, made);
     if (found.kind === 'none') return found.message;
     return { node: found.node, names: found.victims.map((v) => v.pod.metadata.name) };
   }
@@ -268,7 +268,7 @@ describe('preemption', () => {
     );
     expect(victims(pod({ cpu: '1' }, { priority: 10 }), at)).toEqual({ node: 'a', names: [lower.metadata.name] });
     expect(victims(pod({ cpu: '1' }, { priority: 0 }), at)).toBe(
-      '0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+      'no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
     );
   });
 
@@ -309,7 +309,7 @@ describe('preemption', () => {
   it('is not for pods that say never', () => {
     const at = cluster([node('a')], [[pod(big), 'a']]);
     expect(victims(pod(big, { priority: 10, preemptionPolicy: 'Never' }), at)).toBe(
-      'not eligible due to preemptionPolicy=Never.',
+      'no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.',
     );
   });
 });

@@ -3,12 +3,13 @@
 import { selectorFromObject } from '../machinery/label-selector.ts';
 import type { Rejection, Snapshot } from './framework.ts';
 import { type NodeInfo, type PodInfo, startTimeOf } from './node-info.ts';
-import { Filters, histogram, withNode } from './plan.ts';
+import { Filters, histogram, type Plan, withNode } from './plan.ts';
 
 export type PreemptionPlan =
   | { readonly kind: 'preempt'; readonly node: string; readonly victims: readonly PodInfo[] }
   | {
       readonly kind: 'none';
+      /** What all plugins have to say that were asked for a way out. */
       readonly message: string;
       /** False while the pod waits for victims on the node it was promised. */
       readonly clearNomination: boolean;
@@ -20,11 +21,21 @@ interface Candidate {
   readonly violations: number;
 }
 
+/** Before anybody is preempted, claims for devices might be taken back; where no node was looked at, that already fails. */
+const NO_CLAIMS = 'no new claims to deallocate';
+const NOTHING_LOOKED_AT = 'not found';
+
 export function planPreemption(
   pod: PodInfo,
   snapshot: Snapshot,
-  rejections: ReadonlyMap<string, Rejection>,
+  unfit: Pick<Extract<Plan, { kind: 'unfit' }>, 'rejection' | 'rejections'>,
 ): PreemptionPlan {
+  if (unfit.rejection !== undefined) return { kind: 'none', message: NOTHING_LOOKED_AT, clearNomination: false };
+  const found = preempt(pod, snapshot, unfit.rejections);
+  return found.kind === 'none' ? { ...found, message: `${NO_CLAIMS}, preemption: ${found.message}` } : found;
+}
+
+function preempt(pod: PodInfo, snapshot: Snapshot, rejections: ReadonlyMap<string, Rejection>): PreemptionPlan {
   const reason = ineligible(pod, snapshot, rejections);
   if (reason !== undefined) return { kind: 'none', message: reason, clearNomination: false };
   const reasons: string[] = [];

@@ -82,7 +82,7 @@ describe('the scheduler', () => {
     putPod('p', { nodeSelector: { disk: 'ssd' } });
     start();
     const message =
-      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+      "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     await until(() => podNamed('p')?.status?.conditions !== undefined);
     expect(podNamed('p')?.status?.conditions).toEqual([
       expect.objectContaining({ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }),

@@ -253,13 +253,13 @@ class Scheduler {
       return;
     }
     const snapshot = this.cache.snapshot();
-    const preemption = planPreemption(podInfo(one.pod), snapshot, made.rejections);
+    const preemption = planPreemption(podInfo(one.pod), snapshot, made);
     const plugins = new Set([...made.rejections.values()].map((rejection) => rejection.plugin));
     if (preemption.kind === 'preempt') this.cache.nominate(one.pod, preemption.node);
     else if (preemption.clearNomination) this.cache.nominate(one.pod, undefined);
     this.queue.unfit(one, plugins);
     const text = unfitMessage(snapshot.nodes.length, made);
-    const message = preemption.kind === 'none' ? `${text} preemption: ${preemption.message}` : text;
+    const message = preemption.kind === 'none' ? `${text} ${preemption.message}` : text;
     await this.tell(one.pod, 'Unschedulable', message, nomination(preemption));
     if (preemption.kind === 'preempt') await this.evict(one.pod, preemption);
   }

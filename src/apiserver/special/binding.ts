@@ -56,7 +56,8 @@ function assign(pod: StoredPod, binding: Binding, now: number): boolean {
 }
 
 function markScheduled(pod: StoredPod, now: number): void {
-  const status = pod.status ?? {};
+  // Room that was promised is no longer spoken of once there is a node.
+  const { nominatedNodeName: _nominated, ...status } = pod.status ?? {};
   const others = (status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
   const generation = pod.metadata.generation;
   const scheduled = {

@@ -33,13 +33,8 @@ function checkOptions(query: URLSearchParams, pod: string): void {
   }
   if (since !== undefined && since < 1) errors.push(fieldErrors.invalid(at('sinceSeconds'), since, POSITIVE));
   const stream = query.get('stream');
-  if (stream !== null && !['All', 'Stdout', 'Stderr', ''].includes(stream)) {
-    errors.push(fieldErrors.notSupported(at('stream'), stream, ['All', 'Stdout', 'Stderr']));
-  } else if (stream !== null && stream !== 'All' && stream !== '' && tail !== undefined) {
-    errors.push(
-      fieldErrors.forbidden(FieldPath.of(), '`tailLines` and specific `stream` are mutually exclusive for now'),
-    );
-  }
+  // The feature PodLogsQuerySplitStreams is alpha, and so off.
+  if (stream !== null) errors.push(fieldErrors.forbidden(at('stream'), 'may not be specified'));
   if (errors.length > 0) throw invalid('PodLogOptions', '', pod, errors);
   if (sinceTime !== null && sinceTime !== '' && parseTime(sinceTime) === undefined) {
     throw badRequest(

@@ -4,7 +4,11 @@ import { type Facts, podFacts, type Rule } from './rule.ts';
 import { eventOf, type PodView } from './view.ts';
 
 /** The scheduler's sentence without what only tells of preemption. */
-const plain = (message: string): string => message.replace(/\.? preemption: .*$/s, '').replace(/\.+$/, '');
+const plain = (message: string): string =>
+  message
+    .replace(/\.?( no new claims to deallocate,)? preemption: .*$/s, '')
+    .replace(/\. not found$/, '')
+    .replace(/\.+$/, '');
 
 function schedulerSays(view: PodView, message: RegExp): Facts | undefined {
   if ((view.pod.spec?.nodeName ?? '') !== '') return undefined;

@@ -29,5 +29,5 @@ export interface ConformanceOptions {
 
 /** What a runtime answers to a command that is not in the image. */
 export function missingWords(options: ConformanceOptions): RegExp {
-  return options.foreign === true ? /executable file .?nosuch/ : /exec: "nosuch": executable file not found in \$PATH/;
+  return options.foreign === true ? /executable file .?nosuch/ : /executable file `nosuch` not found in \$PATH/;
 }

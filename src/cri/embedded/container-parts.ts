@@ -1,9 +1,9 @@
 // What a container is put together from: root file system, devices, seccomp profile, image volumes, places on the host.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { exists, resolveInRoot } from '../../host/files.ts';
+import { exists, isMissing, resolveInRoot } from '../../host/files.ts';
 import { listMounts, type MountEntry } from '../../host/mounts.ts';
-import type { ContainerConfig, Mount } from '../port.ts';
+import { type ContainerConfig, type Mount, RuntimeError } from '../port.ts';
 import type { RuntimeContext } from './context.ts';
 import { deviceAt, hostDevices } from './host-facts.ts';
 import type { OpenedImage } from './images/index.ts';
@@ -43,10 +43,11 @@ export async function localSeccomp(config: ContainerConfig): Promise<SeccompProf
   const seccomp = config.security.seccomp;
   if (seccomp?.type !== 'Localhost' || seccomp.localhostPath === undefined || config.security.privileged)
     return undefined;
-  const text = await readFile(seccomp.localhostPath, 'utf8').catch((error: unknown) => {
-    throw new Error(
-      `cannot load seccomp profile "${seccomp.localhostPath}": ${error instanceof Error ? error.message : ''}`,
-    );
+  const { localhostPath } = seccomp;
+  const text = await readFile(localhostPath, 'utf8').catch((error: unknown) => {
+    const why = isMissing(error) ? `open ${localhostPath}: no such file or directory` : String(error);
+    const head = `failed to create containerd container: cannot load seccomp profile "${localhostPath}"`;
+    throw new RuntimeError('create-container', `${head}: ${why}`, error);
   });
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null || !('defaultAction' in value))

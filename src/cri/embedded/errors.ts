@@ -1,14 +1,9 @@
-// Puts what crun says into the words that containerd's users know, and any failure into a RuntimeError.
+// Puts what crun says into the frame that containerd gives it, and any failure into a RuntimeError.
 import { ProgramError } from '../../host/programs.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../port.ts';
 
-/** crun names the program in backquotes; everybody knows the sentence of Go's exec package. */
 function known(message: string): string {
-  const lost = /executable file `([^`]*)` not found(?: in \$PATH)?/.exec(message)?.[1];
-  if (lost === undefined) return message.replace(/^\S+ error: /, '').trim();
-  return lost.includes('/')
-    ? `exec: "${lost}": stat ${lost}: no such file or directory`
-    : `exec: "${lost}": executable file not found in $PATH`;
+  return message.replace(/^\S+ error: /, '').trim();
 }
 
 /** What the kubelet's users see when a container cannot be started. */
@@ -16,8 +11,8 @@ export function startFailure(message: string): string {
   return `failed to create containerd task: failed to create shim task: OCI runtime create failed: ${known(message)}: unknown`;
 }
 
-export function execFailure(message: string): string {
-  return `OCI runtime exec failed: exec failed: unable to start container process: ${known(message)}: unknown`;
+export function execFailure(id: string, message: string): string {
+  return `failed to exec in container: failed to start exec "${id}": OCI runtime exec failed: ${known(message)}: unknown`;
 }
 
 export function isExecStartFailure(message: string): boolean {

@@ -1,4 +1,5 @@
 // Commands run inside containers: to their end with collected output, or with the caller's streams, with or without a terminal.
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -68,7 +69,8 @@ export class Execs {
   async #check(session: Session, exitCode: number): Promise<void> {
     if (exitCode === 0) return;
     const message = await this.#context.oci.logMessage(session.log);
-    if (message !== undefined) throw new RuntimeError('internal', execFailure(message));
+    if (message !== undefined)
+      throw new RuntimeError('internal', execFailure(randomBytes(32).toString('hex'), message));
   }
 
   /**

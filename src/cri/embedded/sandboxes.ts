@@ -13,6 +13,9 @@ import { removeSharedMemory } from './shared-memory.ts';
 import type { SandboxFacts } from './spec/container-spec.ts';
 import { sandboxSpec } from './spec/sandbox-spec.ts';
 
+/** Names under which the one runtime that there is may be asked for. */
+const HANDLERS: ReadonlySet<string> = new Set(['crun', 'runc']);
+
 export function newId(): string {
   return randomBytes(32).toString('hex');
 }
@@ -93,6 +96,9 @@ export class Sandboxes {
   async #hold(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const context = this.#context;
+    const handler = config.runtimeHandler;
+    if (handler !== '' && !HANDLERS.has(handler))
+      throw new RuntimeError('sandbox', `failed to get sandbox runtime: no runtime for "${handler}" is configured`);
     await context.userNamespaces.requireAccess(record);
     const steps: Promise<void>[] = [
       // With a user namespace the network namespace must belong to it, so it is made with the sandbox and joined to the network then.

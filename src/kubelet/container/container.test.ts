@@ -187,6 +187,7 @@ describe('security', () => {
     ref: { kind: 'app' as const, spec: p.spec?.containers[0] ?? container('c') },
     image,
     fsGroups: [],
+    seccompDir: '/var/lib/kubelet/seccomp',
   });
   it("refuses root where root is not wanted, in Kubernetes' words", () => {
     const p = pod({ securityContext: { runAsNonRoot: true } });

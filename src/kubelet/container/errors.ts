@@ -16,6 +16,11 @@ export function configError(message: string, cause?: unknown): StartError {
   return new StartError('CreateContainerConfigError', message, cause);
 }
 
+/** As a runtime's answer over gRPC reads, which is how users know it. */
+export function asRpcError(message: string, code = 'Unknown'): string {
+  return message.startsWith('rpc error: ') ? message : `rpc error: code = ${code} desc = ${message}`;
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -9,6 +9,12 @@ export interface FieldContext {
   readonly podIps: readonly string[];
   readonly hostIps: readonly string[];
   readonly allocatable: Readonly<Record<string, string>>;
+  /** What the kubelet itself has written on its copy of the pod. */
+  readonly ownAnnotations?: Readonly<Record<string, string>>;
+}
+
+function annotationsOf(context: FieldContext): Record<string, string> {
+  return { ...context.ownAnnotations, ...context.pod.metadata.annotations };
 }
 
 function mapText(map: Record<string, string> | undefined): string {
@@ -23,7 +29,7 @@ const BARE: Record<string, (c: FieldContext) => string> = {
   'metadata.namespace': (c) => c.pod.metadata.namespace ?? '',
   'metadata.uid': (c) => c.pod.metadata.uid ?? '',
   'metadata.labels': (c) => mapText(c.pod.metadata.labels),
-  'metadata.annotations': (c) => mapText(c.pod.metadata.annotations),
+  'metadata.annotations': (c) => mapText(annotationsOf(c)),
   'spec.nodeName': (c) => specOf(c.pod).nodeName ?? '',
   'spec.serviceAccountName': (c) => specOf(c.pod).serviceAccountName ?? '',
   'status.podIP': (c) => c.podIps[0] ?? '',
@@ -40,7 +46,7 @@ export function fieldValue(selector: ObjectFieldSelector, context: FieldContext)
   const keyed = KEYED.exec(selector.fieldPath);
   if (keyed === null) throw new Error(`unsupported fieldPath: ${selector.fieldPath}`);
   const [, kind, key] = keyed;
-  const map = kind === 'labels' ? context.pod.metadata.labels : context.pod.metadata.annotations;
+  const map = kind === 'labels' ? context.pod.metadata.labels : annotationsOf(context);
   return map !== undefined && key !== undefined && Object.hasOwn(map, key) ? (map[key] ?? '') : '';
 }
 

@@ -16,7 +16,8 @@ export async function runHook(
   const { exec, httpGet, tcpSocket, sleep } = handler;
   if (exec !== undefined) {
     const command = exec.command ?? [];
-    const result = await target.exec(target.containerId, command, options.timeoutMs);
+    // It runs until it ends, or its container does.
+    const result = await target.exec(target.containerId, command, 0);
     if (result.exitCode === 0) return;
     const output = Buffer.concat([result.stdout, result.stderr]).toString('utf8');
     throw new Error(`command '${command.join(' ')}' exited with ${result.exitCode}: ${output}`);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Device, Mount } from '../../cri/port.ts';
+import { exists } from '../../host/files.ts';
 import type { VolumeMount } from '../../resources/generated/core-v1.ts';
 import type { LogSink } from '../options.ts';
 import type { ContainerRef, PodPaths } from '../pod/identity.ts';
@@ -56,8 +57,10 @@ async function bindSubPath({ input, mount, index, volume, subPath }: SubPathInpu
   if (subPath.split('/').includes('..'))
     throw configError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
   const target = path.join(input.paths.subpaths, mount.name, input.ref.spec.name, String(index));
+  // Files from the API are read-only to the container; to the kubelet they are a directory like any other.
+  const missing = !(await exists(path.join(volume.hostPath, subPath)).catch(() => true));
   try {
-    const opened = await openBelow(volume.hostPath, subPath, { create: !volume.readOnly });
+    const opened = await openBelow(volume.hostPath, subPath, { create: missing });
     try {
       if ((await input.port.below(target)).includes(target)) await input.port.unmount(target);
       await mkdir(path.dirname(target), { recursive: true });
@@ -70,10 +73,8 @@ async function bindSubPath({ input, mount, index, volume, subPath }: SubPathInpu
   } catch (error) {
     // What is wrong is the node's business: the paths in it are the host's.
     input.log('warn', 'subPath', { volume: mount.name, subPath, error: messageOf(error) });
-    throw configError(
-      `failed to prepare subPath for volumeMount "${mount.name}" of container "${input.ref.spec.name}"`,
-      error,
-    );
+    const what = missing ? 'create subPath directory' : 'prepare subPath';
+    throw configError(`failed to ${what} for volumeMount "${mount.name}" of container "${input.ref.spec.name}"`, error);
   }
   return target;
 }

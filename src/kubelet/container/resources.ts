@@ -63,9 +63,12 @@ export interface ResourceContext {
 
 export function containerResources(pod: Pod, ref: ContainerRef, context: ResourceContext): LinuxResources {
   const { requests, limits } = ref.spec.resources ?? {};
-  const requestCpu = requests?.cpu === undefined ? milli(limits, 'cpu') : milli(requests, 'cpu');
-  const quota = cpuQuota(milli(limits, 'cpu'));
-  const memory = bytes(limits, 'memory');
+  // A container without a limit of its own has the pod's. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#pod-level-resource-specification
+  const whole = specOf(pod).resources?.limits;
+  const limitCpu = milli(limits, 'cpu') || milli(whole, 'cpu');
+  const requestCpu = requests?.cpu === undefined ? limitCpu : milli(requests, 'cpu');
+  const quota = cpuQuota(limitCpu);
+  const memory = bytes(limits, 'memory') || bytes(whole, 'memory');
   const pages = hugepages(limits);
   return {
     cpuPeriod: PERIOD,

@@ -1,5 +1,6 @@
 // Pod and container security contexts as one set of Linux settings.
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+import path from 'node:path';
 import type { ImageInfo, LinuxSecurity, NamespaceMode } from '../../cri/port.ts';
 import type { Pod, SeccompProfile, SecurityContext } from '../../resources/generated/core-v1.ts';
 import { type ContainerRef, podText, specOf } from '../pod/identity.ts';
@@ -8,10 +9,12 @@ import { configError } from './errors.ts';
 type Seccomp = NonNullable<LinuxSecurity['seccomp']>;
 type AppArmor = NonNullable<LinuxSecurity['apparmor']>;
 
-function seccompOf(profile: SeccompProfile | undefined): Seccomp | undefined {
+/** Profiles of the node lie below the kubelet's own directory. https://kubernetes.io/docs/tutorials/security/seccomp/ */
+function seccompOf(profile: SeccompProfile | undefined, directory: string): Seccomp | undefined {
   if (profile === undefined) return undefined;
   if (profile.type === 'Localhost') {
-    return { type: 'Localhost', ...(profile.localhostProfile ? { localhostPath: profile.localhostProfile } : {}) };
+    const { localhostProfile: name = '' } = profile;
+    return { type: 'Localhost', ...(name === '' ? {} : { localhostPath: path.join(directory, name) }) };
   }
   return { type: profile.type === 'RuntimeDefault' ? 'RuntimeDefault' : 'Unconfined' };
 }
@@ -44,6 +47,8 @@ export interface SecurityInput {
   /** The container whose processes an ephemeral container joins. */
   readonly targetId?: string;
   readonly fsGroups: readonly number[];
+  /** Where the node's seccomp profiles are. */
+  readonly seccompDir: string;
 }
 
 /** Throws what Kubernetes says when a container that must not be root would be. */
@@ -87,7 +92,7 @@ function masks(own: SecurityContext | undefined): Pick<LinuxSecurity, 'maskedPat
 export function containerSecurity(input: SecurityInput): LinuxSecurity {
   const own = input.ref.spec.securityContext;
   const shared = specOf(input.pod).securityContext;
-  const seccomp = seccompOf(own?.seccompProfile ?? shared?.seccompProfile);
+  const seccomp = seccompOf(own?.seccompProfile ?? shared?.seccompProfile, input.seccompDir);
   const apparmor = apparmorOf(input.pod, input.ref);
   const selinux = own?.seLinuxOptions ?? shared?.seLinuxOptions;
   const fsGroup = shared?.fsGroup;

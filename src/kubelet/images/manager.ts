@@ -5,7 +5,7 @@ import { RuntimeError } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
 import { goDuration } from '../../machinery/time.ts';
 import type { Secret } from '../../resources/generated/core-v1.ts';
-import { messageOf, StartError } from '../container/errors.ts';
+import { asRpcError, messageOf, StartError } from '../container/errors.ts';
 import { Backoff, CRASH_LOOP } from '../pod/restart.ts';
 import { secretAuths } from './credentials.ts';
 import { defaultPullPolicy, invalidImageMessage, isImageName } from './names.ts';
@@ -123,8 +123,8 @@ export class ImageManager {
   }
 
   private failure(ask: ImageAsk, key: string, error: unknown, present: ImageInfo | undefined): ImageError {
-    const why = messageOf(error);
     const kind = error instanceof RuntimeError ? error.kind : 'internal';
+    const why = asRpcError(messageOf(error), kind === 'image-not-found' ? 'NotFound' : 'Unknown');
     const now = this.clock.now();
     this.backoff.next(key, now, now);
     this.lastError.set(key, why);

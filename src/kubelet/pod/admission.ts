@@ -104,6 +104,10 @@ function lacks(resource: string, n: { requested: number; used: number; capacity:
   return { reason: `OutOf${resource}`, message };
 }
 
+function failedPredicate(reason: string, why: string): Refusal {
+  return { reason, message: `Predicate ${reason} failed: ${why}` };
+}
+
 function refuseResources(input: AdmissionInput): Refusal | undefined {
   const allocatable = input.node.status?.allocatable ?? {};
   const pods = Math.floor(milli(allocatable, 'pods') / 1000);
@@ -152,14 +156,15 @@ export function refuse(input: AdmissionInput): Refusal | undefined {
   if (pressure !== undefined) return pressure;
   const resources = refuseResources(input);
   if (resources !== undefined) return resources;
-  if (!fitsSelector(pod, node)) return { reason: 'NodeAffinity', message: 'Predicate NodeAffinity failed' };
+  if (!fitsSelector(pod, node))
+    return failedPredicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
   const mine = hostPorts(pod);
   const taken = mine.length === 0 ? [] : input.others.flatMap(hostPorts);
   if (mine.some((a) => taken.some((b) => collides(a, b)))) {
-    return { reason: 'NodePorts', message: 'Predicate NodePorts failed' };
+    return failedPredicate('NodePorts', "node(s) didn't have free ports for the requested pod ports");
   }
   if (!isStatic(pod) && untolerated(pod, node) !== undefined) {
-    return { reason: 'TaintToleration', message: 'Predicate TaintToleration failed' };
+    return failedPredicate('TaintToleration', "node(s) had taints that the pod didn't tolerate");
   }
   return undefined;
 }

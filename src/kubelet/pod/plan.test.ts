@@ -10,7 +10,7 @@ function planned(p: Pod, o: Observed, more: Partial<PlanInput> = {}): string[] {
     pod: p,
     observed: o,
     now: 10_000,
-    backoffUntil: (_ref, at) => at,
+    backoffUntil: (_ref, { finishedAt }) => finishedAt,
     backoffDelay: () => 10_000,
     unhealthy: new Map(),
     started: () => true,
@@ -23,7 +23,8 @@ function planned(p: Pod, o: Observed, more: Partial<PlanInput> = {}): string[] {
     if (a.type === 'kill') return `kill ${a.ref.spec.name}: ${a.message}`;
     if (a.type === 'createSandbox') return `sandbox ${a.attempt}`;
     if (a.type === 'backoff') return `backoff ${a.ref.spec.name}`;
-    return a.type === 'remove' ? `remove ${a.id}` : `restart pod: ${a.why}`;
+    if (a.type === 'remove') return `remove ${a.id}`;
+    return a.type === 'killPod' ? 'kill pod' : `restart pod: ${a.why}`;
   });
   if (result.finished) lines.push('finished');
   if (result.requeueAt !== undefined) lines.push(`again at ${result.requeueAt}`);
@@ -124,6 +125,17 @@ describe('a plan', () => {
     expect(planned(changed, observed([run('c')]))).toEqual([
       'kill c: Container c definition changed, will be restarted',
     ]);
+  });
+
+  it('ends the pod as a whole when a probe ends the last container that is not to run again', () => {
+    const unhealthy = new Map([['c-0', 'liveness' as const]]);
+    const alone = pod({ restartPolicy: 'Never' });
+    expect(planned(alone, observed([run('c')]), { unhealthy })).toEqual(['kill pod']);
+    const two = pod({ restartPolicy: 'Never', containers: [container('c'), container('d')] });
+    expect(planned(two, observed([run('c'), run('d')]), { unhealthy })).toEqual([
+      'kill c: Container c failed liveness probe',
+    ]);
+    expect(planned(two, observed([run('c'), ended('d', 0)]), { unhealthy })).toEqual(['kill pod']);
   });
 
   it('makes a new sandbox when the old one is gone, after ending what ran in it', () => {

@@ -18,7 +18,16 @@ export type Action =
   | { readonly type: 'restartPod'; readonly why: 'sandbox-changed' | 'restart-all' }
   | { readonly type: 'createSandbox'; readonly attempt: number }
   | { readonly type: 'start'; readonly ref: ContainerRef; readonly attempt: number; readonly after?: ContainerStatus }
-  | { readonly type: 'kill'; readonly ref: ContainerRef; readonly status: ContainerStatus; readonly message: string }
+  | {
+      readonly type: 'kill';
+      readonly ref: ContainerRef;
+      readonly status: ContainerStatus;
+      readonly message: string;
+      /** It is not to run again. */
+      readonly forGood?: boolean;
+    }
+  /** Nothing of the pod is to run on. */
+  | { readonly type: 'killPod' }
   | { readonly type: 'remove'; readonly id: string }
   | { readonly type: 'backoff'; readonly ref: ContainerRef; readonly delayMs: number; readonly until: number };
 
@@ -27,7 +36,7 @@ export interface PlanInput {
   readonly observed: Observed;
   readonly now: number;
   /** Until when an ended container waits; its end itself when it need not. */
-  readonly backoffUntil: (ref: ContainerRef, finishedAt: number) => number;
+  readonly backoffUntil: (ref: ContainerRef, status: ContainerStatus) => number;
   readonly backoffDelay: (ref: ContainerRef) => number;
   /** Containers whose liveness or startup probe has failed, by id. */
   readonly unhealthy: ReadonlyMap<string, 'liveness' | 'startup'>;
@@ -71,7 +80,7 @@ class Planner {
 
   /** An ended container that is to run again: at once, or when its back-off is over. */
   restart(ref: ContainerRef, status: ContainerStatus): void {
-    const until = this.input.backoffUntil(ref, status.finishedAt);
+    const until = this.input.backoffUntil(ref, status);
     if (until > this.input.now) {
       this.actions.push({ type: 'backoff', ref, delayMs: this.input.backoffDelay(ref), until });
       this.wait(until);
@@ -117,7 +126,8 @@ class Planner {
     const probe = this.input.unhealthy.get(status.id);
     if (probe === undefined) return true;
     const restarts = restartsAfter(this.input.pod, ref, 137);
-    this.kill(ref, status, `Container ${name} failed ${probe} probe${restarts ? ', will be restarted' : ''}`);
+    const message = `Container ${name} failed ${probe} probe${restarts ? ', will be restarted' : ''}`;
+    this.actions.push({ type: 'kill', ref, status, message, ...(restarts ? {} : { forGood: true }) });
     return false;
   }
 
@@ -181,10 +191,23 @@ export function wholePodTrigger(
 /** At once the first time, then with the trigger's back-off, so that a container that fails at once does not keep the node busy. */
 function restartWhole(input: PlanInput, trigger: NonNullable<ReturnType<typeof wholePodTrigger>>): Plan {
   const { ref, status } = trigger;
-  const until = input.backoffUntil(ref, status.finishedAt);
+  const until = input.backoffUntil(ref, status);
   if (until <= input.now) return { actions: [{ type: 'restartPod', why: 'restart-all' }], finished: false };
   const wait: Action = { type: 'backoff', ref, delayMs: input.backoffDelay(ref), until };
   return { actions: [wait], requeueAt: until, finished: false };
+}
+
+/** When the last container that ran is ended for good the pod ends as a whole, and with its own grace period. */
+function killsPod(planner: Planner, { pod, observed }: PlanInput): boolean {
+  if (!planner.actions.some((a) => a.type === 'kill' && a.forGood === true)) return false;
+  return appContainers(pod).every((ref) => {
+    const { name } = ref.spec;
+    if (planner.actions.some((a) => a.type === 'kill' && a.ref.spec.name === name)) {
+      return planner.actions.some((a) => a.type === 'kill' && a.ref.spec.name === name && a.forGood === true);
+    }
+    const status = latest(observed, name);
+    return status?.state === 'exited' && !restartsAfter(pod, ref, status.exitCode);
+  });
 }
 
 export function plan(input: PlanInput): Plan {
@@ -212,7 +235,7 @@ export function plan(input: PlanInput): Plan {
     for (const ref of appContainers(pod)) planner.tend(ref);
   }
   return {
-    actions: planner.actions,
+    actions: killsPod(planner, input) ? [{ type: 'killPod' }] : planner.actions,
     finished: false,
     ...(planner.requeueAt === undefined ? {} : { requeueAt: planner.requeueAt }),
   };

@@ -23,6 +23,10 @@ export function networkError(error: unknown, host: string, port: number): string
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: '', message: String(error) };
   const connect = code === undefined ? undefined : CONNECT[code];
   if (connect !== undefined) return `dial tcp ${hostPort(host, port)}: ${connect}`;
+  // What a server that knows no TLS says: the record that should be the handshake is text.
+  if (code === 'EPROTO' && message.includes('wrong version number')) {
+    return 'http: server gave HTTP response to HTTPS client';
+  }
   if (code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
   if (code === 'ECONNRESET') return message === 'socket hang up' ? 'EOF' : 'read: connection reset by peer';
   return message;

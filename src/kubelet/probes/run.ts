@@ -1,8 +1,9 @@
 // Carries out one probe or network hook against a container.
 import type { ExecSyncResult } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
+import { goDuration } from '../../machinery/time.ts';
 import type { Container, HTTPGetAction, Probe } from '../../resources/generated/core-v1.ts';
-import { messageOf } from '../container/errors.ts';
+import { asRpcError, messageOf } from '../container/errors.ts';
 import { probeGrpc } from './grpc.ts';
 import { type HttpTarget, probeHttp } from './http.ts';
 import type { ProbeResult } from './result.ts';
@@ -21,9 +22,10 @@ export function portNumber(port: number | string, container: Container): number 
   if (typeof port === 'number') return port;
   const named = (container.ports ?? []).find((p) => p.name === port);
   if (named !== undefined) return named.containerPort;
+  if (!/^[+-]?\d+$/.test(port)) throw new Error(`strconv.Atoi: parsing ${JSON.stringify(port)}: invalid syntax`);
   const number = Number(port);
-  if (Number.isInteger(number) && number > 0 && number < 65536) return number;
-  throw new Error(`couldn't find port: "${port}" in container ${container.name}`);
+  if (number > 0 && number < 65536) return number;
+  throw new Error(`invalid port number: ${number}`);
 }
 
 export function httpTarget(action: HTTPGetAction, container: Container, podIp: string): HttpTarget {
@@ -44,9 +46,10 @@ async function probeExec(target: ProbeTarget, command: readonly string[], timeou
     return { outcome: result.exitCode === 0 ? 'success' : 'failure', output };
   } catch (error) {
     if (error instanceof RuntimeError && error.kind === 'deadline') {
-      return { outcome: 'failure', output: `command "${command.join(' ')}" timed out` };
+      const after = goDuration(timeoutMs);
+      return { outcome: 'failure', output: `command timed out: "${command.join(' ')}" timed out after ${after}` };
     }
-    return { outcome: 'error', output: messageOf(error) };
+    return { outcome: 'error', output: asRpcError(messageOf(error)) };
   }
 }
 

@@ -77,6 +77,23 @@ describe('a status', () => {
     expect(said(pod({ restartPolicy: 'Always' }), observed([ended('c', 0)])).phase).toBe('Running');
   });
 
+  it('calls what never came ended when the pod ends, once the init containers were behind it', () => {
+    const lost = 'ContainerStatusUnknown';
+    const states = (spec: Parameters<typeof pod>[0], runs: Parameters<typeof observed>[0]) => {
+      const s = said(pod(spec), observed(runs, 'notready'), { terminal: true });
+      const all = [...(s.initContainerStatuses ?? []), ...(s.containerStatuses ?? [])];
+      const reason = (c: (typeof all)[number]) => c.state?.terminated?.reason ?? c.state?.waiting?.reason;
+      return [s.phase, ...all.map(reason), shortly(s, 'Ready').replace(/ containers.*/, '')];
+    };
+    const init = { initContainers: [container('i'), container('j')] };
+    expect(states({}, [])).toEqual(['Failed', lost, 'False ContainersNotReady']);
+    const waiting = ['PodInitializing', 'PodInitializing', 'False ContainersNotReady'];
+    expect(states(init, [])).toEqual(['Failed', lost, ...waiting]);
+    expect(states(init, [ended('i', 137)])).toEqual(['Failed', 'Error', ...waiting]);
+    const done = [ended('i', 0), ended('j', 0)];
+    expect(states(init, done)).toEqual(['Failed', 'Completed', 'Completed', lost, 'False ContainersNotReady']);
+  });
+
   it("carries the kubelet's verdict", () => {
     const verdict = { reason: 'Evicted', message: 'The node was low on resource: memory. ' };
     const s = said(pod({}), observed([ended('c', 0)], 'notready'), { terminal: true, verdict });

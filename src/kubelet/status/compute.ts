@@ -13,7 +13,8 @@ import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.t
 import { initialised } from '../pod/plan.ts';
 import { conditionsOf, OWN_CONDITIONS, stamped } from './conditions.ts';
 import { containerStatus, type ProbeView, type Waiting } from './containers.ts';
-import { phaseOf } from './phase.ts';
+import { endedApp, endedInit } from './ended.ts';
+import { phaseByStates, phaseOf } from './phase.ts';
 import { qosClass } from './qos.ts';
 
 /** Why the kubelet ended a pod. */
@@ -105,17 +106,18 @@ export function computeStatus(input: StatusInput): PodStatus {
   const idle = hasInit && !pastInit(input) ? 'PodInitializing' : 'ContainerCreating';
   const init = initContainers(pod).map((ref) => one(input, ref, 'PodInitializing'));
   const app = appContainers(pod).map((ref) => one(input, ref, idle));
+  const states = { pod, init, app, terminal: input.terminal };
   const ephemeral = ephemeralContainers(pod).map((ref) => one(input, ref, 'ContainerCreating'));
   const verdict = input.verdict;
-  const phase =
-    verdict !== undefined && input.terminal ? 'Failed' : phaseOf({ pod, init, app, terminal: input.terminal });
+  const judged = verdict !== undefined && input.terminal;
+  const phase = judged ? 'Failed' : phaseOf(states);
   const ips = addresses(input);
   const old = pod.status?.conditions ?? [];
   const others = old.filter((c) => !OWN_CONDITIONS.has(c.type));
   const made = [
     ...conditionsOf({
       pod,
-      phase,
+      phase: judged ? 'Failed' : phaseByStates(states),
       init,
       app,
       sandboxReady: ips.podIP !== undefined,
@@ -136,14 +138,14 @@ export function computeStatus(input: StatusInput): PodStatus {
     ...(verdict === undefined ? {} : { reason: verdict.reason, message: verdict.message }),
     ...ips,
     startTime: pod.status?.startTime ?? rfc3339(input.startedAt),
-    ...(init.length === 0 ? {} : { initContainerStatuses: init }),
-    containerStatuses: app,
+    ...(init.length === 0 ? {} : { initContainerStatuses: input.terminal ? endedInit(init) : init }),
+    containerStatuses: input.terminal ? endedApp(pod, init, app) : app,
     qosClass: pod.status?.qosClass ?? qosClass(pod),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
 }
 
-/** A refused pod: no container was ever looked at. */
+/** A refused pod: no container was ever looked at, and of the kubelet's own conditions none is said. */
 export function refusedStatus(pod: Pod, verdict: { reason: string; message: string }, now: number): PodStatus {
   const generation = pod.metadata.generation;
   return {
@@ -153,6 +155,6 @@ export function refusedStatus(pod: Pod, verdict: { reason: string; message: stri
     message: verdict.message,
     startTime: pod.status?.startTime ?? rfc3339(now),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
-    conditions: pod.status?.conditions ?? [],
+    conditions: (pod.status?.conditions ?? []).filter((c) => !OWN_CONDITIONS.has(c.type)),
   };
 }

@@ -72,7 +72,7 @@ function waitingState(waiting: Waiting): ContainerState {
 }
 
 /** What is said of a container that is gone from the runtime when its pod ends. */
-const LOST: ContainerState = {
+export const LOST: ContainerState = {
   terminated: {
     exitCode: 137,
     reason: 'ContainerStatusUnknown',
@@ -104,9 +104,8 @@ function volumeMounts(input: ContainerInput): VolumeMountStatus[] | undefined {
 
 function extras(input: ContainerInput, run: RunStatus | undefined): Partial<ContainerStatus> {
   const out: Partial<ContainerStatus> = {};
-  const { spec, kind } = input.ref;
-  const started = run !== undefined && run.state === 'running';
-  if (started && kind !== 'ephemeral' && (kind === 'app' || isSidecar(input.ref))) {
+  const { spec } = input.ref;
+  if (run !== undefined) {
     const requests = spec.resources?.requests ?? {};
     if (Object.keys(requests).length > 0) out.allocatedResources = requests;
     const given = input.inForce ?? spec.resources;
@@ -130,20 +129,19 @@ function extras(input: ContainerInput, run: RunStatus | undefined): Partial<Cont
 function notYet(input: ContainerInput): ContainerStatus {
   const before = input.before;
   const ran = before?.containerID !== undefined && before.containerID !== '';
+  // What has ended stays as it was told, also when the runtime no longer has it.
+  if (input.removed === undefined && before?.state?.terminated !== undefined) return before;
   let state: ContainerState = waitingState(input.waiting ?? { reason: input.idle });
-  if (input.removed === undefined) {
-    if (before?.state?.terminated !== undefined) state = before.state;
-    else if (input.lost && ran) state = LOST;
-  }
+  if (input.removed === undefined && input.lost && ran) state = LOST;
   return {
     name: input.ref.spec.name,
     state,
     lastState: input.removed === undefined ? {} : REMOVED,
-    ready: input.ref.kind === 'init' && state.terminated?.exitCode === 0 && !isSidecar(input.ref),
+    ready: false,
     restartCount: input.removed ?? before?.restartCount ?? 0,
     image: input.ref.spec.image ?? '',
     imageID: '',
-    started: false,
+    ...(input.ref.kind === 'ephemeral' ? {} : { started: false }),
     ...extras(input, undefined),
   };
 }
@@ -185,7 +183,7 @@ export function containerStatus(input: ContainerInput): ContainerStatus {
     image: run.image === '' ? (input.ref.spec.image ?? '') : run.image,
     imageID: run.imageRef,
     containerID: `${input.runtimeName}://${run.id}`,
-    started: running && (plainInit || input.probes.started(run.id)),
+    ...(input.ref.kind === 'ephemeral' ? {} : { started: running && (plainInit || input.probes.started(run.id)) }),
     ...extras(input, run),
   };
 }

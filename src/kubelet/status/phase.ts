@@ -1,6 +1,7 @@
 // The phase of a pod, from its containers' states. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 import type { ContainerStatus, Pod } from '../../resources/generated/core-v1.ts';
 import { isSidecar, specOf } from '../pod/identity.ts';
+import { restartsAfter } from '../pod/restart.ts';
 
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -15,10 +16,12 @@ export interface PhaseInput {
 interface InitCount {
   pending: number;
   failed: number;
+  /** Of the failed those that no policy runs again. */
+  failedForGood: number;
 }
 
 function countInit(input: PhaseInput): InitCount {
-  const count: InitCount = { pending: 0, failed: 0 };
+  const count: InitCount = { pending: 0, failed: 0, failedForGood: 0 };
   const byName = new Map(input.init.map((s) => [s.name, s]));
   for (const spec of specOf(input.pod).initContainers ?? []) {
     const status = byName.get(spec.name);
@@ -33,7 +36,10 @@ function countInit(input: PhaseInput): InitCount {
     }
     const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
     if (ended === undefined) count.pending++;
-    else if (ended.exitCode !== 0) count.failed++;
+    else if (ended.exitCode !== 0) {
+      count.failed++;
+      if (!restartsAfter(input.pod, { kind: 'init', spec }, ended.exitCode)) count.failedForGood++;
+    }
   }
   return count;
 }
@@ -64,20 +70,25 @@ function countApp(input: PhaseInput): AppCount {
   return count;
 }
 
-export function phaseOf(input: PhaseInput): Phase {
+/** The phase that the containers' states alone give: conditions speak of it. */
+export function phaseByStates(input: PhaseInput): Phase {
   const init = countInit(input);
   const app = countApp(input);
-  if (input.terminal && app.running === 0) {
-    const clean = init.failed === 0 && app.stopped > 0 && app.stopped === app.succeeded && app.waiting === 0;
-    return clean ? 'Succeeded' : 'Failed';
-  }
+  if (input.terminal && init.failedForGood > 0) return 'Failed';
   const untouched = app.running === 0 && app.stopped === 0;
   if ((init.pending > 0 || init.failed > 0) && untouched) return 'Pending';
   if (app.waiting > 0) return 'Pending';
   if (app.running > 0 && app.unknown === 0) return 'Running';
   if (app.running === 0 && app.stopped > 0 && app.unknown === 0) {
     // Whether an ended container runs again is known only when the pod is terminal.
-    return 'Running';
+    if (!input.terminal) return 'Running';
+    return app.stopped === app.succeeded ? 'Succeeded' : 'Failed';
   }
   return 'Pending';
+}
+
+/** A pod of which nothing will run again has come to an end, however far it came. */
+export function phaseOf(input: PhaseInput): Phase {
+  const phase = phaseByStates(input);
+  return input.terminal && phase !== 'Succeeded' ? 'Failed' : phase;
 }

@@ -12,6 +12,18 @@ const CHECKS: Record<string, { is: (s: Stats) => boolean; what: string }> = {
   BlockDevice: { is: (s) => s.isBlockDevice(), what: 'block device' },
 };
 
+/** Its directory must be there: only the file is made. */
+async function makeFile(target: string): Promise<void> {
+  try {
+    await (await open(target, 'a', 0o644)).close();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new Error(`open ${target}: no such file or directory`, { cause: error });
+    // What is there already, and is no file, is told below.
+    if (code !== 'EISDIR' && code !== 'ENXIO') throw error;
+  }
+}
+
 export async function prepareHostPath(target: string, type: string): Promise<void> {
   if (type === '') {
     // Nothing is checked; container runtimes make a missing directory.
@@ -19,10 +31,7 @@ export async function prepareHostPath(target: string, type: string): Promise<voi
     return;
   }
   if (type === 'DirectoryOrCreate') await mkdir(target, { recursive: true, mode: 0o755 }).catch(() => undefined);
-  if (type === 'FileOrCreate') {
-    const handle = await open(target, 'a', 0o644).catch(() => undefined);
-    await handle?.close();
-  }
+  if (type === 'FileOrCreate') await makeFile(target);
   const check = CHECKS[type];
   if (check === undefined) throw new Error(`hostPath type ${type} is unknown`);
   const info = await stat(target).catch(() => undefined);

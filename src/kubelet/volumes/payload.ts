@@ -11,8 +11,10 @@ import type {
   Secret,
   ServiceAccountTokenProjection,
   Volume,
+  VolumeProjection,
 } from '../../resources/generated/core-v1.ts';
 import type { ObjectSource } from '../container/env.ts';
+import { messageOf } from '../container/errors.ts';
 import { type FieldContext, fieldValue, resourceValue } from '../container/fields.ts';
 import { namesOf } from '../pod/identity.ts';
 import type { PayloadFile } from './atomic-writer.ts';
@@ -50,7 +52,7 @@ interface KeyedInput {
   readonly items: readonly KeyToPath[] | undefined;
   readonly optional: boolean;
   readonly mode: number;
-  readonly what: 'config' | 'secret';
+  readonly what: 'configmap references non-existent config' | 'references non-existent secret';
 }
 
 function keyed(input: KeyedInput, out: Files): void {
@@ -62,7 +64,7 @@ function keyed(input: KeyedInput, out: Files): void {
     const data = input.data.get(item.key);
     if (data === undefined) {
       if (input.optional) continue;
-      throw new Error(`references non-existent ${input.what} key: ${item.key}`);
+      throw new Error(`${input.what} key: ${item.key}`);
     }
     out.set(item.path, { data, mode: item.mode ?? input.mode });
   }
@@ -101,14 +103,32 @@ async function addConfigMap(context: PayloadContext, source: KeyedSource, out: F
   const { namespace } = namesOf(context.pod);
   const optional = source.optional === true;
   const map = await load(context.objects.configMap(namespace, source.name), optional);
-  keyed({ data: configData(map), items: source.items, optional, mode: source.mode, what: 'config' }, out);
+  keyed(
+    {
+      data: configData(map),
+      items: source.items,
+      optional,
+      mode: source.mode,
+      what: 'configmap references non-existent config',
+    },
+    out,
+  );
 }
 
 async function addSecret(context: PayloadContext, source: KeyedSource, out: Files): Promise<void> {
   const { namespace } = namesOf(context.pod);
   const optional = source.optional === true;
   const secret = await load(context.objects.secret(namespace, source.name), optional);
-  keyed({ data: secretData(secret), items: source.items, optional, mode: source.mode, what: 'secret' }, out);
+  keyed(
+    {
+      data: secretData(secret),
+      items: source.items,
+      optional,
+      mode: source.mode,
+      what: 'references non-existent secret',
+    },
+    out,
+  );
 }
 
 function addDownward(context: PayloadContext, items: readonly DownwardAPIVolumeFile[], mode: number, out: Files): void {
@@ -146,7 +166,7 @@ async function addProjected(
 ): Promise<void> {
   const mode = projected.defaultMode ?? 0o644;
   const add = (path: string, text: string): unknown => out.set(path, ownFile(context, text, mode));
-  for (const [i, source] of (projected.sources ?? []).entries()) {
+  const one = async (source: VolumeProjection, i: number): Promise<void> => {
     const { secret, configMap, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate } = source;
     if (secret !== undefined) await addSecret(context, { ...secret, name: secret.name ?? '', mode }, out);
     if (configMap !== undefined) await addConfigMap(context, { ...configMap, name: configMap.name ?? '', mode }, out);
@@ -158,7 +178,14 @@ async function addProjected(
       const credentials = context.certificate(`${name}/${i}`, podCertificate);
       for (const [path, text] of certificateFiles(podCertificate, credentials)) add(path, text);
     }
+  };
+  const failed: unknown[] = [];
+  for (const [i, source] of (projected.sources ?? []).entries()) {
+    await one(source, i).catch((error: unknown) => failed.push(error));
   }
+  if (failed.length === 1) throw failed[0];
+  // All that is missing is told at once.
+  if (failed.length > 1) throw new Error(`[${[...new Set(failed.map(messageOf))].join(', ')}]`);
 }
 
 /** Undefined for volumes that are not made of files from the API. */

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
-import { namesOf, type PodPaths, specOf } from '../pod/identity.ts';
+import { allContainers, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import type { ClaimedVolume, ClaimSource } from './claims.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
@@ -72,6 +72,20 @@ export function isSelfMade(volume: Volume): boolean {
   );
 }
 
+/** What no container mounts is never set up, and so cannot keep the pod waiting. */
+export function usedVolumes(pod: Pod): readonly Volume[] {
+  const volumes = specOf(pod).volumes ?? [];
+  if (volumes.length === 0) return volumes;
+  const used = new Set<string>();
+  for (const { spec } of allContainers(pod)) {
+    for (const { name } of spec.volumeMounts ?? []) used.add(name);
+    for (const { name } of spec.volumeDevices ?? []) used.add(name);
+    // A variable may come from a file in a volume that nothing mounts.
+    for (const { valueFrom } of spec.env ?? []) if (valueFrom?.fileKeyRef) used.add(valueFrom.fileKeyRef.volumeName);
+  }
+  return volumes.filter((v) => used.has(v.name));
+}
+
 export class PodVolumes {
   private readonly ready = new Map<string, MountedVolume>();
   constructor(private readonly deps: VolumeDeps) {}
@@ -82,14 +96,16 @@ export class PodVolumes {
 
   /** The pod's volumes that are not there yet. */
   unmounted(pod: Pod): string[] {
-    return (specOf(pod).volumes ?? []).map((v) => v.name).filter((name) => !this.ready.has(name));
+    return usedVolumes(pod)
+      .map((v) => v.name)
+      .filter((name) => !this.ready.has(name));
   }
 
   /** Sets up what is not yet, brings live volumes up to date. Throws for the first that fails, after trying all. */
   async setUp(context: PayloadContext): Promise<VolumeMap> {
     let failed: VolumeError | undefined;
     const unknown = new Map<string, string>();
-    for (const volume of specOf(context.pod).volumes ?? []) {
+    for (const volume of usedVolumes(context.pod)) {
       if (this.ready.has(volume.name) && !isLive(volume)) continue;
       try {
         this.ready.set(volume.name, await this.one(context, volume));

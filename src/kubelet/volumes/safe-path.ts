@@ -1,7 +1,7 @@
 // Opens a path below a root so that no symlink, made at whatever moment, leads out of it.
 // Source: the subPath race of https://nvd.nist.gov/vuln/detail/CVE-2021-25741
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 
 /** O_PATH is not among Node's constants. */
@@ -18,17 +18,22 @@ function handlePath(handle: FileHandle): string {
   return `/proc/${process.pid}/fd/${handle.fd}`;
 }
 
-async function step(parent: FileHandle, name: string, create: boolean): Promise<FileHandle> {
+async function step(parent: FileHandle, name: string, mode: number | undefined): Promise<FileHandle> {
   const at = `${handlePath(parent)}/${name}`;
   try {
     return await open(at, O_PATH | constants.O_NOFOLLOW);
   } catch (error) {
-    if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (mode === undefined || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  let made = true;
   await mkdir(at, { mode: 0o750 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
+    made = false;
   });
-  return open(at, O_PATH | constants.O_NOFOLLOW);
+  const handle = await open(at, O_PATH | constants.O_NOFOLLOW);
+  // The umask has no say in it.
+  if (made && !(await handle.stat()).isSymbolicLink()) await chmod(handlePath(handle), mode);
+  return handle;
 }
 
 /** Where the path leads when its links are followed, as components below the root; missing tails stay as written. */
@@ -47,6 +52,7 @@ async function componentsOf(root: string, relative: string): Promise<string[]> {
   return parts;
 }
 
+/** With `create`, directories that are missing are made, with the root's own mode. */
 export async function openBelow(
   root: string,
   relative: string,
@@ -56,8 +62,9 @@ export async function openBelow(
   const parts = await componentsOf(realRoot, relative);
   let handle = await open(realRoot, O_PATH | constants.O_DIRECTORY);
   try {
+    const mode = options.create ? (await handle.stat()).mode & 0o7777 : undefined;
     for (const part of parts) {
-      const next = await step(handle, part, options.create);
+      const next = await step(handle, part, mode);
       await handle.close();
       handle = next;
       if ((await handle.stat()).isSymbolicLink())

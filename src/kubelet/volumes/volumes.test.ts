@@ -1,5 +1,5 @@
 // Volumes on a real file system, without root.
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,11 +50,12 @@ describe('the atomic writer', () => {
 });
 
 describe('a path below a root', () => {
-  it('is made when it is missing', async () => {
+  it('is made when it is missing, with the mode of the root', async () => {
+    await chmod(dir, 0o2777);
     const opened = await openBelow(dir, 'x/y', { create: true });
     expect(opened.isDirectory).toBe(true);
     await opened.close();
-    expect((await stat(path.join(dir, 'x/y'))).isDirectory()).toBe(true);
+    for (const made of ['x', 'x/y']) expect((await stat(path.join(dir, made))).mode & 0o7777).toBe(0o2777);
   });
 
   it('may go through links that stay inside', async () => {
@@ -84,6 +85,9 @@ describe('a hostPath', () => {
     await prepareHostPath(path.join(dir, 'new/dir'), 'DirectoryOrCreate');
     await prepareHostPath(path.join(dir, 'touched'), 'FileOrCreate');
     await expect(prepareHostPath(path.join(dir, 'no'), 'Socket')).rejects.toThrow('is not a socket file');
+    await expect(prepareHostPath(dir, 'FileOrCreate')).rejects.toThrow('is not a file');
+    const orphan = path.join(dir, 'no', 'file');
+    await expect(prepareHostPath(orphan, 'FileOrCreate')).rejects.toThrow(`open ${orphan}: no such file or directory`);
   });
 });
 
@@ -125,7 +129,11 @@ describe('files from the API', () => {
     const of = (source: object) => payloadOf(context(), volume({ configMap: source }));
     await expect(of({ name: 'nope' })).rejects.toThrow('configmap "nope" not found');
     await expect(of({ name: 'cm', items: [{ key: 'z', path: 'z' }] })).rejects.toThrow(
-      'references non-existent config key: z',
+      'configmap references non-existent config key: z',
+    );
+    const sources = [{ configMap: { name: 'nope' } }, { secret: { name: 's' } }];
+    await expect(payloadOf(context(), volume({ projected: { sources } }))).rejects.toThrow(
+      '[configmap "nope" not found, no]',
     );
     expect((await of({ name: 'nope', optional: true }))?.size).toBe(0);
   });

@@ -1,10 +1,11 @@
 // Starts and stops the containers of one pod as the plan says, and remembers why one does not run.
+import type { ContainerStatus } from '../../cri/port.ts';
 import { goDuration } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf, StartError } from '../container/errors.ts';
 import { ImageError } from '../images/manager.ts';
 import { appContainers, type ContainerRef, hashOf, initContainers, podText } from '../pod/identity.ts';
-import { currentSandbox, latest, type Observed } from '../pod/observed.ts';
+import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.ts';
 import { type Action, type Plan, plan, wholePodTrigger } from '../pod/plan.ts';
 import { restartsAfter } from '../pod/restart.ts';
 import type { PodProbes } from '../probes/pod-probes.ts';
@@ -46,6 +47,8 @@ export class ContainerKeeper {
   /** Containers whose runs were removed so that all start over, and the attempt that follows. */
   private readonly removed = new Map<string, number>();
   private restartingAll = false;
+  /** Runs that were ended so that others take their place. */
+  private readonly killed = new Set<string>();
   private readonly held: Set<string>;
   /** Ends for which the back-off has been told. */
   private readonly toldBackoff = new Set<string>();
@@ -76,13 +79,27 @@ export class ContainerKeeper {
     return `${this.input.uid}/${ref.spec.name}/${hashOf(ref)}`;
   }
 
+  /** What the kubelet itself ended to start it anew is no failure to wait after; the run before it may have been one. */
+  private endToBackOffFrom(ref: ContainerRef, status: ContainerStatus): number | undefined {
+    if (!this.killed.has(status.id)) return status.finishedAt;
+    return runsOf(this.input.observed(), ref.spec.name).find((r) => r.state === 'exited' && r.id !== status.id)
+      ?.finishedAt;
+  }
+
   plan(): Plan {
     const { backoff, clock } = this.deps;
     return plan({
       pod: this.input.pod(),
       observed: this.input.observed(),
       now: clock.now(),
-      backoffUntil: (ref, finishedAt) => backoff.until(this.backoffKey(ref), finishedAt),
+      backoffUntil: (ref, status) => {
+        const key = this.backoffKey(ref);
+        const end = this.endToBackOffFrom(ref, status);
+        const until = end === undefined ? 0 : backoff.until(key, end);
+        if (until <= clock.now() || !this.killed.delete(status.id)) return until;
+        // It has to wait after all, and so from its own end on.
+        return backoff.until(key, status.finishedAt);
+      },
       backoffDelay: (ref) => backoff.delay(this.backoffKey(ref)),
       unhealthy: this.input.probes.unhealthy,
       started: (id) => this.input.probes.started(id),
@@ -112,7 +129,11 @@ export class ContainerKeeper {
       case 'start':
         return this.start(action);
       case 'kill':
+        this.killed.add(action.status.id);
         await this.input.killer.kill({ ref: action.ref, status: action.status }, this.killOptions(action));
+        return true;
+      case 'killPod':
+        await this.input.killer.killAll({});
         return true;
       case 'remove':
         await this.deps.runtime.removeContainer(action.id);
@@ -162,7 +183,7 @@ export class ContainerKeeper {
     this.restartingAll = true;
     try {
       this.input.onChange();
-      await killer.killAll({ graceSeconds: 0, keepEphemeral: true });
+      await killer.killAll({ graceSeconds: 0, keepEphemeral: true, message: 'killing' });
       const names = new Set(refs.map((r) => r.spec.name));
       const runs = observed().containers.filter((c) => names.has(c.name));
       // The trigger goes last: as long as it is there, a kubelet that starts anew knows what was under way.
@@ -189,7 +210,9 @@ export class ContainerKeeper {
     const sandbox = currentSandbox(observed);
     if (sandbox === undefined) return true;
     const { name } = ref.spec;
-    if (after !== undefined) this.deps.backoff.next(this.backoffKey(ref), after.finishedAt, this.deps.clock.now());
+    const end = after === undefined ? undefined : this.endToBackOffFrom(ref, after);
+    if (end !== undefined) this.deps.backoff.next(this.backoffKey(ref), end, this.deps.clock.now());
+    if (after !== undefined) this.killed.delete(after.id);
     this.retryAt.delete(name);
     try {
       const sandboxConfig = await this.input.sandboxes.configOf(pod, sandbox);

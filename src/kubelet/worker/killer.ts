@@ -68,16 +68,15 @@ export class Killer {
       exec: this.deps.runtime.execSync.bind(this.deps.runtime),
     };
     const over = new AbortController();
-    const timeout = this.deps.clock.sleep(timeoutMs, over.signal);
-    try {
-      const { clock } = this.deps;
-      await Promise.race([runHook(handler, target, { clock, timeoutMs, signal: over.signal }), timeout]);
-    } catch (error) {
+    const { clock } = this.deps;
+    const timeout = clock.sleep(timeoutMs, over.signal);
+    // A hook that is waited for no longer ends with its container, and that is a failure too.
+    const hook = runHook(handler, target, { clock, timeoutMs, signal: over.signal }).catch((error: unknown) => {
       this.say(victim, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
       this.deps.log('info', 'preStop hook failed', { container: victim.status.name, error: String(error) });
-    } finally {
-      over.abort();
-    }
+    });
+    await Promise.race([hook, timeout]);
+    over.abort();
   }
 
   async kill(victim: Victim, options: KillOptions = {}): Promise<void> {

@@ -13,7 +13,7 @@ import { currentSandbox, type Observed } from '../pod/observed.ts';
 import { PodProbes } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run.ts';
 import type { Verdict } from '../status/compute.ts';
-import { isSelfMade } from '../volumes/pod-volumes.ts';
+import { isSelfMade, usedVolumes } from '../volumes/pod-volumes.ts';
 import { ContainerKeeper } from './container-keeper.ts';
 import type { WorkerDeps } from './deps.ts';
 import { Killer } from './killer.ts';
@@ -208,7 +208,11 @@ export class PodWorker {
       this.containers.retryConfig();
     }
     const changed = !deepEqual(old.spec, pod.spec);
-    if (changed) this.deps.objects.hold(pod);
+    if (changed) {
+      this.deps.objects.hold(pod);
+      // An ephemeral container may be the first to use a volume.
+      if (usedVolumes(pod).length > usedVolumes(old).length) this.volumes.refresh(true);
+    }
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.end({ why: 'deleted', graceSeconds: Math.max(1, pod.metadata.deletionGracePeriodSeconds ?? 30) });
     } else if (changed || relabelled || generation !== pod.metadata.generation) this.poke();
@@ -343,7 +347,7 @@ export class PodWorker {
   /** Volumes come before the sandbox, so that a pod whose volume is missing holds no address; those that cannot be missing need no waiting. */
   private async sandboxAhead(): Promise<void> {
     if (this.observed.sandboxes.length > 0 || this.sandboxes.wakeAt !== undefined) return;
-    if ((specOf(this.pod).volumes ?? []).every(isSelfMade)) await this.sandboxes.create(this.pod, 0);
+    if (usedVolumes(this.pod).every(isSelfMade)) await this.sandboxes.create(this.pod, 0);
   }
 
   private async finish(): Promise<void> {

@@ -2,7 +2,7 @@
 import type { PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { sandboxConfig } from '../container/config.ts';
-import { messageOf } from '../container/errors.ts';
+import { asRpcError, messageOf } from '../container/errors.ts';
 import { namesOf, type PodPaths } from '../pod/identity.ts';
 import type { WorkerDeps } from './deps.ts';
 
@@ -55,7 +55,9 @@ export class SandboxKeeper {
     }
     try {
       this.config = await this.make(pod, attempt);
-      const id = await this.deps.runtime.runPodSandbox(this.config);
+      const id = await this.deps.runtime.runPodSandbox(this.config).catch((error: unknown) => {
+        throw new Error(asRpcError(messageOf(error)), { cause: error });
+      });
       await this.deps.cache.refreshSandbox(namesOf(pod).uid, id);
       this.failures = 0;
       return true;

@@ -3,6 +3,7 @@ import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerStatus, ImageInfo, PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
+import { microTime } from '../../machinery/time.ts';
 import type { Pod, Secret } from '../../resources/generated/core-v1.ts';
 import { containerConfig } from '../container/config.ts';
 import { containerEnv } from '../container/env.ts';
@@ -13,7 +14,15 @@ import { hostsFile } from '../container/hosts.ts';
 import { containerDevices, containerMounts } from '../container/mounts.ts';
 import { checkNonRoot, containerSecurity } from '../container/security.ts';
 import type { SayEvent } from '../images/manager.ts';
-import { type ContainerRef, fieldPathOf, logPathOf, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
+import {
+  ANNOTATION,
+  type ContainerRef,
+  fieldPathOf,
+  logPathOf,
+  namesOf,
+  type PodPaths,
+  specOf,
+} from '../pod/identity.ts';
 import { latest, type Observed, runsOf } from '../pod/observed.ts';
 import { prepareLog } from '../server/log-file.ts';
 import type { VolumeMap } from '../volumes/pod-volumes.ts';
@@ -38,11 +47,15 @@ const MAX_FILE = 1024 * 1024;
 
 export class Starter {
   private hostsFor = '';
+  private readonly ownAnnotations: Readonly<Record<string, string>>;
   constructor(
     private readonly deps: WorkerDeps,
     private readonly paths: PodPaths,
     private readonly killer: Killer,
-  ) {}
+  ) {
+    const seen = microTime(deps.clock.now());
+    this.ownAnnotations = { [ANNOTATION.configSeen]: seen, [ANNOTATION.configSource]: 'api' };
+  }
 
   private sayer(input: StartInput): SayEvent {
     const details = { fieldPath: fieldPathOf(input.ref) };
@@ -52,7 +65,8 @@ export class Starter {
   fields(pod: Pod, sandbox: PodSandboxStatus | undefined): FieldContext {
     const node = this.deps.node();
     const podIps = specOf(pod).hostNetwork === true ? node.ips : (sandbox?.ips ?? []);
-    return { pod, podIps, hostIps: node.ips, allocatable: node.allocatable };
+    const { ownAnnotations } = this;
+    return { pod, podIps, hostIps: node.ips, allocatable: node.allocatable, ownAnnotations };
   }
 
   private async secrets(input: StartInput): Promise<readonly Secret[]> {
@@ -148,7 +162,8 @@ export class Starter {
       readFile: (volume, file) => this.readVolumeFile(input, volume, file),
     });
     const targetId = this.targetId(input);
-    const about = { pod, ref, image, fsGroups: [], ...(targetId === undefined ? {} : { targetId }) };
+    const seccompDir = path.join(this.deps.rootDir, 'seccomp');
+    const about = { pod, ref, image, fsGroups: [], seccompDir, ...(targetId === undefined ? {} : { targetId }) };
     checkNonRoot(about);
     await this.hosts(input);
     const mounts = await containerMounts({

@@ -25,6 +25,8 @@ export class StatusPublisher {
   private readonly messages = new Map<string, string>();
   private readonly startedAt: number;
   private computed: PodStatus | undefined;
+  /** The last word: what is said of a pod at its end is not thought over. */
+  private final: PodStatus | undefined;
   /** The object in the API: the pod itself, or the mirror of a static one. */
   target: Pod | undefined;
   /** Set when there is nothing more to say. */
@@ -96,8 +98,17 @@ export class StatusPublisher {
   publishNow(): void {
     const before = this.target;
     if (before === undefined || this.silent) return;
-    const status = computeStatus({
-      ...this.input.parts(),
+    const parts = this.input.parts();
+    const status = this.final ?? this.compute(before, parts);
+    if (parts.terminal) this.final = status;
+    this.target = { ...before, status };
+    this.computed = status;
+    this.deps.writer.set(this.input.uid, before, status);
+  }
+
+  private compute(before: Pod, parts: StatusParts): PodStatus {
+    return computeStatus({
+      ...parts,
       pod: { ...this.input.pod(), status: before.status ?? {} },
       observed: this.input.observed(),
       now: this.deps.clock.now(),
@@ -106,8 +117,5 @@ export class StatusPublisher {
       messages: this.messages,
       startedAt: this.startedAt,
     });
-    this.target = { ...before, status };
-    this.computed = status;
-    this.deps.writer.set(this.input.uid, before, status);
   }
 }

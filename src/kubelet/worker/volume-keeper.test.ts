@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HandClock } from '../../client/index.ts';
 import { PodPaths } from '../pod/identity.ts';
-import { pod } from '../test-support/pods.ts';
+import { container, pod } from '../test-support/pods.ts';
 import { UnknownVolumeError } from '../volumes/errors.ts';
 import { noMounts } from '../volumes/mounts.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -36,9 +36,13 @@ function keeper(): VolumeKeeper {
 
 const fields = (p: ReturnType<typeof pod>) => ({ pod: p, podIps: [], hostIps: [], allocatable: {} });
 
+const mounting = (...names: string[]) =>
+  container('c', { volumeMounts: names.map((name) => ({ name, mountPath: `/${name}` })) });
+
 describe('a pod whose volume does not come', () => {
   it('is told why each time, more and more slowly, and after two minutes what it waits for', async () => {
     const p = pod({
+      containers: [mounting('there', 'file')],
       volumes: [
         { name: 'there', hostPath: { path: dir } },
         { name: 'file', hostPath: { path: path.join(dir, 'nosuch'), type: 'File' } },
@@ -62,8 +66,14 @@ describe('a pod whose volume does not come', () => {
     expect(said.filter((text) => text !== why).length).toBeLessThan(4);
   });
 
-  it('hears at once of a claim that cannot be used', async () => {
+  it('does not wait for what no container mounts', async () => {
     const p = pod({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
+    expect(await keeper().prepare(p, fields(p))).toBe(true);
+    expect(said).toEqual([]);
+  });
+
+  it('hears at once of a claim that cannot be used', async () => {
+    const p = pod({ containers: [mounting('v')], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] });
     await keeper().prepare(p, fields(p));
     expect(said).toEqual([
       'FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ns/c: PVC is not bound',

@@ -11,6 +11,11 @@ import type { RegistryClient } from './registry-client.ts';
 const MAX_RESUMES = 5;
 
 export class BlobStore {
+  /** Fetches and removals under way, by digest: images that are pulled at the same time may share blobs. */
+  private readonly busy = new Map<string, Promise<string | undefined>>();
+  /** How many use each blob. */
+  private readonly users = new Map<string, number>();
+
   private constructor(
     private readonly directory: string,
     private readonly clock: Clock,
@@ -26,12 +31,41 @@ export class BlobStore {
     return join(this.directory, hexOf(digest));
   }
 
+  /** To be called once after each `fetch`. */
   async remove(digest: string): Promise<void> {
-    await rm(this.path(digest), { force: true });
+    const left = (this.users.get(digest) ?? 1) - 1;
+    if (left > 0) {
+      this.users.set(digest, left);
+      return;
+    }
+    this.users.delete(digest);
+    const gone = rm(this.path(digest), { force: true }).then(() => undefined);
+    await this.during(digest, gone);
+  }
+
+  private during<T extends string | undefined>(digest: string, work: Promise<T>): Promise<T> {
+    const all = work.finally(() => this.busy.delete(digest));
+    this.busy.set(digest, all);
+    return all;
   }
 
   /** Fetches a blob; `onBytes` hears of every piece. Throws when it never comes whole or is not what its digest says. */
   async fetch(client: RegistryClient, descriptor: Descriptor, onBytes: (count: number) => void): Promise<string> {
+    const { digest } = descriptor;
+    let found: string | undefined;
+    // Another's fetch may be given up, or not be allowed: then this one asks for itself.
+    for (let other = this.busy.get(digest); other !== undefined && found === undefined; other = this.busy.get(digest))
+      found = await other.catch(() => undefined);
+    if (found === undefined) found = await this.during(digest, this.fetchAlone(client, descriptor, onBytes));
+    this.users.set(digest, (this.users.get(digest) ?? 0) + 1);
+    return found;
+  }
+
+  private async fetchAlone(
+    client: RegistryClient,
+    descriptor: Descriptor,
+    onBytes: (count: number) => void,
+  ): Promise<string> {
     const path = this.path(descriptor.digest);
     if (
       await stat(path).then(

@@ -262,6 +262,16 @@ describe.skipIf(!root)('a pull (needs root)', () => {
     expect(hits.get('blobs')).toBe(2);
   });
 
+  it('shares what images that come at the same time have in common', async () => {
+    const { address, hits } = await registry([await content()]);
+    const store = await openStore();
+    const names = ['one', 'two', 'three'].map((name) => `${address}/${name}`);
+    const ids = await Promise.all(names.map((name) => store.pullImage(name, undefined)));
+    expect(new Set(ids).size).toBe(1);
+    expect(hits.get('blobs')).toBe(2);
+    expect((await store.imageStatus(names[2] ?? ''))?.repoTags).toHaveLength(3);
+  });
+
   it('goes on where a transfer was cut off', async () => {
     let cut = false;
     const one = await content();

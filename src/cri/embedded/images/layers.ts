@@ -38,6 +38,8 @@ export interface LayerSource {
 }
 
 export class LayerStore {
+  private readonly unpacking = new Map<string, Promise<void>>();
+
   private constructor(
     private readonly directory: string,
     private readonly whiteoutNode: string,
@@ -69,6 +71,16 @@ export class LayerStore {
 
   /** Unpacks a layer beside its place and moves it there when it is whole. */
   async add(source: LayerSource, signal?: AbortSignal): Promise<void> {
+    const { chainId } = source;
+    // Two images that share layers may come at the same time.
+    for (let other = this.unpacking.get(chainId); other !== undefined; other = this.unpacking.get(chainId))
+      await other.catch(() => undefined);
+    const mine = this.unpack(source, signal).finally(() => this.unpacking.delete(chainId));
+    this.unpacking.set(chainId, mine);
+    await mine;
+  }
+
+  private async unpack(source: LayerSource, signal?: AbortSignal): Promise<void> {
     if (await this.has(source.chainId)) return;
     const partial = `${this.path(source.chainId)}.partial`;
     await rm(partial, { recursive: true, force: true });
