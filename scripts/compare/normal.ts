@@ -16,20 +16,36 @@ function text(value: string, key: string): string {
   if (key === 'resourceVersion' && value !== '' && value !== '0') return '<rv>';
   if (key === 'continue' && value !== '') return '<continue>';
   if (/^(clusterIP|clusterIPs|podIP|hostIP)$/.test(key) && IPV4.test(value)) return '<ip>';
+  if (key === 'cells' && /^\d+s$/.test(value)) return '<age>';
   const plain = value
+    .replace(/(resource version: )\d+(,? \(?(?:current: )?)\d+/g, '$1<rv>$2<rv>')
     .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<gen>')
     .replace(TIME, '<time>')
     .replace(UID, '<uid>')
+    .replace(/ResourceVersion in record \(\d+\)/, 'ResourceVersion in record (<rv>)')
+    .replace(/resourceVersion(\\*"?): ?(\\*")\d+/g, 'resourceVersion$1:$2<rv>')
     .replace(/in scheme "[^"]*"/g, 'in scheme "<scheme>"')
     .replace(/(gen-)[a-z0-9]{5}\b/g, '$1<gen>');
   // The Go text diff in refusals of an update.
   return key === 'message' ? plain.replace(/\n[ \u00a0]{0,2}[&\w.]+\{\n[\s\S]*?\n[ \u00a0]{0,2}\}\n/g, '') : plain;
 }
 
+/** Entries of managedFields are sorted by the second in which they were written, which differs from run to run. */
+function settled(entries: readonly unknown[]): unknown[] {
+  const id = (entry: unknown): string => {
+    const { manager, operation, subresource } = entry as Record<string, unknown>;
+    return JSON.stringify([manager, operation, subresource]);
+  };
+  return entries.toSorted((a, b) => (id(a) < id(b) ? -1 : 1));
+}
+
 function normal(value: unknown, key: string): unknown {
   if (typeof value === 'string') return text(value, key);
   if (typeof value === 'number') return /nodePort/i.test(key) && value >= 30_000 ? '<nodePort>' : value;
-  if (Array.isArray(value)) return value.map((item) => normal(item, key));
+  if (Array.isArray(value)) {
+    const items: unknown[] = key === 'managedFields' ? settled(value) : value;
+    return items.map((item) => normal(item, key));
+  }
   if (value === null || typeof value !== 'object') return value;
   const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   for (const [name, item] of Object.entries(value)) out[text(name, '')] = normal(item, name);

@@ -16,9 +16,10 @@ import { type Attributes, attributesOf, refusal } from './auth/authorizer.ts';
 import { impersonated } from './auth/impersonation.ts';
 import { Discovery } from './discovery/index.ts';
 import type { FlowControl } from './flow/index.ts';
-import { bareType } from './http/negotiation.ts';
+import { answerInTime, deadlineOf } from './http/deadline.ts';
+import { refusalType } from './http/negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
-import { pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
+import { methodNotAllowed, pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
 import { encodeYaml } from './http/yaml.ts';
 import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
@@ -73,7 +74,7 @@ export function errorResponse(request: WireRequest, error: unknown): WireRespons
   if (next !== undefined) status.metadata = { continue: next };
   const retry = failure.details?.retryAfterSeconds;
   const headers = retry === undefined ? STATUS_HEADERS : { ...STATUS_HEADERS, 'retry-after': String(retry) };
-  if (bareType(request.headers.accept) === 'application/yaml') {
+  if (refusalType(request.headers.accept) === 'application/yaml') {
     return {
       status: failure.code,
       headers: { ...headers, 'content-type': 'application/yaml' },
@@ -119,7 +120,7 @@ export class RequestHandler {
     let response: WireResponse;
     try {
       info = parseRequestInfo(request);
-      response = withWarnings(await this.answer(request, info, warnings), warnings);
+      response = withWarnings(await this.inTime(request, info, warnings), warnings);
     } catch (error) {
       response = withWarnings(errorResponse(request, error), warnings);
     }
@@ -137,6 +138,12 @@ export class RequestHandler {
     const decision = this.parts.authorizer.authorize(attributes);
     trail.authorized(decision);
     if (!decision.allowed) throw refusal(attributes, decision.reason);
+  }
+
+  private inTime(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
+    const ms = request.query.size === 0 ? undefined : deadlineOf(request.query, info);
+    if (ms === undefined) return this.answer(request, info, warnings);
+    return answerInTime(request, AbortSignal.timeout(ms), async (limited) => this.answer(limited, info, warnings));
   }
 
   private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
@@ -183,6 +190,9 @@ export class RequestHandler {
     if (!info.isResource) return this.nonResource(request, user);
     const route = routeOf(this.kernel.catalog, info, this.parts.special);
     if (route === undefined) return this.nonResource(request, user);
+    // Go's router knows no HEAD of built-in resources; custom ones and proxies go by the verb.
+    if (request.method === 'HEAD' && !route.target.entry.custom && route.target.subresource !== 'proxy')
+      throw methodNotAllowed();
     const { deprecation } = route.target.entry.row;
     if (deprecation !== undefined) warnings.push(deprecation);
     const kernel = this.kernelFor(route.target.entry);

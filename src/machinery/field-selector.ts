@@ -47,6 +47,8 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
     const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
     if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
     const [, path = '', op, value = ''] = match;
+    // `=` alone asks for nothing.
+    if (path === '' && value === '' && op !== '!=') continue;
     requirements.push({ path, op: op === '!=' ? '!=' : '=', value: unescapeValue(value) });
   }
   return requirements;

@@ -20,6 +20,8 @@ export interface WireRequest {
   readonly user?: UserInfo;
   /** Aborted when the client has gone away. */
   readonly signal?: AbortSignal;
+  /** Aborted when the time is over that the client gave the request. */
+  readonly deadline?: AbortSignal;
 }
 
 /** Where a streamed answer goes. */

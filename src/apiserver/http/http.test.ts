@@ -1,7 +1,7 @@
 // The pieces between HTTP and the verbs: paths, content negotiation, warnings, YAML.
 import { describe, expect, test } from 'vitest';
 import { isApiError } from '../../machinery/errors.ts';
-import { negotiateOutput } from './negotiation.ts';
+import { inputType, negotiateOutput } from './negotiation.ts';
 import { parseRequestInfo } from './request-info.ts';
 import { warningHeaders } from './responses.ts';
 import { encodeYaml } from './yaml.ts';
@@ -43,6 +43,25 @@ describe('a path', () => {
   });
 });
 
+describe('a Content-Type', () => {
+  test.each([
+    '',
+    'application/json',
+    'application/JSON; charset=utf-8',
+    'application/json;',
+    'application/yaml;a=b;c="d"',
+  ])('%s is read', (type) => {
+    expect(inputType(type)).toMatch(/^application\/(json|yaml)$/);
+  });
+
+  test.each(['text/plain', ';', '*/*', 'json', 'application/json;x', 'application/json,application/yaml'])(
+    '%s is not',
+    (type) => {
+      expect(() => inputType(type)).toThrow(/^the body of the request was in an unknown format/);
+    },
+  );
+});
+
 describe('Accept', () => {
   const list = { transforms: true, list: true, stream: true, protobuf: () => true };
   test.each([
@@ -52,9 +71,25 @@ describe('Accept', () => {
     ['application/json;as=Table;v=v1;g=meta.k8s.io,application/json', 'application/json', 'Table'],
     ['application/json;as=Table;v=v9;g=meta.k8s.io,application/json', 'application/json', undefined],
     ['application/vnd.kubernetes.protobuf,application/json', 'application/vnd.kubernetes.protobuf', undefined],
+    ['application/json;stream=watch', 'application/json', undefined],
+    ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json', 'application/json', undefined],
+    [
+      'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io',
+      'application/vnd.kubernetes.protobuf',
+      'PartialObjectMetadataList',
+    ],
   ])('%s is answered with %s, %s', (accept, mediaType, as) => {
     const output = negotiateOutput(accept, list);
     expect([output.mediaType, output.as]).toEqual([mediaType, as]);
+  });
+
+  test.each([
+    ['text/plain', /^406: Not Acceptable\n\nAvailable representations: application\/json/],
+    ['application/JSON', /^406: Not Acceptable/],
+    ['application/json;stream=x', /^only the following media types are accepted: application\/json/],
+    ['*/*;v=v1', /^only the following media types are accepted/],
+  ])('%s is refused in the words of who refuses it', (accept, words) => {
+    expect(() => negotiateOutput(accept, list)).toThrow(words);
   });
 
   test('of what is not served is refused', () => {

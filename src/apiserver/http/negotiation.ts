@@ -20,14 +20,19 @@ export interface AcceptClause {
 }
 
 export interface NegotiationScope {
-  /** Whether Table and PartialObjectMetadata can be made of this answer. */
+  /** Whether a Table can be made of this answer. */
   readonly transforms: boolean;
+  /** False where there is no metadata to be sent alone. */
+  readonly metadata?: boolean;
   readonly list: boolean;
+  /** Whether the refusal names the streamed forms. */
   readonly stream: boolean;
+  /** What the refusal of an unknown media type names; all that objects are sent in, unless said. */
+  readonly produces?: readonly string[];
   /** Whether the answer has a protobuf form. */
   readonly protobuf?: () => boolean;
-  /** Go's name of a list answer, for the refusal of PartialObjectMetadata on a list. */
-  readonly goListName?: string;
+  /** Go's name of the answer, for refusals of PartialObjectMetadata on a list and of a PartialObjectMetadataList of one object. */
+  readonly goName?: () => string;
 }
 
 const JSON_OUTPUT: OutputType = { mediaType: 'application/json', pretty: false };
@@ -41,7 +46,7 @@ const TRANSFORMS: ReadonlySet<string> = new Set(['Table', 'PartialObjectMetadata
 
 function parseClause(text: string): AcceptClause | undefined {
   const [head, ...rest] = text.split(';');
-  const type = (head ?? '').trim().toLowerCase();
+  const type = (head ?? '').trim();
   if (type === '') return undefined;
   const params = new Map<string, string>();
   let quality = 1;
@@ -72,35 +77,42 @@ function matchMediaType(type: string): MediaType | undefined {
   return MEDIA_TYPES.find((m) => m === type);
 }
 
+/** Tables have no protobuf form; metadata alone has one whatever the kind. */
+function allowsTransform(clause: AcceptClause, mediaType: MediaType, scope: NegotiationScope): boolean {
+  const as = clause.params.get('as') ?? '';
+  const version = clause.params.get('v');
+  if (!TRANSFORMS.has(as) || clause.params.get('g') !== 'meta.k8s.io') return false;
+  if (version !== 'v1' && version !== 'v1beta1') return false;
+  return as === 'Table' ? scope.transforms && mediaType !== PROTOBUF_TYPE : scope.metadata !== false;
+}
+
 /** undefined: this clause cannot be served. */
 function acceptClause(clause: AcceptClause, scope: NegotiationScope, pretty: boolean): OutputType | undefined {
+  const { params } = clause;
   const mediaType = matchMediaType(clause.type);
   if (mediaType === undefined) return undefined;
-  if (mediaType === PROTOBUF_TYPE && (scope.protobuf?.() !== true || clause.params.has('as'))) return undefined;
-  const stream = clause.params.get('stream');
-  if (stream !== undefined && !(scope.stream && stream === 'watch')) return undefined;
-  const as = clause.params.get('as');
-  const wantsPretty = pretty || clause.params.get('pretty') === '1';
-  if (as === undefined) {
-    const version = clause.params.get('v');
-    return version === undefined ? { mediaType, pretty: wantsPretty } : undefined;
+  const stream = params.get('stream') ?? '';
+  if (stream !== '' && stream !== 'watch') return undefined;
+  const wantsPretty = pretty || params.get('pretty') === '1';
+  if (!params.has('as') && !params.has('g') && !params.has('v')) {
+    if (mediaType === PROTOBUF_TYPE && scope.protobuf?.() !== true) return undefined;
+    return { mediaType, pretty: wantsPretty };
   }
-  if (!scope.transforms || !TRANSFORMS.has(as) || clause.params.get('g') !== 'meta.k8s.io') return undefined;
-  const metaVersion = clause.params.get('v');
-  if (metaVersion !== 'v1' && metaVersion !== 'v1beta1') return undefined;
-  return { mediaType, as: as as Transform, metaVersion, pretty: wantsPretty };
+  if (!allowsTransform(clause, mediaType, scope)) return undefined;
+  const metaVersion = params.get('v') === 'v1' ? 'v1' : 'v1beta1';
+  return { mediaType, as: params.get('as') as Transform, metaVersion, pretty: wantsPretty };
 }
 
 /** A clause that names a media type we serve, with parameters we do not: Kubernetes words the refusal differently. */
 function refusal(clauses: readonly AcceptClause[], scope: NegotiationScope): ApiError {
-  const known = clauses.some((c) => c.params.has('as') && matchMediaType(c.type) !== undefined);
-  if (known) {
+  const produces: readonly string[] = scope.produces ?? MEDIA_TYPES;
+  if (clauses.some((c) => c.type === '*/*' || produces.includes(c.type))) {
     return new ApiError({
       reason: 'NotAcceptable',
       message: `only the following media types are accepted: ${MEDIA_TYPES.join(', ')}`,
     });
   }
-  const shown: string[] = [...MEDIA_TYPES];
+  const shown = [...produces];
   if (scope.stream) shown.push('application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch');
   return new ApiError({
     reason: 'NotAcceptable',
@@ -113,13 +125,13 @@ function checkTransform(output: OutputType, scope: NegotiationScope): OutputType
   if (output.as === 'PartialObjectMetadata' && scope.list) {
     throw new ApiError({
       reason: 'NotAcceptable',
-      message: `you requested PartialObjectMetadata, but the requested object is a list (${scope.goListName ?? ''})`,
+      message: `you requested PartialObjectMetadata, but the requested object is a list (${scope.goName?.() ?? ''})`,
     });
   }
   if (output.as === 'PartialObjectMetadataList' && !scope.list) {
     throw new ApiError({
       reason: 'NotAcceptable',
-      message: 'you requested PartialObjectMetadataList, but the requested object is not a list',
+      message: `you requested PartialObjectMetadataList, but the requested object is not a list (${scope.goName?.() ?? ''})`,
     });
   }
   return output;
@@ -143,6 +155,17 @@ export function negotiateOutput(header: string | undefined, scope: NegotiationSc
   throw refusal(clauses, scope);
 }
 
+/** In what form a refusal is sent: the first clause that can be served, else JSON. */
+export function refusalType(header: string | undefined): 'application/json' | 'application/yaml' {
+  if (header === undefined || !header.includes('yaml')) return 'application/json';
+  for (const { type, params } of parseAccept(header)) {
+    const mediaType = matchMediaType(type);
+    const plain = !params.has('as') && !params.has('g') && !params.has('v');
+    if (mediaType !== undefined && plain) return mediaType === 'application/yaml' ? mediaType : 'application/json';
+  }
+  return 'application/json';
+}
+
 export function bareType(contentType: string | undefined): string {
   if (contentType === undefined) return '';
   const semi = contentType.indexOf(';');
@@ -153,13 +176,20 @@ export function unsupportedMediaType(message: string): ApiError {
   return new ApiError({ reason: 'UnsupportedMediaType', message, details: {} });
 }
 
+/** As Go's mime package reads it: parameters are pairs. */
+const WELL_FORMED = /^[^\s;/]+\/[^\s;/]+\s*(?:;\s*[^\s;=]+=[^;]+\s*)*;?\s*$/;
+
 /** The media type of a request body that holds an object. */
 export function inputType(contentType: string | undefined): MediaType {
+  if (contentType === undefined || contentType === '') return 'application/json';
   const bare = bareType(contentType);
-  if (bare === '' || bare === '*/*') return 'application/json';
   const found = MEDIA_TYPES.find((m) => m === bare);
-  if (found !== undefined) return found;
-  throw new ApiError({
+  if (found === contentType || (found !== undefined && WELL_FORMED.test(contentType))) return found;
+  throw unknownBody();
+}
+
+function unknownBody(): ApiError {
+  return new ApiError({
     reason: 'UnsupportedMediaType',
     message: `the body of the request was in an unknown format - accepted media types include: ${MEDIA_TYPES.join(', ')}`,
   });

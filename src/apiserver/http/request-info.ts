@@ -47,15 +47,7 @@ function nonResource(request: WireRequest): RequestInfo {
 
 export function isWatchQuery(query: URLSearchParams): boolean {
   const value = query.get('watch');
-  return (
-    value !== null &&
-    value !== '0' &&
-    value !== 'false' &&
-    value !== 'False' &&
-    value !== 'FALSE' &&
-    value !== 'f' &&
-    value !== 'F'
-  );
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 function verbOf(method: string, hasName: boolean, query: URLSearchParams): string {

@@ -165,7 +165,7 @@ function malformedPatch(body: Uint8Array, kind: 'json' | 'merge' | 'strategic'):
 }
 
 /** The syntax error in Go's words, as the schema engine finds it. */
-function syntaxProblem(body: Uint8Array): string {
+export function syntaxProblem(body: Uint8Array): string {
   try {
     decodeFree(body, { kind: '', apiVersion: '' });
   } catch (error) {

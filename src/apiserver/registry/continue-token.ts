@@ -1,6 +1,7 @@
 // The token with which a list in pages goes on: the revision of the first page, and the key after which to go on.
 import { ApiError, badRequest } from '../../machinery/errors.ts';
 import { isJsonObject } from '../../machinery/object.ts';
+import { syntaxProblem } from './codec.ts';
 
 const VERSION = 'meta.k8s.io/v1';
 
@@ -25,13 +26,17 @@ function parseJson(bytes: Buffer): unknown {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
     const first = bytes[0] ?? 0;
-    throw bad(`invalid character '${String.fromCharCode(first)}' looking for beginning of value`);
+    // Go names a byte, not a character.
+    if (first > 0x7f) throw bad(`invalid character '${String.fromCharCode(first)}' looking for beginning of value`);
+    throw bad(syntaxProblem(bytes));
   }
 }
 
 export function decodeContinue(text: string): ContinueToken {
   const illegal = /[^A-Za-z0-9_-]/.exec(text);
   if (illegal !== null) throw bad(`illegal base64 data at input byte ${illegal.index}`);
+  // One character is less than a byte.
+  if (text.length % 4 === 1) throw bad(`illegal base64 data at input byte ${text.length - 1}`);
   const value = parseJson(Buffer.from(text, 'base64url'));
   const token = isJsonObject(value) ? value : {};
   if (token.v !== VERSION) throw bad(`server does not recognize this encoded version ${String(token.v ?? '')}`);

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-parameters/
 import { ApiError, badRequest } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
+import { goQuote } from '../../machinery/json.ts';
 import { plainError } from '../http/responses.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -44,10 +45,11 @@ function checkManager(manager: string): FieldError[] {
   let i = 0;
   for (const ch of manager) {
     if (/[\p{C}\p{Z}]/u.test(ch) && ch !== ' ') {
-      out.push(fieldErrors.invalid(path, manager, `invalid character ${JSON.stringify(ch)} (at position ${i})`));
+      const point = (ch.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+      out.push(fieldErrors.invalid(path, manager, `invalid character U+${point} (at position ${i})`));
       break;
     }
-    i++;
+    i += Buffer.byteLength(ch);
   }
   return out;
 }
@@ -91,7 +93,7 @@ function defaultOptions(userAgent: string | undefined): WriteOptions {
 
 export function parseWriteOptions({ kind, query, userAgent, apply }: WriteOptionsRequest): WriteOptions {
   if (!apply && query.size === 0) return defaultOptions(userAgent);
-  const dryRun = query.getAll('dryRun').filter((v) => v !== '');
+  const dryRun = query.getAll('dryRun');
   const manager = query.get('fieldManager') ?? '';
   const validation = query.get('fieldValidation') ?? '';
   const errors: FieldError[] = [];
@@ -194,7 +196,7 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
     sendInitialEvents: initial === null ? undefined : parseBool(initial),
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    timeoutSeconds: timeout === null || timeout === '' ? undefined : parseInt64(timeout),
+    timeoutSeconds: timeout === null ? undefined : parseInt64(timeout),
     limit: limit === null || limit === '' ? 0 : parseInt64(limit),
     continue: query.get('continue') ?? '',
   };
@@ -204,14 +206,18 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
 }
 
 /** The number behind a resourceVersion: '' and '0' are 0. */
-export function parseResourceVersion(text: string): number {
+export function parseResourceVersion(text: string, refuse: (problem: string) => ApiError = plainError): number {
   if (text === '' || text === '0') return 0;
   if (!/^\d+$/.test(text)) {
-    throw plainError(
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
+    const shown = goQuote(text);
+    throw refuse(`resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`);
   }
   return Number(text);
+}
+
+/** As lists word it. */
+export function parseListVersion(text: string): number {
+  return parseResourceVersion(text, (problem: string) => badRequest(`invalid resource version: ${problem}`));
 }
 
 export function tooLargeResourceVersion(requested: number, current: number): ApiError {

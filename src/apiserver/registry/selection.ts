@@ -20,8 +20,10 @@ interface FieldTerm {
 
 const METADATA_FIELDS: ReadonlySet<string> = new Set(['metadata.name', 'metadata.namespace']);
 
-function checkLabel(row: AnyResource, path: string): void {
-  if (METADATA_FIELDS.has(path)) return;
+function checkLabel({ row, custom }: CatalogEntry, path: string): void {
+  // Kinds with fields of their own name those of metadata themselves, and leave out the namespace that they have not.
+  const global = path === 'metadata.namespace' && !custom && !row.namespaced && row.selectableFields !== undefined;
+  if (METADATA_FIELDS.has(path) && !global) return;
   if (row.selectableFields === undefined) {
     throw badRequest(
       `${JSON.stringify(path)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
@@ -46,10 +48,10 @@ function matchesTerms(row: AnyResource, terms: readonly FieldTerm[], object: Kub
   return true;
 }
 
-function fieldTerms(row: AnyResource, text: string): FieldTerm[] {
+function fieldTerms(entry: CatalogEntry, text: string): FieldTerm[] {
   const terms: FieldTerm[] = [];
   for (const requirement of parseFieldSelector(text)) {
-    checkLabel(row, requirement.path);
+    checkLabel(entry, requirement.path);
     terms.push({ path: requirement.path, equal: requirement.op !== '!=', value: requirement.value });
   }
   return terms;
@@ -59,7 +61,7 @@ function fieldTerms(row: AnyResource, text: string): FieldTerm[] {
 export function parseSelection(entry: CatalogEntry, labelText: string, fieldText: string): Selection | undefined {
   if (labelText === '' && fieldText === '') return undefined;
   const labels: LabelSelector | undefined = labelText === '' ? undefined : parseLabelSelector(labelText);
-  const terms = fieldText === '' ? [] : fieldTerms(entry.row, fieldText);
+  const terms = fieldText === '' ? [] : fieldTerms(entry, fieldText);
   const name = terms.find((t) => t.path === 'metadata.name' && t.equal)?.value;
   const matches = (object: KubeObject): boolean => {
     if (labels !== undefined && !labels.matches(object.metadata.labels ?? {})) return false;

@@ -6,6 +6,7 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { resourceKey } from '../../resources/definition.ts';
 import { type StoredValue, StoreWriteError } from '../../store/index.ts';
 import type { AdmissionRequest, Operation } from '../admission/plugin.ts';
+import { checkDeadline } from '../http/deadline.ts';
 import { plainError } from '../http/responses.ts';
 import type { Reservation } from './allocator.ts';
 import { tryingFor, tryUntilWritten } from './attempts.ts';
@@ -79,6 +80,7 @@ async function put(
   target: Target,
   { key, expected, object }: Put,
 ): Promise<StoredValue | undefined> {
+  checkDeadline(context.request);
   const stored = toStored(target.entry, object);
   try {
     const result = await context.kernel.store.txn([writeOf('put', { key, expected, object: stored })]);

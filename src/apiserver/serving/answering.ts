@@ -69,6 +69,9 @@ function drained(response: ServerResponse): Promise<void> {
 const GZIPPED = { 'content-encoding': 'gzip', vary: 'Accept-Encoding' };
 const GZIP = { level: 1 };
 
+/** What a cluster says is stale in a moment; answers that may be kept say so themselves. */
+const UNSAID = { 'cache-control': 'no-cache, private' };
+
 function takesGzip(message: IncomingMessage): boolean {
   return (message.headers['accept-encoding'] ?? '').toString().includes('gzip');
 }
@@ -76,7 +79,7 @@ function takesGzip(message: IncomingMessage): boolean {
 /** A stream whose length is known is a long answer that is all there: it may be compressed on the way. */
 function sendStream(message: IncomingMessage, response: ServerResponse, answer: WireResponse, body: StreamBody): void {
   const { status } = answer;
-  const headers = answer.headers as Record<string, string | string[]>;
+  const headers = { ...UNSAID, ...answer.headers } as Record<string, string | string[]>;
   const { whole } = body;
   if (whole === undefined) {
     response.writeHead(status, headers);
@@ -105,7 +108,7 @@ export async function send(message: IncomingMessage, response: ServerResponse, a
     return;
   }
   let bytes = body;
-  const out: Record<string, string | number | readonly string[]> = { ...headers };
+  const out: Record<string, string | number | readonly string[]> = { ...UNSAID, ...headers };
   if (bytes.length > GZIP_FROM && takesGzip(message)) {
     bytes = await gzipAsync(bytes, GZIP);
     Object.assign(out, GZIPPED);

@@ -3,6 +3,8 @@ import { notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
+import { parseListOptions } from '../registry/options.ts';
+import { parseSelection } from '../registry/selection.ts';
 import { objectAnswer, outputOfObject, valueAnswer } from '../verbs/answer.ts';
 import { outputOfList } from '../verbs/list.ts';
 import { tableOf } from '../verbs/table.ts';
@@ -14,6 +16,10 @@ function component(name: string): KubeObject {
   return { kind: 'ComponentStatus', apiVersion: 'v1', metadata: { name }, conditions: [condition] } as KubeObject;
 }
 
+function withoutType({ kind: _kind, apiVersion: _version, ...rest }: KubeObject): Partial<KubeObject> {
+  return rest;
+}
+
 export function componentStatuses(context: RequestContext, target: Target): Promise<WireResponse> {
   context.warnings.push('v1 ComponentStatus is deprecated in v1.19+');
   if (target.name !== '') {
@@ -22,11 +28,13 @@ export function componentStatuses(context: RequestContext, target: Target): Prom
     return Promise.resolve(objectAnswer(context, target, { status: 200, object: component(target.name), output }));
   }
   const output = outputOfList(context, target.entry);
-  const items = NAMES.map(component);
+  const { labelSelector, fieldSelector } = parseListOptions(context.request.query, false);
+  const selection = parseSelection(target.entry, labelSelector, fieldSelector);
+  const items = NAMES.map(component).filter((one) => selection?.matches(one) !== false);
   if (output.as === 'Table') {
     const table = tableOf(context, target.entry, { objects: items, output, list: {} });
     return Promise.resolve(valueAnswer(200, table, output));
   }
-  const list = { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items };
+  const list = { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: items.map(withoutType) };
   return Promise.resolve(valueAnswer(200, list, output, 'io.k8s.api.core.v1.ComponentStatusList'));
 }

@@ -14,7 +14,7 @@ import { tableOf } from './table.ts';
 /** Negotiates the form of an answer that is one object. Kubernetes makes no tables of `approval`, nor of reviews (`tables: false`). */
 export function outputOfObject(
   context: RequestContext,
-  target: { entry: CatalogEntry; subresource?: string; tables?: boolean },
+  target: { entry: CatalogEntry; subresource?: string | undefined; tables?: boolean },
 ): OutputType {
   const { headers, query } = context.request;
   const pretty = query.size > 0 || headers['user-agent'] !== undefined ? isPretty(query, headers['user-agent']) : false;
@@ -25,9 +25,16 @@ export function outputOfObject(
       list: false,
       stream: false,
       protobuf: () => speaksProtobuf(target.entry),
+      goName: () => goName(target.entry),
     },
     pretty,
   );
+}
+
+/** `*core.ConfigMap`, as Go prints the type. */
+export function goName({ custom, row }: CatalogEntry, suffix = ''): string {
+  if (custom) return suffix === '' ? '*unstructured.Unstructured' : `*unstructured.Unstructured${suffix}`;
+  return `*${row.group === '' ? 'core' : (row.group.split('.')[0] ?? '')}.${row.kind}${suffix}`;
 }
 
 /** Built-in kinds have a protobuf form; what plain objects answer (Status) always has one. */
@@ -65,7 +72,7 @@ export function objectAnswer(context: RequestContext, target: Target, answer: Ob
     return { status, headers: { 'content-type': output.mediaType }, body: encodeValue(table, output) };
   }
   if (output.as === 'PartialObjectMetadata') {
-    const body = encodeValue(partialMetadata(object, output.metaVersion ?? 'v1'), output);
+    const body = encodeValue(partialMetadata(object, output.metaVersion ?? 'v1'), output, PARTIAL_SCHEMA);
     return { status, headers: { 'content-type': output.mediaType }, body };
   }
   if (output.mediaType === 'application/json' && !output.pretty) {
@@ -78,6 +85,8 @@ export function objectAnswer(context: RequestContext, target: Target, answer: Ob
   };
 }
 
+/** Metadata alone, which both versions of meta.k8s.io write alike. */
+export const PARTIAL_SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata';
 export const STATUS_SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
 
 /** A value that is no stored object (a Status, a review). */

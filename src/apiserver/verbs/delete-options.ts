@@ -1,12 +1,14 @@
 // DeleteOptions, from the body or the query.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/
 
-import { badRequest } from '../../machinery/errors.ts';
+import { badRequest, isApiError } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireRequest } from '../../machinery/http.ts';
-import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-import { yamlToJson } from '../../resources/schema/index.ts';
-import { bareType } from '../http/negotiation.ts';
+import type { JsonObject } from '../../machinery/object.ts';
+import type { DeleteOptions as SentOptions } from '../../resources/generated/meta-v1.ts';
+import { builtinSchema, DecodeError, decode, decodeFree } from '../../resources/schema/index.ts';
+import { inputType } from '../http/negotiation.ts';
+import { decodeObject, PROTOBUF } from '../protobuf/index.ts';
 import { checkDryRun, parseBool, parseInt64 } from '../registry/options.ts';
 import { bodyOf, checkYamlSize } from './body.ts';
 
@@ -21,73 +23,61 @@ export interface DeleteOptions {
 
 const POLICIES = ['Foreground', 'Background', 'Orphan'];
 
-function goKind(value: unknown): string {
-  if (typeof value === 'string') return 'string';
-  if (typeof value === 'number') return 'number';
-  if (typeof value === 'boolean') return 'bool';
-  return Array.isArray(value) ? 'array' : 'object';
+const SCHEMA = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+const WRAPPED =
+  /^(?:the object provided is unrecognized \(must be of type DeleteOptions\): (.*) \(.*\)|DeleteOptions in version "[^"]*" cannot be handled as a DeleteOptions: (.*))$/s;
+
+/** Options are read before anybody knows what they are for: what is wrong with them is told as it is. */
+function bare(error: unknown): unknown {
+  if (!isApiError(error, 'BadRequest')) return error;
+  const found = WRAPPED.exec(error.message);
+  return found === null ? error : badRequest(found[1] ?? found[2] ?? '');
 }
 
-function mismatch(value: unknown, field: string, type: string): Error {
-  return badRequest(
-    `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal ${goKind(value)} into Go struct field DeleteOptions.${field} of type ${type}`,
-  );
-}
-
-type Reader<T> = (value: unknown, field: string) => T;
-
-const asText: Reader<string> = (value, field) => {
-  if (typeof value !== 'string') throw mismatch(value, field, 'string');
-  return value;
-};
-const asInt: Reader<number> = (value, field) => {
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw mismatch(value, field, 'int64');
-  return value;
-};
-const asBool: Reader<boolean> = (value, field) => {
-  if (typeof value !== 'boolean') throw mismatch(value, field, 'bool');
-  return value;
-};
-
-function optional<T>(object: JsonObject, field: string, read: Reader<T>): T | undefined {
-  const value = Object.hasOwn(object, field) ? object[field] : undefined;
-  return value === undefined || value === null ? undefined : read(value, field);
+/** Every group has DeleteOptions of its own, all alike. */
+function checkKind(object: JsonObject): void {
+  const { kind, apiVersion } = object;
+  if (kind === 'DeleteOptions') return;
+  const shown = `${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`;
+  throw badRequest(`no kind ${shown} in scheme "pkg/api/legacyscheme/scheme.go:30"`);
 }
 
 function parseBody(request: WireRequest): JsonObject | undefined {
   const body = bodyOf(request);
   if (body.length === 0) return undefined;
-  const text = Buffer.from(body).toString('utf8');
-  const yaml = bareType(request.headers['content-type']) === 'application/yaml';
-  if (yaml) checkYamlSize(body);
-  let value: unknown;
+  const contentType = inputType(request.headers['content-type']);
+  if (contentType === PROTOBUF) return readProtobuf(body);
+  if (contentType === 'application/yaml') checkYamlSize(body);
   try {
-    value = yaml ? yamlToJson(body).value : JSON.parse(text);
+    const options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', contentType, registered: () => true };
+    const free = decodeFree(body, options).object;
+    checkKind(free);
+    const typed = { ...free, apiVersion: options.apiVersion };
+    return decode(builtinSchema(SCHEMA), Buffer.from(JSON.stringify(typed)), { ...options, contentType: undefined })
+      .object;
   } catch (error) {
-    throw badRequest(
-      `couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw bare(error);
   }
-  const object = isJsonObject(value) ? value : {};
-  const kind = object.kind ?? 'DeleteOptions';
-  if (kind !== 'DeleteOptions') {
-    throw badRequest(
-      `${String(kind)} in version "v1" cannot be handled as a DeleteOptions: converting (v1.${String(kind)}) to (v1.DeleteOptions): unknown conversion`,
-    );
+}
+
+function readProtobuf(body: Uint8Array): JsonObject {
+  try {
+    return decodeObject(SCHEMA, body).object;
+  } catch (error) {
+    throw error instanceof DecodeError ? badRequest(error.message) : error;
   }
-  return object;
 }
 
 function fromBody(body: JsonObject): DeleteOptions {
-  const preconditions = isJsonObject(body.preconditions) ? body.preconditions : {};
-  const dryRun = Array.isArray(body.dryRun) ? body.dryRun.map(String) : [];
-  check(dryRun, optional(body, 'propagationPolicy', asText), optional(body, 'orphanDependents', asBool));
+  const sent = body as unknown as SentOptions;
+  const dryRun = sent.dryRun ?? [];
+  check(dryRun, sent.propagationPolicy, sent.orphanDependents);
   return {
-    gracePeriodSeconds: optional(body, 'gracePeriodSeconds', asInt),
-    propagationPolicy: optional(body, 'propagationPolicy', asText),
-    orphanDependents: optional(body, 'orphanDependents', asBool),
-    uid: optional(preconditions, 'uid', asText),
-    resourceVersion: optional(preconditions, 'resourceVersion', asText),
+    gracePeriodSeconds: sent.gracePeriodSeconds,
+    propagationPolicy: sent.propagationPolicy,
+    orphanDependents: sent.orphanDependents,
+    uid: sent.preconditions?.uid,
+    resourceVersion: sent.preconditions?.resourceVersion,
     dryRun: dryRun.length > 0,
   };
 }
@@ -96,16 +86,16 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
   const grace = query.get('gracePeriodSeconds');
   const orphan = query.get('orphanDependents');
   const policy = query.get('propagationPolicy') ?? undefined;
-  const dryRun = query.getAll('dryRun').filter((v) => v !== '');
+  const dryRun = query.getAll('dryRun');
   const orphanDependents = orphan === null ? undefined : parseBool(orphan);
-  const gracePeriodSeconds = grace === null || grace === '' ? undefined : parseInt64(grace);
+  const gracePeriodSeconds = grace === null ? undefined : parseInt64(grace);
   check(dryRun, policy, orphanDependents);
   return {
     gracePeriodSeconds,
     propagationPolicy: policy,
     orphanDependents,
-    uid: undefined,
-    resourceVersion: undefined,
+    uid: query.get('uid') ?? undefined,
+    resourceVersion: query.get('resourceVersion') ?? undefined,
     dryRun: dryRun.length > 0,
   };
 }

@@ -58,7 +58,7 @@ async function deleteAll(context: RequestContext, targets: readonly Target[], op
 /** Answers with the items as they were. */
 export async function deleteCollectionVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const { entry } = target;
-  const output = outputOfList(context, entry);
+  const output = outputOfList(context, entry, 'collection');
   const options = parseDeleteOptions(context.request);
   const page = await readPage(context, target, parseListOptions(context.request.query, false));
   const targets = page.items.map((value): Target => {

@@ -15,11 +15,12 @@ import { objectText, readObject, sendsStoredBytes, typePrefix } from '../registr
 import {
   type ListOptions,
   parseListOptions,
+  parseListVersion,
   parseResourceVersion,
   tooLargeResourceVersion,
 } from '../registry/options.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
-import { encodeValue, speaksProtobuf } from './answer.ts';
+import { encodeValue, goName, PARTIAL_SCHEMA, speaksProtobuf } from './answer.ts';
 import { partialMetadataList } from './partial.ts';
 import { tableOf } from './table.ts';
 
@@ -30,22 +31,21 @@ export interface ListPage {
   readonly remaining: number | undefined;
 }
 
-/** `*coordination.LeaseList`, as Go prints the type. */
-function goListName(entry: CatalogEntry): string {
-  const group = entry.row.group === '' ? 'core' : (entry.row.group.split('.')[0] ?? '');
-  return `*${group}.${entry.row.kind}List`;
-}
-
-export function outputOfList(context: RequestContext, entry: CatalogEntry, watch = false): OutputType {
+/** `collection`: of a deletecollection, which is never streamed. */
+export function outputOfList(
+  context: RequestContext,
+  entry: CatalogEntry,
+  answer: 'list' | 'watch' | 'collection' = 'list',
+): OutputType {
   const { headers, query } = context.request;
   return negotiateOutput(
     headers.accept,
     {
       transforms: true,
-      list: !watch,
-      stream: true,
+      list: answer !== 'watch',
+      stream: answer !== 'collection',
       protobuf: () => speaksProtobuf(entry),
-      goListName: goListName(entry),
+      goName: () => goName(entry, 'List'),
     },
     query.size === 0 && headers['user-agent'] === undefined ? false : isPretty(query, headers['user-agent']),
   );
@@ -73,9 +73,9 @@ async function startOf(context: RequestContext, options: ListOptions): Promise<S
     const token = decodeContinue(options.continue);
     return { revision: token.revision < 0 ? undefined : token.revision, after: token.after };
   }
-  const wanted = parseResourceVersion(options.resourceVersion);
-  if (wanted === 0) return { revision: undefined, after: undefined };
   const exact = options.resourceVersionMatch === 'Exact' || (options.resourceVersionMatch === '' && options.limit > 0);
+  const wanted = (exact ? parseListVersion : parseResourceVersion)(options.resourceVersion);
+  if (wanted === 0) return { revision: undefined, after: undefined };
   if (exact) return { revision: wanted, after: undefined };
   const current = await context.kernel.store.revision();
   if (wanted > current) throw tooLargeResourceVersion(wanted, current);
@@ -119,7 +119,13 @@ async function selectPage(
   }
 }
 
-export async function readPage(context: RequestContext, target: Target, options: ListOptions): Promise<ListPage> {
+/** The watch cache, from which any version is answered, knows no pages; events are not in it. */
+function limitOf({ entry: { row } }: Target, options: ListOptions): number {
+  return options.resourceVersion === '0' && options.continue === '' && row.plural !== 'events' ? 0 : options.limit;
+}
+
+export async function readPage(context: RequestContext, target: Target, asked: ListOptions): Promise<ListPage> {
+  const options = { ...asked, limit: limitOf(target, asked) };
   const prefix = listPrefix(target);
   const selection = parseSelection(target.entry, options.labelSelector, options.fieldSelector);
   const start = await startOf(context, options);
@@ -242,7 +248,7 @@ export function listAnswer(
   if (output.as === 'PartialObjectMetadataList') {
     const objects = page.items.map((value) => readObject(entry, value));
     const list = partialMetadataList(objects, withoutContinue(metadata), output.metaVersion ?? 'v1');
-    return { status: 200, headers, body: encodeValue(list, output) };
+    return { status: 200, headers, body: encodeValue(list, output, `${PARTIAL_SCHEMA}List`) };
   }
   if (output.mediaType === PROTOBUF) {
     const list = {

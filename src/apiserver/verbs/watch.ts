@@ -140,7 +140,7 @@ function onReplaced({ kernel: { catalog } }: RequestContext, entry: CatalogEntry
 export async function watchVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const { entry } = target;
   const { kernel } = context;
-  const output = outputOfList(context, entry, true);
+  const output = outputOfList(context, entry, 'watch');
   const contentType = output.mediaType === PROTOBUF ? `${PROTOBUF};stream=watch` : 'application/json';
   const options = parseListOptions(context.request.query, true);
   const selection = parseSelection(entry, options.labelSelector, options.fieldSelector);
