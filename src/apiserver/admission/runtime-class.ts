@@ -9,15 +9,7 @@ import type { AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
 function setOverhead(request: AdmissionRequest, spec: PodSpec, found: RuntimeClass): void {
   const fixed = found.overhead?.podFixed;
-  if (fixed === undefined) {
-    if (spec.overhead !== undefined && Object.keys(spec.overhead).length > 0) {
-      throw refuse(
-        request,
-        "pod rejected: Pod Overhead set without corresponding RuntimeClass's Overhead: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
-      );
-    }
-    return;
-  }
+  if (fixed === undefined) return;
   if (spec.overhead !== undefined && Object.keys(spec.overhead).length > 0 && !deepEqual(spec.overhead, fixed)) {
     throw refuse(request, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
   }
@@ -41,7 +33,6 @@ function setScheduling(request: AdmissionRequest, spec: PodSpec, found: RuntimeC
 }
 
 export function runtimeClassAdmission(classes: LiveCache<RuntimeClass>): AdmissionPlugin {
-  const noClass = "pod rejected: Pod Overhead set without corresponding RuntimeClass's Overhead";
   return {
     name: 'RuntimeClass',
     operations: ['CREATE'],
@@ -50,14 +41,18 @@ export function runtimeClassAdmission(classes: LiveCache<RuntimeClass>): Admissi
       const { spec } = request.object as Pod;
       if (spec === undefined) return;
       const name = spec.runtimeClassName;
-      if (name === undefined || name === '') {
-        if (spec.overhead !== undefined && Object.keys(spec.overhead).length > 0) throw refuse(request, noClass);
-        return;
-      }
+      if (name === undefined || name === '') return;
       const found = classes.get(name);
       if (found === undefined) throw refuse(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
       setOverhead(request, spec, found);
       setScheduling(request, spec, found);
+    },
+    validate(request) {
+      if (!isResource(request, '', 'pods')) return;
+      const { overhead, runtimeClassName } = (request.object as Pod).spec ?? {};
+      const fixed = runtimeClassName ? classes.get(runtimeClassName)?.overhead?.podFixed : undefined;
+      if (overhead !== undefined && fixed === undefined)
+        throw refuse(request, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead');
     },
   };
 }

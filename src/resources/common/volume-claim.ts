@@ -131,18 +131,32 @@ function checkDataSource(source: DataSource, path: FieldPath, rules: ClaimRules,
   if (group !== '' && rules.allowInvalidDataSourceGroup !== true) checkDnsSubdomain(group, path.child('apiGroup'), out);
 }
 
-/** The only metadata that a template of a claim may carry. */
-const TEMPLATE_METADATA = new Set(['annotations', 'labels', 'creationTimestamp']);
+/** Metadata that a template of a claim may not carry, in Go's order and as Go's names look in a path. */
+const NOT_IN_TEMPLATES: readonly (readonly [string, string?])[] = [
+  ['name'],
+  ['generateName'],
+  ['namespace'],
+  ['selfLink'],
+  ['uid', 'uID'],
+  ['resourceVersion'],
+  ['generation'],
+  ['creationTimestamp'],
+  ['deletionTimestamp'],
+  ['deletionGracePeriodSeconds'],
+  ['ownerReferences'],
+  ['finalizers'],
+  ['managedFields'],
+];
 
 export function checkClaimTemplate(template: PersistentVolumeClaimTemplate, path: FieldPath, out: Findings): void {
   const meta = template.metadata ?? {};
   const at = path.child('metadata');
   checkAnnotations(meta.annotations, at.child('annotations'), out);
   checkLabels(meta.labels, at.child('labels'), out);
-  for (const field of Object.keys(meta)) {
+  for (const [field, shown = field] of NOT_IN_TEMPLATES) {
     const value = (meta as Readonly<Record<string, unknown>>)[field];
-    if (TEMPLATE_METADATA.has(field) || value === undefined || value === null || value === '') continue;
-    out.push(fieldErrors.forbidden(at.child(field), 'cannot be set'));
+    if (value === undefined || value === null || value === '' || value === 0) continue;
+    out.push(fieldErrors.forbidden(at.child(shown), 'cannot be set'));
   }
   checkClaimSpec(template.spec ?? {}, path.child('spec'), {}, out);
 }

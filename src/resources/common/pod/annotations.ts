@@ -126,7 +126,7 @@ export function checkProfileAnnotations(
   });
 }
 
-function profileOf(annotation: string): AppArmorProfile | undefined {
+export function profileOf(annotation: string): AppArmorProfile | undefined {
   if (annotation === 'unconfined') return { type: 'Unconfined' };
   if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
   const file = annotation.startsWith('localhost/') ? annotation.slice('localhost/'.length) : '';

@@ -63,7 +63,7 @@ function checkResizePolicy(policies: readonly ContainerResizePolicy[], path: Fie
     if (restart === '') out.push(fieldErrors.required(path));
     else if (!RESIZE_POLICIES.includes(restart)) out.push(fieldErrors.notSupported(path, restart, RESIZE_POLICIES));
     if (scope.spec.restartPolicy === 'Never' && restart !== 'NotRequired')
-      out.push(fieldErrors.invalid(path, restart, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+      out.push(fieldErrors.invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"));
   }
 }
 
@@ -74,18 +74,17 @@ const MAX_RULES = 20;
 const MAX_EXIT_CODES = 255;
 
 /** A restart policy of the container's own. Source: KEP-5307. */
-function checkRestartPolicy(container: Container, path: FieldPath, scope: PodScope): void {
+function checkRestartPolicy(container: Container, path: FieldPath, isInit: boolean, scope: PodScope): void {
   const { out } = scope;
   const policy = container.restartPolicy;
   const rules = container.restartPolicyRules ?? [];
-  if (policy === undefined) {
-    if (rules.length > 0)
-      out.push(
-        fieldErrors.required(path.child('restartPolicy'), 'must specify restartPolicy when restart rules are used'),
-      );
-    return;
-  }
-  checkOneOf(policy, path.child('restartPolicy'), RESTART_POLICIES, out);
+  if (policy !== undefined) checkOneOf(policy, path.child('restartPolicy'), RESTART_POLICIES, out);
+  else if (rules.length > 0)
+    out.push(
+      fieldErrors.required(path.child('restartPolicy'), 'must specify restartPolicy when restart rules are used'),
+    );
+  // Of an init container without a policy the rules are not looked at.
+  if (policy === undefined && isInit) return;
   const at = path.child('restartPolicyRules');
   if (rules.length > MAX_RULES) out.push(fieldErrors.tooMany(at, rules.length, MAX_RULES));
   for (const [i, rule] of rules.entries()) checkRestartRule(rule, at.index(i), scope);
@@ -118,7 +117,7 @@ export function checkContainers(path: FieldPath, scope: PodScope): void {
     else names.add(container.name);
     if (container.lifecycle) checkLifecycle(container.lifecycle, at.child('lifecycle'), scope);
     checkProbes(container, at, scope);
-    checkRestartPolicy(container, at, scope);
+    checkRestartPolicy(container, at, false, scope);
   }
   checkHostPortConflicts(containers, path, scope.out);
 }
@@ -129,7 +128,7 @@ export function checkInitContainers(path: FieldPath, scope: PodScope): void {
   for (const [i, container] of containers.entries()) {
     const at = path.index(i);
     checkCommon(container, at, scope);
-    checkRestartPolicy(container, at, scope);
+    checkRestartPolicy(container, at, true, scope);
     if (names.has(container.name)) scope.out.push(fieldErrors.duplicate(at.child('name'), container.name));
     else if (container.name) names.add(container.name);
     checkHostPortConflicts([container], path, scope.out);
@@ -146,6 +145,24 @@ function checkNotSidecar(container: Container, path: FieldPath, scope: PodScope)
       scope.out.push(
         fieldErrors.forbidden(path.child(field), 'may not be set for init containers without restartPolicy=Always'),
       );
+  if (scope.rules.allowRestartingInitContainers) return;
+  for (const [i, policy] of (container.resizePolicy ?? []).entries())
+    if (policy.restartPolicy === 'RestartContainer')
+      scope.out.push(
+        fieldErrors.invalid(
+          path.child('resizePolicy').index(i).child('restartPolicy'),
+          policy.restartPolicy,
+          "must not be set to 'RestartContainer' for non-sidecar initContainers",
+        ),
+      );
+}
+
+/** An init container that would start again to be resized: what runs once cannot. */
+export function restartsToResize(container: Container): boolean {
+  return (
+    container.restartPolicy !== 'Always' &&
+    (container.resizePolicy ?? []).some((policy) => policy.restartPolicy === 'RestartContainer')
+  );
 }
 
 /** What a container made for debugging may not have: it must never become part of the workload. */

@@ -21,6 +21,8 @@ export function defaultPodTemplateSpec(template: PodTemplateSpec): void {
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
+  // Behind the gate GenericWorkload (KEP-4671), off by default: what it governs is dropped.
+  delete spec.schedulingGroup;
   // The list is always sent, as null when nothing was given.
   spec.containers ??= [];
   for (const volume of spec.volumes ?? []) defaultVolume(volume);
@@ -61,8 +63,6 @@ function defaultContainer(container: Container | EphemeralContainer): void {
   if (container.readinessProbe) defaultProbe(container.readinessProbe);
   if (container.startupProbe) defaultProbe(container.startupProbe);
   if (container.lifecycle) defaultLifecycle(container.lifecycle);
-  const context = container.securityContext;
-  if (context?.procMount === '') delete context.procMount;
 }
 
 function defaultProbe(probe: Probe): void {

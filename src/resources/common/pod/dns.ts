@@ -88,16 +88,10 @@ export function checkHostname(spec: PodSpec, path: FieldPath, out: Findings): vo
 export function checkHostnameOverride(spec: PodSpec, path: FieldPath, out: Findings): void {
   const name = spec.hostnameOverride;
   if (name === undefined) return;
-  if (spec.setHostnameAsFQDN === true)
-    out.push(
-      fieldErrors.forbidden(
-        path.child('setHostnameAsFQDN'),
-        'setHostnameAsFQDN cannot be set to true when hostnameOverride is set',
-      ),
-    );
-  if (spec.hostNetwork === true)
-    out.push(fieldErrors.forbidden(path.child('hostNetwork'), 'cannot be set to true when hostnameOverride is set'));
   const at = path.child('hostnameOverride');
-  checkDnsSubdomain(name, at, out);
+  if (spec.setHostnameAsFQDN === true)
+    out.push(fieldErrors.forbidden(at, 'may not be specified when setHostnameAsFQDN is true'));
+  if (spec.hostNetwork === true) out.push(fieldErrors.forbidden(at, 'may not be specified when hostNetwork is true'));
   if (name.length > MAX_HOSTNAME) out.push(fieldErrors.tooLong(at, MAX_HOSTNAME));
+  checkDnsSubdomain(name, at, out);
 }

@@ -1,13 +1,14 @@
 // Environment variables of containers: names and where their values come from.
 import { type FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
 import { isConfigMapKey, isRelaxedEnvVarName } from '../../../machinery/names.ts';
-import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector } from '../../generated/core-v1.ts';
+import type { EnvFromSource, EnvVar, EnvVarSource, FileKeySelector, PodSpec } from '../../generated/core-v1.ts';
 import { addInvalid, type Findings } from '../collect.ts';
-import { checkDnsSubdomain } from '../names.ts';
+import { checkDnsLabel, checkDnsSubdomain } from '../names.ts';
 import { nameCheck } from '../object-meta.ts';
-import { checkNonReservedPath } from '../paths.ts';
+import { checkNoBacksteps } from '../paths.ts';
 import { checkFieldSelector, checkResourceFieldSelector, ENV_FIELDS } from './field-refs.ts';
 import type { PodScope } from './scope.ts';
+import { visitContainers } from './visit.ts';
 
 /** Any printable ASCII but `=`. Source: KEP-4369. */
 function checkEnvName(name: string, path: FieldPath, out: Findings): void {
@@ -45,14 +46,15 @@ function checkValueFrom(variable: EnvVar, from: EnvVarSource, path: FieldPath, s
   }
   if (from.fileKeyRef) {
     sources++;
-    checkFileKeySelector(from.fileKeyRef, path.child('fileKeyRef'), scope);
+    checkFileKeySelector(from.fileKeyRef, path.child('fileKeyRef'), out);
   }
   const problem = sourceProblem(sources, variable.value ?? '');
   if (problem !== '') out.push(fieldErrors.invalid(path, '', problem));
 }
 
 function sourceProblem(sources: number, value: string): string {
-  if (sources === 0) return 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`';
+  if (sources === 0)
+    return 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`';
   if (value !== '') return 'may not be specified when `value` is not empty';
   return sources > 1 ? 'may not have more than one field specified at a time' : '';
 }
@@ -67,27 +69,31 @@ function checkKey(key: string, path: FieldPath, out: Findings): void {
   else addInvalid(key, path, isConfigMapKey(key), out);
 }
 
-const MAX_FILE_KEY = 128;
-
 /** A variable out of a file in an emptyDir. Source: KEP-3721. */
-function checkFileKeySelector(selector: FileKeySelector, path: FieldPath, scope: PodScope): void {
-  const { out } = scope;
-  const key = selector.key ?? '';
-  if (key === '') out.push(fieldErrors.required(path.child('key')));
-  else {
-    checkEnvName(key, path.child('key'), out);
-    if (key.length > MAX_FILE_KEY) out.push(fieldErrors.tooLong(path.child('key'), MAX_FILE_KEY));
-  }
-  const volume = selector.volumeName ?? '';
-  if (volume === '') out.push(fieldErrors.required(path.child('volumeName')));
-  else {
-    const source = scope.volumes.get(volume);
-    if (source === undefined) out.push(fieldErrors.notFound(path.child('volumeName'), volume));
-    else if (!source.emptyDir)
-      out.push(fieldErrors.invalid(path.child('volumeName'), volume, 'referenced volume must be of type emptyDir'));
-  }
+function checkFileKeySelector(selector: FileKeySelector, path: FieldPath, out: Findings): void {
+  if (!selector.key) out.push(fieldErrors.required(path.child('key')));
+  else checkEnvName(selector.key, path.child('key'), out);
+  if (!selector.volumeName) out.push(fieldErrors.required(path.child('volumeName')));
+  else checkDnsLabel(selector.volumeName, path.child('volumeName'), out);
   if (!selector.path) out.push(fieldErrors.required(path.child('path')));
-  else checkNonReservedPath(selector.path, path.child('path'), out);
+  else checkNoBacksteps(selector.path, path.child('path'), out);
+}
+
+/** The last check of a spec: files of variables are in an emptyDir, sound or not. */
+export function checkFileVolumes(spec: PodSpec, path: FieldPath, out: Findings): void {
+  const volumes = new Map((spec.volumes ?? []).map((volume) => [volume.name ?? '', volume]));
+  visitContainers(spec, path, (container, at) => {
+    for (const [i, variable] of (container.env ?? []).entries()) {
+      const ref = variable.valueFrom?.fileKeyRef;
+      if (!ref) continue;
+      const name = ref.volumeName ?? '';
+      const place = at.child('env').index(i).child('valueFrom', 'fileKeyRef', 'volumeName');
+      const volume = volumes.get(name);
+      if (volume === undefined) out.push(fieldErrors.notFound(place, name));
+      else if (!volume.emptyDir)
+        out.push(fieldErrors.invalid(place, name, 'referenced volume must be of type emptyDir'));
+    }
+  });
 }
 
 export function checkEnvFrom(sources: readonly EnvFromSource[], path: FieldPath, out: Findings): void {

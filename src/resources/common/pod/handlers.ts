@@ -76,12 +76,34 @@ export function checkLifecycle(lifecycle: Lifecycle, path: FieldPath, scope: Pod
   checkStopSignal(lifecycle.stopSignal, path.child('stopSignal'), scope);
 }
 
+/** Of 1 to 15 or 14: `SIGRTMIN+1`, as sorted text. */
+function realTime(prefix: string, most: number): string[] {
+  return [prefix, ...Array.from({ length: most }, (_, i) => `${prefix}${prefix.endsWith('MIN') ? '+' : '-'}${i + 1}`)];
+}
+
+const LINUX_SIGNALS = [
+  ...'ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP'
+    .concat(' TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ')
+    .split(' ')
+    .map((name) => `SIG${name}`),
+  ...realTime('SIGRTMIN', 15),
+  ...realTime('SIGRTMAX', 14),
+].sort();
+
+const STOP_SIGNALS: Readonly<Record<string, readonly string[]>> = {
+  linux: LINUX_SIGNALS,
+  windows: ['SIGKILL', 'SIGTERM'],
+};
+
 function checkStopSignal(signal: string | undefined, path: FieldPath, scope: PodScope): void {
-  if (!signal) return;
-  const os = scope.spec.os?.name;
-  if (!os) scope.out.push(fieldErrors.forbidden(path, 'may not be set for containers with empty `spec.os.name`'));
-  else if (os === 'windows' && signal !== 'SIGTERM' && signal !== 'SIGKILL')
-    scope.out.push(fieldErrors.notSupported(path, signal, ['SIGKILL', 'SIGTERM']));
+  if (signal === undefined) return;
+  const os = scope.spec.os;
+  if (os === undefined)
+    scope.out.push(fieldErrors.forbidden(path, 'may not be set for containers with empty `spec.os.name`'));
+  else {
+    const supported = STOP_SIGNALS[os.name ?? ''];
+    if (supported !== undefined) checkOneOf(signal, path, { supported }, scope.out);
+  }
 }
 
 const COUNTS = [

@@ -2,6 +2,7 @@
 // Source: https://github.com/distribution/reference
 
 const MAX_LENGTH = 1024;
+const MAX_NAME = 255;
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
 const HOST = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*';
 const DOMAIN = `(?:${HOST}|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
@@ -18,8 +19,9 @@ export function imageTag(image: string): string {
   const first = slash < 0 ? '' : image.slice(0, slash);
   const hasDomain = slash >= 0 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
   if (hasDomain && !ONLY_DOMAIN.test(first)) return '';
-  const match = REMOTE.exec(hasDomain ? image.slice(slash + 1) : image);
-  if (match === null) return '';
+  const remote = hasDomain ? image.slice(slash + 1) : image;
+  const match = REMOTE.exec(remote);
+  if (match === null || remote.replace(/[:@].*$/s, '').length > MAX_NAME) return '';
   return match[1] ?? (match[2] === undefined ? 'latest' : '');
 }
 

@@ -7,7 +7,6 @@ import { checkResourceName, checkResourceRequirements, quantityText } from '../r
 import { isHugePages, isOvercommitAllowed } from '../resource-names.ts';
 import { aggregateContainers } from './requests.ts';
 import type { PodScope } from './scope.ts';
-import { allContainers } from './visit.ts';
 
 function isPodLevel(name: string): boolean {
   return name === 'cpu' || name === 'memory' || isHugePages(name);
@@ -22,8 +21,12 @@ function checkPodResourceName(name: string, path: FieldPath, out: Findings): voi
 
 export function checkPodResources(resources: ResourceRequirements, path: FieldPath, scope: PodScope): void {
   const { out, spec } = scope;
+  if (spec.os?.name === 'windows') {
+    out.push(fieldErrors.forbidden(path, 'may not be set for a windows pod'));
+    return;
+  }
   if (resources.claims !== undefined)
-    out.push(fieldErrors.forbidden(path.child('claims'), 'claims cannot be set for Resources at pod-level'));
+    out.push(fieldErrors.forbidden(path.child('claims'), 'claims may not be set for Resources at pod-level'));
   checkResourceRequirements(
     resources,
     path,
@@ -35,7 +38,9 @@ export function checkPodResources(resources: ResourceRequirements, path: FieldPa
     out,
   );
   for (const [name, amount] of aggregateContainers(spec, 'requests')) {
-    const own = parseQuantity(String(resources.requests?.[name] ?? '0'));
+    const given = resources.requests?.[name];
+    if (given === undefined) continue;
+    const own = parseQuantity(String(given));
     if (amount.cmp(own) > 0)
       out.push(
         fieldErrors.invalid(
@@ -45,7 +50,23 @@ export function checkPodResources(resources: ResourceRequirements, path: FieldPa
         ),
       );
   }
+  checkHugePageLimits(spec, resources, path.child('limits'), out);
   checkContainerLimits(spec, resources, path, out);
+}
+
+/** Huge pages are not overcommitted: those of the containers fit into those of the pod. */
+function checkHugePageLimits(spec: PodSpec, resources: ResourceRequirements, path: FieldPath, out: Findings): void {
+  for (const [name, amount] of aggregateContainers(spec, 'limits')) {
+    const given = resources.limits?.[name];
+    if (!isHugePages(name) || given === undefined || amount.cmp(parseQuantity(String(given))) <= 0) continue;
+    out.push(
+      fieldErrors.invalid(
+        path.key(name),
+        quantityText(String(given)),
+        `must be greater than or equal to aggregate container limits of ${amount.toString()}`,
+      ),
+    );
+  }
 }
 
 function checkContainerLimits(spec: PodSpec, resources: ResourceRequirements, path: FieldPath, out: Findings): void {
@@ -74,7 +95,6 @@ export function defaultPodResources(spec: PodSpec): void {
   if (given === 0) return;
   defaultHugePageLimits(spec, resources);
   if (Object.keys(resources.limits ?? {}).length > 0) defaultRequests(spec, resources);
-  else defaultLimits(spec, resources);
 }
 
 function defaultHugePageLimits(spec: PodSpec, resources: ResourceRequirements): void {
@@ -91,14 +111,4 @@ function defaultRequests(spec: PodSpec, resources: ResourceRequirements): void {
   for (const name of Object.keys(resources.limits ?? {}))
     if (isPodLevel(name)) requests[name] ??= String(resources.limits?.[name]);
   if (Object.keys(requests).length > 0) resources.requests = requests;
-}
-
-function defaultLimits(spec: PodSpec, resources: ResourceRequirements): void {
-  const limits: Record<string, string> = {};
-  const containers = allContainers(spec);
-  for (const [name, amount] of aggregateContainers(spec, 'limits')) {
-    const everywhere = containers.every((c) => c.resources?.limits?.[name] !== undefined);
-    if (isPodLevel(name) && isOvercommitAllowed(name) && everywhere) limits[name] = amount.toString();
-  }
-  if (Object.keys(limits).length > 0) resources.limits = limits;
 }

@@ -5,8 +5,10 @@ import type { PodAffinity, PodSpec } from '../../generated/core-v1.ts';
 import { type StringMap, selectorHasInvalidValues, validateLabelSelector } from '../labels.ts';
 import { isHugePages, isWholePages } from '../resource-names.ts';
 import { hasInvalidDeletionCost } from './annotations.ts';
+import { restartsToResize } from './containers.ts';
 import { hasInvalidValues } from './node-selectors.ts';
 import type { PodRules } from './scope.ts';
+import { sharedWithHost } from './security.ts';
 import { allContainers } from './visit.ts';
 
 const STRICT_TEMPLATE: PodRules = {
@@ -17,6 +19,10 @@ const STRICT_TEMPLATE: PodRules = {
   allowInvalidNodeAffinityValues: false,
   allowIndivisibleHugePages: false,
   allowNonLocalTokenPath: false,
+  allowHostSysctls: false,
+  allowAnySELinuxPolicy: false,
+  allowDevicesInUserNamespace: false,
+  allowRestartingInitContainers: false,
 };
 
 const STRICT_POD: PodRules = { ...STRICT_TEMPLATE, isPod: true };
@@ -44,6 +50,13 @@ export function podRules(isPod: boolean, old?: OldPod): PodRules {
     allowIndivisibleHugePages: usesPartialPages(spec),
     allowNonLocalTokenPath: hasNonLocalTokenPath(spec),
     sound: spec,
+    allowHostSysctls: (spec.securityContext?.sysctls ?? []).some(
+      (s) => sharedWithHost(s.name ?? '', spec) !== undefined,
+    ),
+    allowAnySELinuxPolicy: spec.securityContext?.seLinuxChangePolicy !== undefined,
+    allowDevicesInUserNamespace:
+      spec.hostUsers === false && allContainers(spec).some((c) => (c.volumeDevices ?? []).length > 0),
+    allowRestartingInitContainers: (spec.initContainers ?? []).some(restartsToResize),
   };
 }
 

@@ -123,6 +123,15 @@ function checkToleration(toleration: Toleration, path: FieldPath, out: Findings)
   if (effect !== '') checkTaintEffect(effect, path.child('effect'), out);
 }
 
+const OPERATORS: readonly string[] = ['Equal', 'Exists'];
+
+/** Comparison is behind the gate TaintTolerationComparisonOperators, off by default: named, but refused. Source: KEP-5471. */
+const ALL_OPERATORS: readonly string[] = [...OPERATORS, 'Lt', 'Gt'];
+
+function isComparison(operator: string): boolean {
+  return operator === 'Lt' || operator === 'Gt';
+}
+
 /** Kubernetes reports a bad value at the operator. */
 function checkTolerationValue(operator: string, value: string, path: FieldPath, out: Findings): void {
   if (operator === 'Equal' || operator === '') {
@@ -130,7 +139,7 @@ function checkTolerationValue(operator: string, value: string, path: FieldPath, 
     if (messages.length > 0) out.push(fieldErrors.invalid(path, value, messages.join(';')));
   } else if (operator === 'Exists') {
     if (value !== '') out.push(fieldErrors.invalid(path, value, "value must be empty when `operator` is 'Exists'"));
-  } else out.push(fieldErrors.notSupported(path, operator, ['Equal', 'Exists']));
+  } else out.push(fieldErrors.notSupported(path, operator, isComparison(operator) ? ALL_OPERATORS : OPERATORS));
 }
 
 const WHEN_UNSATISFIABLE = { supported: ['DoNotSchedule', 'ScheduleAnyway'] };

@@ -14,6 +14,10 @@ export interface PodRules {
   readonly allowNonLocalTokenPath: boolean;
   /** The very spec that was found good when it was written: it is not checked again. */
   readonly sound?: PodSpec;
+  readonly allowHostSysctls: boolean;
+  readonly allowAnySELinuxPolicy: boolean;
+  readonly allowDevicesInUserNamespace: boolean;
+  readonly allowRestartingInitContainers: boolean;
 }
 
 export interface PodScope {

@@ -12,7 +12,9 @@ import type {
 import { checkOneOf, type Findings } from '../collect.ts';
 import { checkUnixId } from '../names.ts';
 import { checkDescendingPath } from '../paths.ts';
+import { INTERNAL_PROFILE, INTERNAL_SECURITY_CONTEXT, internalForm } from './internal-form.ts';
 import type { PodScope } from './scope.ts';
+import { visitContainers } from './visit.ts';
 import { checkWindowsOptions } from './windows.ts';
 
 const PROC_MOUNTS = { supported: ['Default', 'Unmasked'] };
@@ -35,16 +37,17 @@ export function checkSecurityContext(context: SecurityContext, path: FieldPath, 
 }
 
 function checkNoEscalation(context: SecurityContext, path: FieldPath, out: Findings): void {
+  const whole = (): unknown => internalForm(context, INTERNAL_SECURITY_CONTEXT);
   if (context.privileged === true)
     out.push(
-      fieldErrors.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
+      fieldErrors.invalid(path, whole(), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
     );
   for (const capability of context.capabilities?.add ?? []) {
     if (capability === 'CAP_SYS_ADMIN')
       out.push(
         fieldErrors.invalid(
           path,
-          context,
+          whole(),
           'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
         ),
       );
@@ -61,7 +64,13 @@ function checkSeccompProfile(profile: SeccompProfile, path: FieldPath, out: Find
   const at = path.child('localhostProfile');
   if (type !== 'Localhost') {
     if (file !== undefined)
-      out.push(fieldErrors.invalid(at, profile, 'can only be set when seccomp type is Localhost'));
+      out.push(
+        fieldErrors.invalid(
+          at,
+          internalForm(profile, INTERNAL_PROFILE),
+          'can only be set when seccomp type is Localhost',
+        ),
+      );
   } else if (file === undefined) out.push(fieldErrors.required(at, 'must be set when seccomp type is Localhost'));
   else checkDescendingPath(file, at, out);
 }
@@ -87,6 +96,8 @@ function checkAppArmorProfile(profile: AppArmorProfile, path: FieldPath, out: Fi
 const GROUP_POLICIES = { supported: ['Always', 'OnRootMismatch'] };
 const SUPPLEMENTAL_POLICIES = { supported: ['Merge', 'Strict'] };
 const SELINUX_POLICIES = { supported: ['MountOption', 'Recursive'] };
+/** Mounting with a label is behind the gate SELinuxMount, off by default: only objects that have a policy may have any. Source: KEP-1710. */
+const NEW_SELINUX_POLICIES = { supported: ['Recursive'] };
 
 export function checkPodSecurityContext(context: PodSecurityContext, path: FieldPath, scope: PodScope): void {
   const { out, spec } = scope;
@@ -105,7 +116,12 @@ export function checkPodSecurityContext(context: PodSecurityContext, path: Field
   if (context.supplementalGroupsPolicy !== undefined)
     checkOneOf(context.supplementalGroupsPolicy, path.child('supplementalGroupsPolicy'), SUPPLEMENTAL_POLICIES, out);
   if (context.seLinuxChangePolicy !== undefined)
-    checkOneOf(context.seLinuxChangePolicy, path.child('seLinuxChangePolicy'), SELINUX_POLICIES, out);
+    checkOneOf(
+      context.seLinuxChangePolicy,
+      path.child('seLinuxChangePolicy'),
+      scope.rules.allowAnySELinuxPolicy ? SELINUX_POLICIES : NEW_SELINUX_POLICIES,
+      out,
+    );
 }
 
 /** Reported in the security context, where Kubernetes keeps the field inside. */
@@ -125,7 +141,7 @@ const SYSCTL_RULE =
   'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$';
 
 function checkSysctls(sysctls: readonly Sysctl[], path: FieldPath, scope: PodScope): void {
-  const { out, spec } = scope;
+  const { out, spec, rules } = scope;
   const seen = new Set<string>();
   for (const [i, sysctl] of sysctls.entries()) {
     const name = sysctl.name ?? '';
@@ -134,12 +150,16 @@ function checkSysctls(sysctls: readonly Sysctl[], path: FieldPath, scope: PodSco
     else if (name.length > 253 || !SYSCTL_NAME.test(name)) out.push(fieldErrors.invalid(at, name, SYSCTL_RULE));
     else if (seen.has(name)) out.push(fieldErrors.duplicate(at, name));
     seen.add(name);
-    const namespace = sysctlNamespace(name);
-    if (spec.hostNetwork === true && namespace === 'net')
-      out.push(fieldErrors.invalid(at, name, "may not be specified when 'hostNetwork' is true"));
-    else if (spec.hostIPC === true && namespace === 'ipc')
-      out.push(fieldErrors.invalid(at, name, "may not be specified when 'hostIPC' is true"));
+    const field = rules.allowHostSysctls ? undefined : sharedWithHost(name, spec);
+    if (field !== undefined) out.push(fieldErrors.invalid(at, name, `may not be specified when '${field}' is true`));
   }
+}
+
+/** The field by which a pod shares with the host what a sysctl is about. */
+export function sharedWithHost(sysctl: string, spec: PodSpec): 'hostNetwork' | 'hostIPC' | undefined {
+  const namespace = sysctlNamespace(sysctl);
+  if (spec.hostNetwork === true && namespace === 'net') return 'hostNetwork';
+  return spec.hostIPC === true && namespace === 'ipc' ? 'hostIPC' : undefined;
 }
 
 function sysctlNamespace(name: string): 'ipc' | 'net' | '' {
@@ -150,10 +170,14 @@ function sysctlNamespace(name: string): 'ipc' | 'net' | '' {
 }
 
 /** A user namespace of its own does not go with the host's other namespaces. Source: KEP-127. */
-export function checkHostUsers(spec: PodSpec, path: FieldPath, out: Findings): void {
+export function checkHostUsers(path: FieldPath, { spec, rules, out }: PodScope): void {
   if (spec.hostUsers !== false) return;
-  const why = 'when `pod.Spec.HostUsers` is false';
+  const why = 'when `hostUsers` is false';
   if (spec.hostNetwork === true) out.push(fieldErrors.forbidden(path.child('hostNetwork'), why));
   if (spec.hostPID === true) out.push(fieldErrors.forbidden(path.child('HostPID'), why));
   if (spec.hostIPC === true) out.push(fieldErrors.forbidden(path.child('HostIPC'), why));
+  if (rules.allowDevicesInUserNamespace) return;
+  visitContainers(spec, path, (container, at) => {
+    if ((container.volumeDevices ?? []).length > 0) out.push(fieldErrors.forbidden(at.child('volumeDevices'), why));
+  });
 }

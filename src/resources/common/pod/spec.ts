@@ -10,6 +10,8 @@ import { checkContainerResourceName, checkResourceRequirements } from '../resour
 import { checkPodAnnotations, checkProfileAnnotations } from './annotations.ts';
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from './containers.ts';
 import { checkDnsConfig, checkDnsPolicy, checkHostAliases, checkHostname, checkHostnameOverride } from './dns.ts';
+import { checkFileVolumes } from './env.ts';
+import { INTERNAL_RESOURCE_CLAIM, internalForm } from './internal-form.ts';
 import { checkPodResources } from './pod-resources.ts';
 import { checkHostNetworkPorts } from './ports.ts';
 import { podRules } from './rules.ts';
@@ -48,10 +50,11 @@ export function checkPodSpec(
   if (spec.securityContext) checkPodSecurityContext(spec.securityContext, path.child('securityContext'), scope);
   checkPlacement(spec, path, scope);
   checkHostProcess(spec, path, out);
-  checkHostUsers(spec, path, out);
+  checkHostUsers(path, scope);
+  checkHostnameOverride(spec, path, out);
   checkNamesAndLimits(spec, path, scope);
   if (spec.os) checkOperatingSystem(spec, path, out);
-  checkHostnameOverride(spec, path, out);
+  checkFileVolumes(spec, path, out);
 }
 
 function checkPlacement(spec: PodSpec, path: FieldPath, scope: PodScope): void {
@@ -118,12 +121,18 @@ function checkResourceClaims(claims: readonly PodResourceClaim[], path: FieldPat
       out.push(
         fieldErrors.invalid(
           at,
-          claim,
+          internalForm(claim, INTERNAL_RESOURCE_CLAIM),
           'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
         ),
       );
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
-      out.push(fieldErrors.invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'));
+      out.push(
+        fieldErrors.invalid(
+          at,
+          internalForm(claim, INTERNAL_RESOURCE_CLAIM),
+          'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+        ),
+      );
     for (const field of ['resourceClaimName', 'resourceClaimTemplateName'] as const)
       if (claim[field] !== undefined) checkDnsSubdomain(claim[field] ?? '', at.child(field), out);
   }

@@ -82,6 +82,8 @@ const PLUGINS: readonly Plugin[] = [
   fields('scaleIO', ['gateway', 'system', 'volumeName']),
   plugin('csi', (source, path, out) => {
     sources.checkCsiDriverName(source.driver ?? '', path.child('driver'), out);
+    // As measured: a name that is missing is told to be no name as well.
+    if (!source.driver) checkDnsSubdomain('', path.child('driver'), out);
     const secret = source.nodePublishSecretRef;
     if (!secret) return;
     if (!secret.name) out.push(fieldErrors.required(path.child('nodePublishSecretRef', 'name')));

@@ -1,6 +1,7 @@
 // Warnings about pod specs that are valid but will surprise their author.
 // Source: https://kubernetes.io/blog/2020/09/03/warnings/
 import { FieldPath } from '../../../machinery/field-error.ts';
+import { isValidLabelValue } from '../../../machinery/names.ts';
 import { parseQuantity } from '../../../machinery/quantity.ts';
 import type {
   ContainerPort,
@@ -12,8 +13,10 @@ import type {
 } from '../../generated/core-v1.ts';
 import { addressWarnings } from '../addresses.ts';
 import { sortedKeys } from '../collect.ts';
+import { semanticEqual } from '../equality.ts';
 import type { StringMap } from '../labels.ts';
-import { APPARMOR_CONTAINER } from './annotations.ts';
+import { APPARMOR_CONTAINER, profileOf } from './annotations.ts';
+import { overlapWarnings } from './overlaps.ts';
 import { type AnyContainer, visitContainers } from './visit.ts';
 
 const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
@@ -50,12 +53,16 @@ export function oldNodeLabel(key: string): string | undefined {
 }
 
 /** Also for node selectors of volumes and storage classes. */
-export function nodeTermWarnings(term: NodeSelectorTerm | undefined, path: FieldPath): string[] {
+export function nodeTermWarnings(term: NodeSelectorTerm | undefined, path: FieldPath, checkValues = false): string[] {
   const warnings: string[] = [];
   for (const [i, expression] of (term?.matchExpressions ?? []).entries()) {
+    const at = path.child('matchExpressions').index(i);
     const message = oldNodeLabel(expression.key);
-    if (message !== undefined)
-      warnings.push(`${path.child('matchExpressions').index(i).child('key')}: ${expression.key} is ${message}`);
+    if (message !== undefined) warnings.push(`${at.child('key')}: ${expression.key} is ${message}`);
+    if (!checkValues) continue;
+    for (const [j, value] of (expression.values ?? []).entries())
+      for (const problem of isValidLabelValue(value))
+        warnings.push(`${at.child('values').index(j)}: ${value} is invalid, ${problem}`);
   }
   return warnings;
 }
@@ -126,7 +133,7 @@ function warnPlacement({ spec, path, out }: Warned): void {
     for (const [i, term] of terms.entries()) out.push(...nodeTermWarnings(term, required.index(i)));
     const preferred = base.child('preferredDuringSchedulingIgnoredDuringExecution');
     for (const [i, term] of (affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries())
-      out.push(...nodeTermWarnings(term.preference, preferred.index(i).child('preference')));
+      out.push(...nodeTermWarnings(term.preference, preferred.index(i).child('preference'), true));
   }
   for (const [i, constraint] of (spec.topologySpreadConstraints ?? []).entries()) {
     const at = path.child('spec', 'topologySpreadConstraints').index(i);
@@ -143,36 +150,19 @@ function warnAnnotations({ annotations, path, out }: Warned): void {
 
 function warnVolumes({ spec, path, out }: Warned): void {
   const volumes = spec.volumes ?? [];
-  const tokens = new Set<string>();
   for (const [i, volume] of volumes.entries()) {
     for (const [field, name, message] of OLD_VOLUMES)
       if (volume[field]) out.push(`${path.child('spec', 'volumes').index(i).child(name)}: ${message}`);
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
-    const storage = claim?.resources?.requests?.storage;
-    if (storage !== undefined && isFraction(storage))
-      out.push(
-        `${path.child('spec', 'volumes').index(i).child('ephemeral', 'volumeClaimTemplate', 'spec', 'resources', 'requests').key('storage')}: fractional byte value ${JSON.stringify(storage)} is invalid, must be an integer`,
-      );
-    for (const source of volume.projected?.sources ?? [])
-      if (source.serviceAccountToken) tokens.add(source.serviceAccountToken.path);
+    for (const which of ['requests', 'limits'] as const) {
+      const storage = claim?.resources?.[which]?.storage;
+      if (storage !== undefined && isFraction(storage))
+        out.push(
+          `${path.child('spec', 'volumes').index(i).child('ephemeral', 'volumeClaimTemplate', 'spec', 'resources', which).key('storage')}: fractional byte value ${JSON.stringify(storage)} is invalid, must be an integer`,
+        );
+    }
   }
-  if (tokens.size > 0)
-    for (const [i, volume] of volumes.entries())
-      warnTokenPaths(volume, tokens, path.child('spec', 'volumes').index(i).child('projected', 'sources'), out);
-}
-
-function warnTokenPaths(volume: Volume, tokens: ReadonlySet<string>, path: FieldPath, out: string[]): void {
-  const warn = (at: FieldPath, target: string): void => {
-    if (tokens.has(target)) out.push(`${at}: has duplicated path with ServiceAccountToken ${JSON.stringify(target)}`);
-  };
-  for (const source of volume.projected?.sources ?? []) {
-    for (const [i, item] of (source.configMap?.items ?? []).entries())
-      warn(path.child('configMap').index(i), item.path);
-    for (const [i, item] of (source.secret?.items ?? []).entries()) warn(path.child('secrets').index(i), item.path);
-    for (const [i, item] of (source.downwardAPI?.items ?? []).entries())
-      warn(path.child('downwardAPI').index(i), item.path);
-    if (source.clusterTrustBundle) warn(path.child('ClusterTrustBundle'), source.clusterTrustBundle.path);
-  }
+  out.push(...overlapWarnings(volumes));
 }
 
 function warnLists({ spec, path, out }: Warned): void {
@@ -215,14 +205,17 @@ function warnContainers({ spec, annotations, path, isTemplate, out }: Warned): v
   const at = path.child('metadata', 'annotations');
   if (!spec.securityContext?.seccompProfile && annotations?.[SECCOMP_POD] !== undefined)
     out.push(`${at.key(SECCOMP_POD)}: ${USE_SECCOMP_FIELD}`);
-  const podHasAppArmor = spec.securityContext?.appArmorProfile !== undefined;
+  const ofPod = spec.securityContext?.appArmorProfile;
   visitContainers(spec, path.child('spec'), (container, place) => {
     const seccomp = SECCOMP_CONTAINER + container.name;
     if (!container.securityContext?.seccompProfile && annotations?.[seccomp] !== undefined)
       out.push(`${at.key(seccomp)}: ${USE_SECCOMP_FIELD}`);
     const appArmor = APPARMOR_CONTAINER + container.name;
-    const hasField = podHasAppArmor || container.securityContext?.appArmorProfile !== undefined;
-    if (isTemplate && !hasField && annotations?.[appArmor] !== undefined)
+    const profile = annotations?.[appArmor];
+    const hasField = container.securityContext?.appArmorProfile !== undefined;
+    // An annotation that says what the pod's own field says is no news.
+    const isSame = ofPod !== undefined && semanticEqual(ofPod, profileOf(profile ?? ''));
+    if (isTemplate && !hasField && profile !== undefined && !isSame)
       out.push(`${at.key(appArmor)}: deprecated since v1.30; use the "appArmorProfile" field instead`);
     warnContainerFractions(container, place, out);
     warnHiddenVariables(container, place, out);
@@ -273,6 +266,23 @@ function warnPorts({ spec, path, out }: Warned): void {
       }
       others.push({ port, path: at });
       seen.set(key, others);
+    }
+  });
+  warnPortNames(spec, path, out);
+}
+
+function warnPortNames(spec: PodSpec, path: FieldPath, out: string[]): void {
+  const names = new Map<string, FieldPath>();
+  visitContainers(spec, path.child('spec'), (container, place) => {
+    for (const [i, port] of (container.ports ?? []).entries()) {
+      if (!port.name) continue;
+      const at = place.child('ports').index(i);
+      const other = names.get(port.name);
+      if (other === undefined) names.set(port.name, at);
+      else
+        out.push(
+          `${at}: duplicate port name ${JSON.stringify(port.name)} with ${other}, services and probes that select ports by name will use ${other}`,
+        );
     }
   });
 }

@@ -106,7 +106,7 @@ const SYSTEMS: readonly string[] = ['linux', 'windows'];
 export function checkOperatingSystem(spec: PodSpec, path: FieldPath, out: Findings): void {
   if (spec.os === undefined) return;
   const name = spec.os.name ?? '';
-  if (name === '') out.push(fieldErrors.required(path.child('os', 'name'), 'cannot be empty'));
+  if (name === '') out.push(fieldErrors.required(path.child('os', 'name')));
   else if (!SYSTEMS.includes(name)) out.push(fieldErrors.notSupported(path.child('os'), name, SYSTEMS));
   else if (name === 'linux') checkLinux(spec, path, out);
   else checkWindows(spec, path, out);

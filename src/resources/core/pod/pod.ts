@@ -20,9 +20,13 @@ function applyDefaults(pod: Pod): void {
   syncAddresses(pod);
 }
 
+/** Times that are not yet known are sent all the same. */
+const NO_TIMES: object = { lastProbeTime: null, lastTransitionTime: null };
+
 function prepareForCreate(pod: Pod): void {
   const spec = pod.spec ?? { containers: [] };
-  pod.status = { phase: 'Pending', qosClass: computeQosClass(spec) };
+  // Kubernetes believes the class that comes with a new pod.
+  pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || computeQosClass(spec) };
   if ((spec.schedulingGates ?? []).length > 0)
     pod.status.conditions = [
       {
@@ -30,6 +34,7 @@ function prepareForCreate(pod: Pod): void {
         status: 'False',
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
+        ...NO_TIMES,
       },
     ];
   applyLabelKeys(pod, spec);

@@ -12,9 +12,12 @@ import {
   immutable,
   validateObjectMetaUpdate,
 } from '../../common/index.ts';
+import { checkUnixId } from '../../common/names.ts';
 import { checkAnnotationUpdates, checkPodAnnotations } from '../../common/pod/annotations.ts';
+import { INTERNAL_ADDRESS, internalForm } from '../../common/pod/internal-form.ts';
 import { podRules } from '../../common/pod/rules.ts';
-import type { ContainerStatus, Pod, PodSpec } from '../../generated/core-v1.ts';
+import type { Container, ContainerRestartRule, ContainerStatus, Pod } from '../../generated/core-v1.ts';
+import { checkAllocatedResources, checkExtendedClaims } from './status-resources.ts';
 
 const METADATA = FieldPath.of('metadata');
 const STATUS = FieldPath.of('status');
@@ -58,58 +61,85 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const at = METADATA.child('annotations');
   checkAnnotationUpdates(pod.metadata.annotations, old.metadata.annotations, at, out);
   checkPodAnnotations({ annotations: pod.metadata.annotations, spec, rules }, at, out);
-  for (const [i, condition] of (pod.status?.conditions ?? []).entries())
-    if (!SYSTEM_CONDITIONS.has(condition.type))
-      checkQualifiedName(condition.type, METADATA.child('conditions').index(i).child('Type'), out);
-  const nominated = pod.status?.nominatedNodeName ?? '';
-  if (nominated !== '' && nominated !== (old.status?.nominatedNodeName ?? ''))
-    checkDnsSubdomain(nominated, STATUS.child('nominatedNodeName'), out);
+  checkConditions(pod, out);
+  checkNomination(pod, old, out);
+  if ((pod.status?.observedGeneration ?? 0) < 0)
+    out.push(
+      fieldErrors.invalid(STATUS.child('observedGeneration'), pod.status?.observedGeneration, NEGATIVE_GENERATION),
+    );
   out.push(...immutable(pod.status?.qosClass ?? '', old.status?.qosClass ?? '', STATUS.child('qosClass')));
   checkTransitions(pod, old, out);
   checkClaimStatuses(pod, out);
-  checkPodIPs(pod, out);
-  checkHostIPs(pod, out);
+  checkExtendedClaims(pod, out);
+  checkPodIPs(pod, old, out);
+  checkHostIPs(pod, old, out);
   checkUsers(pod, out);
+  checkAllocatedResources(pod, out);
   return out;
 }
 
+const NEGATIVE_GENERATION = 'must be a non-negative integer';
+
+function checkConditions(pod: Pod, out: Findings): void {
+  for (const [i, condition] of (pod.status?.conditions ?? []).entries()) {
+    const at = STATUS.child('conditions').index(i);
+    const generation = condition.observedGeneration ?? 0;
+    if (generation < 0) out.push(fieldErrors.invalid(at.child('observedGeneration'), generation, NEGATIVE_GENERATION));
+    if (!SYSTEM_CONDITIONS.has(condition.type)) checkQualifiedName(condition.type, at.child('Type'), out);
+  }
+}
+
+function checkNomination(pod: Pod, old: Pod, out: Findings): void {
+  const nominated = pod.status?.nominatedNodeName ?? '';
+  if (nominated === '' || nominated === (old.status?.nominatedNodeName ?? '')) return;
+  const at = STATUS.child('nominatedNodeName');
+  checkDnsSubdomain(nominated, at, out);
+  if (old.spec?.nodeName)
+    out.push(fieldErrors.forbidden(at, 'may not be set on pods that are already bound to a node'));
+}
+
 function checkTransitions(pod: Pod, old: Pod, out: Findings): void {
-  const policy = old.spec?.restartPolicy ?? 'Always';
-  const containers = { policy, spec: old.spec };
-  checkStates(pod.status?.containerStatuses, old.status?.containerStatuses, STATUS.child('containerStatuses'), {
-    ...containers,
-    out,
-  });
-  checkStates(
-    pod.status?.initContainerStatuses,
-    old.status?.initContainerStatuses,
-    STATUS.child('initContainerStatuses'),
-    { ...containers, out },
+  const { containers = [], initContainers = [], restartPolicy: policy = 'Always' } = old.spec ?? {};
+  // Where one may have all start over, every container may run again (KEP-5532).
+  const all = [...containers, ...initContainers].some((c) =>
+    c.restartPolicyRules?.some((rule) => rule.action === 'RestartAllContainers'),
   );
+  if (!all)
+    for (const [list, known] of [
+      ['containerStatuses', containers],
+      ['initContainerStatuses', initContainers],
+    ] as const)
+      checkStates(pod.status?.[list], old.status?.[list], STATUS.child(list), { policy, containers: known, out });
   checkStates(
     pod.status?.ephemeralContainerStatuses,
     old.status?.ephemeralContainerStatuses,
     STATUS.child('ephemeralContainerStatuses'),
-    { policy: 'Never', spec: undefined, out },
+    { policy: 'Never', containers: [], out },
   );
 }
 
 interface Restarting {
   readonly policy: string;
-  readonly spec: PodSpec | undefined;
+  readonly containers: readonly Container[];
   readonly out: Findings;
 }
 
 /** May this container run again after it has ended? */
-function mayRestart(status: ContainerStatus, { policy, spec }: Restarting): boolean {
-  const all = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
-  // Where one may have all start over, every container may run again (KEP-5532).
-  if (all.some((c) => c.restartPolicyRules?.some((r) => r.action === 'RestartAllContainers'))) return true;
-  const container = all.find((c) => c.name === status.name);
-  if ((container?.restartPolicyRules ?? []).length > 0) return true;
-  const effective = container?.restartPolicy ?? policy;
-  if (effective === 'Always') return true;
-  return effective === 'OnFailure' && (status.state?.terminated?.exitCode ?? 0) !== 0;
+function mayRestart(status: ContainerStatus, { policy, containers }: Restarting): boolean {
+  const container = containers.find((c) => c.name === status.name);
+  if (container === undefined) return false;
+  const code = status.state?.terminated?.exitCode ?? 0;
+  if (container.restartPolicy !== undefined && (container.restartPolicyRules ?? []).some((rule) => meets(rule, code)))
+    return true;
+  const effective = container.restartPolicy ?? policy;
+  return effective === 'Always' || (effective === 'OnFailure' && code !== 0);
+}
+
+/** A rule of KEP-5307: restart for some exit codes, or for all others. */
+function meets(rule: ContainerRestartRule, code: number): boolean {
+  if (rule.action !== 'Restart' || !rule.exitCodes) return false;
+  const named = (rule.exitCodes.values ?? []).includes(code);
+  return rule.exitCodes.operator === 'In' ? named : rule.exitCodes.operator === 'NotIn' && !named;
 }
 
 function checkStates(
@@ -137,48 +167,77 @@ function checkClaimStatuses(pod: Pod, out: Findings): void {
       out.push(fieldErrors.invalid(at, status.name, 'must match the name of an entry in `spec.resourceClaims`'));
     if (seen.has(status.name)) out.push(fieldErrors.duplicate(at, status.name));
     seen.add(status.name);
-    if (status.resourceClaimName !== undefined) checkDnsSubdomain(status.resourceClaimName, at, out);
+    if (status.resourceClaimName !== undefined)
+      checkDnsSubdomain(
+        status.resourceClaimName,
+        STATUS.child('resourceClaimStatuses').index(i).child('resourceClaimName'),
+        out,
+      );
   }
 }
 
-function isDualStack(ips: readonly string[]): boolean {
-  const families = new Set(ips.map((ip) => isIPv4(canonicalIP(ip) ?? '')));
-  return families.size === 2;
-}
-
-function checkAddresses(ips: readonly { ip?: string }[], path: FieldPath, out: Findings): void {
-  for (const [i, { ip }] of ips.entries()) checkIP(ip ?? '', path.index(i), out);
+/** What a pod had may stay as it is spelled. */
+function checkAddresses(
+  ips: readonly { ip?: string }[],
+  old: readonly { ip?: string }[] | undefined,
+  path: FieldPath,
+  out: Findings,
+): void {
+  const before = new Set((old ?? []).map(({ ip }) => ip ?? ''));
+  for (const [i, { ip }] of ips.entries()) if (!before.has(ip ?? '')) checkIP(ip ?? '', path.index(i), out);
   if (ips.length < 2) return;
-  const texts = ips.map(({ ip }) => ip ?? '');
-  if (!isDualStack(texts) || ips.length > 2)
-    out.push(fieldErrors.invalid(path, ips, 'may specify no more than one IP for each IP family'));
-  const seen = new Set<string>();
-  for (const [i, text] of texts.entries()) {
-    if (seen.has(text)) out.push(fieldErrors.duplicate(path.index(i), ips[i]));
-    seen.add(text);
-  }
+  const parsed = ips.map(({ ip }) => canonicalIP(ip ?? ''));
+  const bad = parsed.indexOf(undefined);
+  if (bad >= 0)
+    out.push(
+      fieldErrors.internal(
+        path,
+        `failed to check for dual stack with error:invalid IP address ${JSON.stringify(ips[bad]?.ip ?? '')}`,
+      ),
+    );
+  const families = new Set(parsed.map((ip) => isIPv4(ip ?? '')));
+  if (bad >= 0 || families.size < 2 || ips.length > 2)
+    out.push(
+      fieldErrors.invalid(
+        path,
+        internalForm(ips, INTERNAL_ADDRESS),
+        'may specify no more than one IP for each IP family',
+      ),
+    );
 }
 
-function checkPodIPs(pod: Pod, out: Findings): void {
-  checkAddresses(pod.status?.podIPs ?? [], STATUS.child('podIPs'), out);
+function checkPodIPs(pod: Pod, old: Pod, out: Findings): void {
+  checkAddresses(pod.status?.podIPs ?? [], old.status?.podIPs, STATUS.child('podIPs'), out);
 }
 
-function checkHostIPs(pod: Pod, out: Findings): void {
+function checkHostIPs(pod: Pod, old: Pod, out: Findings): void {
   const ips = pod.status?.hostIPs ?? [];
   const path = STATUS.child('hostIPs');
   const first = ips[0];
   if (first === undefined) return;
   if ((pod.status?.hostIP ?? '') !== (first.ip ?? ''))
     out.push(fieldErrors.invalid(path.index(0).child('ip'), first.ip ?? '', 'must be equal to `hostIP`'));
-  checkAddresses(ips, path, out);
+  checkAddresses(ips, old.status?.hostIPs, path, out);
 }
 
+const STATUS_LISTS = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const;
+
 function checkUsers(pod: Pod, out: Findings): void {
-  if (pod.spec?.os?.name !== 'windows') return;
-  for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
-    for (const [i, status] of (pod.status?.[list] ?? []).entries())
-      if (status.user?.linux)
-        out.push(fieldErrors.forbidden(STATUS.child(list).index(i).child('linux'), 'cannot be set for a windows pod'));
+  const isWindows = pod.spec?.os?.name === 'windows';
+  for (const list of STATUS_LISTS)
+    for (const [i, status] of (pod.status?.[list] ?? []).entries()) {
+      const user = status.user?.linux;
+      if (!user) continue;
+      const at = STATUS.child(list).index(i).child('user', 'linux');
+      if (isWindows) {
+        out.push(fieldErrors.forbidden(at, 'cannot be set for a windows pod'));
+        continue;
+      }
+      checkUnixId(user.uid, at.child('uid'), out);
+      checkUnixId(user.gid, at.child('gid'), out);
+      for (const [j, group] of (user.supplementalGroups ?? []).entries())
+        checkUnixId(group, at.child('supplementalGroups').index(j), out);
+    }
 }
 
 /** `podIP` and `hostIP` are the first of the longer lists: whichever the client wrote fills in the other. */

@@ -88,9 +88,11 @@ export function validateResize(pod: Pod, old: Pod): FieldError[] {
       fieldErrors.invalid(SPEC, pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'),
     );
   if (!nodeSupportsResize(old)) out.push(fieldErrors.forbidden(SPEC, 'Pod running on node without support for resize'));
-  checkResizes(spec.initContainers ?? [], oldSpec.initContainers ?? [], SPEC.child('initContainers'), out);
-  checkResizes(spec.containers, oldSpec.containers, SPEC.child('containers'), out);
-  checkOnlyResources(spec, oldSpec, out);
+  const masked = maskPodResources(spec, oldSpec, out);
+  if (checkOrder(spec, oldSpec, out)) return out;
+  checkNotRemoved(spec.initContainers ?? [], oldSpec.initContainers ?? [], SPEC.child('initContainers'), out);
+  checkNotRemoved(spec.containers, oldSpec.containers, SPEC.child('containers'), out);
+  checkOnlyResources(masked, oldSpec, out);
   return out;
 }
 
@@ -104,7 +106,26 @@ function nodeSupportsResize(old: Pod): boolean {
   return running === undefined || running.resources !== undefined;
 }
 
-function checkResizes(
+/** Containers are neither added, removed, renamed nor moved here. True when some are. */
+function checkOrder(spec: PodSpec, old: PodSpec, out: Findings): boolean {
+  const before = out.length;
+  for (const list of ['containers', 'initContainers'] as const) {
+    const containers = spec[list] ?? [];
+    const were = old[list] ?? [];
+    const path = SPEC.child(list);
+    if (containers.length !== were.length)
+      out.push(fieldErrors.forbidden(path, `${list} may not be added or removed on resize`));
+    else
+      for (const [i, was] of were.entries())
+        if (containers[i]?.name !== was.name)
+          out.push(
+            fieldErrors.forbidden(path.index(i).child('name'), `${list} may not be renamed or reordered on resize`),
+          );
+  }
+  return out.length > before;
+}
+
+function checkNotRemoved(
   containers: readonly Container[],
   old: readonly Container[],
   path: FieldPath,
@@ -124,48 +145,84 @@ function lostSome(list: ResourceList | undefined, old: ResourceList | undefined)
   return Object.keys(old ?? {}).some((name) => list?.[name] === undefined);
 }
 
-/** The same container with cpu and memory as they were: what still differs may not. */
-function withOldCpuAndMemory(container: Container, old: Container): Container {
-  const resources: ResourceRequirements = { ...container.resources };
-  for (const which of ['limits', 'requests'] as const) {
-    const list: ResourceList = { ...resources[which] };
-    for (const name of ['cpu', 'memory']) {
-      delete list[name];
-      const was = old.resources?.[which]?.[name];
-      if (was !== undefined) list[name] = was;
-    }
-    delete resources[which];
-    if (Object.keys(list).length > 0 || old.resources?.[which] !== undefined) resources[which] = list;
+/** The same list with cpu and memory as they were; undefined when there is nothing in it. */
+function withOldCpuAndMemory(given: ResourceList | undefined, old: ResourceList | undefined): ResourceList | undefined {
+  const list: ResourceList = { ...given };
+  for (const name of ['cpu', 'memory']) {
+    delete list[name];
+    const was = old?.[name];
+    if (was !== undefined) list[name] = was;
   }
-  return { ...container, resources };
+  return Object.keys(list).length > 0 ? list : undefined;
+}
+
+function hasFigures(resources: ResourceRequirements | undefined): boolean {
+  return Object.keys(resources?.requests ?? {}).length + Object.keys(resources?.limits ?? {}).length > 0;
+}
+
+/** Figures of the pod as a whole may change, too (KEP-5419). What comes back has the old ones, so that what still differs may not. */
+function maskPodResources(spec: PodSpec, old: PodSpec, out: Findings): PodSpec {
+  if (!hasFigures(spec.resources) && !hasFigures(old.resources)) return spec;
+  const path = SPEC.child('resources');
+  if (old.resources !== undefined && spec.resources === undefined) {
+    out.push(fieldErrors.forbidden(path, 'pod-level resources cannot be removed'));
+    return spec;
+  }
+  for (const which of ['requests', 'limits'] as const)
+    if (lostSome(spec.resources?.[which], old.resources?.[which]))
+      out.push(fieldErrors.forbidden(path.child(which), `pod-level resource ${which} cannot be removed`));
+  const lists = maskedLists(spec.resources, old.resources);
+  if (!sameResources(lists, old.resources) || !semanticEqual(spec.resources?.claims, old.resources?.claims))
+    out.push(fieldErrors.forbidden(SPEC, 'only cpu and memory resources are mutable at pod-level'));
+  const { resources: _dropped, ...rest } = spec;
+  return old.resources === undefined ? rest : { ...rest, resources: old.resources };
+}
+
+function maskedLists(
+  resources: ResourceRequirements | undefined,
+  old: ResourceRequirements | undefined,
+): Pick<ResourceRequirements, 'limits' | 'requests'> {
+  const limits = withOldCpuAndMemory(resources?.limits, old?.limits);
+  const requests = withOldCpuAndMemory(resources?.requests, old?.requests);
+  return { ...(limits === undefined ? {} : { limits }), ...(requests === undefined ? {} : { requests }) };
 }
 
 function checkOnlyResources(spec: PodSpec, old: PodSpec, out: Findings): void {
-  const before = out.length;
-  for (const [i, container] of spec.containers.entries()) {
-    const was = old.containers[i];
-    if (was === undefined || !sameButCpuAndMemory(container, was))
-      out.push(fieldErrors.forbidden(SPEC, 'only cpu and memory resources are mutable'));
-  }
-  for (const [i, container] of (spec.initContainers ?? []).entries()) {
-    const was = old.initContainers?.[i];
-    if (container.restartPolicy === 'Always') {
-      if (was === undefined || !sameButCpuAndMemory(container, was))
-        out.push(fieldErrors.forbidden(SPEC, 'only cpu and memory resources for sidecar containers are mutable'));
-    } else if (!semanticEqual(container, was))
-      out.push(fieldErrors.forbidden(SPEC, 'resources for non-sidecar init containers are immutable'));
-  }
-  if (out.length > before) return;
-  const { containers: _c, initContainers: _i, resources: _r, ...rest } = spec;
-  const { containers: _oc, initContainers: _oi, resources: _or, ...oldRest } = old;
-  if (!semanticEqual(rest, oldRest)) out.push(fieldErrors.forbidden(SPEC, 'only cpu and memory resources are mutable'));
+  const why = 'only cpu and memory resources are mutable';
+  for (const [i, container] of spec.containers.entries())
+    if (!sameButCpuAndMemory(container, old.containers[i])) out.push(fieldErrors.forbidden(SPEC, why));
+  for (const [i, container] of (spec.initContainers ?? []).entries())
+    checkInitResize(container, old.initContainers?.[i], SPEC.child('initContainers').index(i), out);
+  if (out.length > 0) return;
+  const { containers: _c, initContainers: _i, ...rest } = spec;
+  const { containers: _oc, initContainers: _oi, ...oldRest } = old;
+  if (!semanticEqual(rest, oldRest)) out.push(fieldErrors.forbidden(SPEC, why));
 }
 
-function sameButCpuAndMemory(container: Container, old: Container): boolean {
-  const masked = withOldCpuAndMemory(container, old);
-  const { resizePolicy: _a, resources, ...rest } = masked;
-  const { resizePolicy: _b, resources: oldResources, ...oldRest } = old;
-  return semanticEqual(rest, oldRest) && sameResources(resources, oldResources);
+function checkInitResize(container: Container, was: Container | undefined, path: FieldPath, out: Findings): void {
+  if (!sameButCpuAndMemory(container, was))
+    out.push(fieldErrors.forbidden(path, 'only cpu and memory resources for init or sidecar containers are mutable'));
+  if (container.restartPolicy === 'Always' || semanticEqual(container, was)) return;
+  for (const policy of container.resizePolicy ?? [])
+    if (policy.restartPolicy === 'RestartContainer')
+      out.push(
+        fieldErrors.forbidden(
+          path,
+          'non-sidecar init containers with a resize policy of RestartContainer cannot be resized',
+        ),
+      );
+}
+
+/** One that has claims is never the same: of resources only limits and requests are looked at here. */
+function sameButCpuAndMemory(container: Container, old: Container | undefined): boolean {
+  if (old === undefined) return false;
+  const { resources, ...rest } = container;
+  const { resources: oldResources, ...oldRest } = old;
+  return (
+    semanticEqual(rest, oldRest) &&
+    (oldResources?.claims ?? []).length === 0 &&
+    sameResources(maskedLists(resources, oldResources), oldResources)
+  );
 }
 
 function sameResources(a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean {
