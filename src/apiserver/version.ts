@@ -24,6 +24,10 @@ export function versionInfo(options: VersionOptions): JsonObject {
   return {
     major: KUBERNETES_MAJOR,
     minor: KUBERNETES_MINOR,
+    emulationMajor: KUBERNETES_MAJOR,
+    emulationMinor: KUBERNETES_MINOR,
+    minCompatibilityMajor: KUBERNETES_MAJOR,
+    minCompatibilityMinor: String(Number(KUBERNETES_MINOR) - 1),
     gitVersion: options.gitVersion,
     gitCommit: options.gitCommit,
     gitTreeState: 'clean',

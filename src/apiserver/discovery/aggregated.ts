@@ -5,15 +5,30 @@ import type { AnyResource, Subresource } from '../../resources/definition.ts';
 import type { Catalog, GroupVersions } from '../registry/catalog.ts';
 import { subresourceKind, subresourceVerbs } from './legacy.ts';
 
+interface Kind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/** Group and version are left empty where they are those of the path. */
+function responseKind(row: AnyResource, { group, version, kind }: Kind): JsonObject {
+  return group === row.group && version === row.version ? { group: '', version: '', kind } : { group, version, kind };
+}
+
 function subresource(row: AnyResource, name: string, sub: Subresource<KubeObject>): JsonObject {
-  return { subresource: name, responseKind: subresourceKind(row, sub), verbs: subresourceVerbs(sub) };
+  return {
+    subresource: name,
+    responseKind: responseKind(row, subresourceKind(row, sub)),
+    verbs: subresourceVerbs(sub),
+  };
 }
 
 function resource(row: AnyResource): JsonObject {
   const subs = Object.entries(row.subresources ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     resource: row.plural,
-    responseKind: { group: row.group, version: row.version, kind: row.kind },
+    responseKind: responseKind(row, row),
     scope: row.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: row.singular,
     verbs: [...row.verbs].sort(),
@@ -25,7 +40,7 @@ function resource(row: AnyResource): JsonObject {
 
 function groupDiscovery(catalog: Catalog, { group, versions }: GroupVersions): JsonObject {
   return {
-    metadata: group === '' ? { creationTimestamp: null } : { name: group, creationTimestamp: null },
+    metadata: group === '' ? {} : { name: group },
     versions: versions.map((version) => ({
       version,
       resources: catalog

@@ -5,10 +5,11 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, apiVersionOf, type Subresource } from '../../resources/definition.ts';
 import type { Catalog, CatalogEntry, GroupVersions } from '../registry/catalog.ts';
 
-/** Kinds whose hash still names the version in which they were stored at first. */
+/** Kinds whose hash names an older version, in which Kubernetes still stores them. */
 const FIRST_STORED: Readonly<Record<string, string>> = {
   'apiextensions.k8s.io/CustomResourceDefinition': 'v1beta1',
-  'discovery.k8s.io/EndpointSlice': 'v1beta1',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'v1beta1',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'v1beta1',
 };
 
 /** Which stored version backs a resource: clients that migrate stored objects compare it. */
@@ -73,7 +74,9 @@ export function apiResourceList(catalog: Catalog, group: string, version: string
     if (!custom) subs.sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, sub] of subs) resources.push(subresourceOf(row, name, sub));
   }
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf({ group, version }), resources };
+  // The list of the core group alone says nothing of its own version.
+  const own = group === '' ? {} : { apiVersion: 'v1' };
+  return { kind: 'APIResourceList', ...own, groupVersion: apiVersionOf({ group, version }), resources };
 }
 
 function groupBody({ group, versions }: GroupVersions): JsonObject {

@@ -9,6 +9,7 @@ import {
   listOf,
   mapOf,
   STRING,
+  typeText,
 } from '../../machinery/cel/index.ts';
 import type { FieldPath } from '../../machinery/field-error.ts';
 import type { ErrorList } from '../checks/index.ts';
@@ -92,9 +93,9 @@ export function checkExpression(found: ErrorList, expression: string, path: Fiel
   if (isBeyondUs(expression)) return;
   try {
     const { type, failure } = compileCel(expression, typesOf(wanted.scope));
-    const name = type.kind === 'simple' ? type.name : type.kind;
+    const name = typeText(type);
     const fits = wanted.types === undefined || wanted.types.some((one) => one === name);
-    if (!fits) found.invalid(path, expression, shown(wanted.types ?? []));
+    if (!fits) found.invalid(path, expression, `${shown(wanted.types ?? [])} but got ${name}`);
     else if (failure !== undefined) found.invalid(path, expression, `program instantiation failed: ${failure}`);
   } catch (error) {
     if (!(error instanceof CelSyntaxError)) throw error;

@@ -5,10 +5,20 @@ import { MUTATING_POLICY_ROWS } from './mutating-policy.ts';
 import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './validating-policy.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
 
-export const ADMISSIONREGISTRATION_ROWS: readonly AnyResource[] = metadataOnUpdate([
-  mutatingWebhookConfigurations,
-  validatingWebhookConfigurations,
-  validatingAdmissionPolicies,
-  validatingAdmissionPolicyBindings,
-  ...MUTATING_POLICY_ROWS,
-]);
+export const ADMISSIONREGISTRATION_ROWS: readonly AnyResource[] = metadataOnUpdate(
+  [
+    mutatingWebhookConfigurations,
+    validatingWebhookConfigurations,
+    validatingAdmissionPolicies,
+    validatingAdmissionPolicyBindings,
+    ...MUTATING_POLICY_ROWS,
+  ],
+  {
+    mutatingwebhookconfigurations: 'create',
+    validatingwebhookconfigurations: 'create',
+    validatingadmissionpolicies: 'create',
+    validatingadmissionpolicybindings: 'create',
+    mutatingadmissionpolicies: 'create',
+    mutatingadmissionpolicybindings: 'create',
+  },
+);

@@ -71,7 +71,7 @@ function validateBinding(binding: MutatingAdmissionPolicyBinding): FieldError[] 
   const found = new ErrorList();
   checkPolicyName(found, binding.spec?.policyName ?? '');
   checkParamRef(found, binding.spec?.paramRef);
-  checkMatchResources(found, binding.spec?.matchResources, SPEC.child('matchResouces'));
+  checkMatchResources(found, binding.spec?.matchResources, SPEC.child('matchResources'));
   return found.errors;
 }
 
@@ -146,7 +146,7 @@ function bindingRow(version: string): AnyResource {
       }),
       column({
         name: 'ParamRef',
-        description: 'ParamRef indicates the param resource which sets the configration param',
+        description: 'ParamRef indicates the param resource which sets the configuration param',
         cell: (o) => paramRefText(o.spec?.paramRef),
       }),
       ageColumn(),

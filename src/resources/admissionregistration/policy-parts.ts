@@ -110,7 +110,7 @@ export function checkParamRef(found: ErrorList, reference: ParamRef | undefined)
     if (name !== '') found.forbidden(path.child('selector'), exclusive);
   } else if (name === '') found.required(path, 'one of name or selector must be specified');
   if (action === '') found.required(path.child('parameterNotFoundAction'));
-  else found.oneOf(path.child('parameterNotFoundAction'), action, ['Allow', 'Deny']);
+  else found.oneOf(path.child('parameterNotFoundAction'), action, ['Deny', 'Allow']);
 }
 
 export function checkPolicyName(found: ErrorList, name: string): void {
@@ -123,8 +123,20 @@ export function paramKindText(param: ParamKind | undefined): string {
   return param === undefined ? '<unset>' : `${param.apiVersion ?? ''}/${param.kind ?? ''}`;
 }
 
+/** As Go's own `String` writes a selector. */
+function goText({ matchLabels = {}, matchExpressions = [] }: NonNullable<ParamRef['selector']>): string {
+  const labels = Object.entries(matchLabels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
+}
+
 export function paramRefText(reference: ParamRef | undefined): string {
   const { name = '', namespace = '', selector } = reference ?? {};
   if (name !== '') return namespace === '' ? name : `${namespace}/${name}`;
-  return selector === undefined ? '<unset>' : JSON.stringify(selector);
+  return selector === undefined ? '<unset>' : goText(selector);
 }

@@ -173,7 +173,7 @@ function validateBinding(binding: ValidatingAdmissionPolicyBinding): FieldError[
   checkPolicyName(found, spec?.policyName ?? '');
   checkParamRef(found, spec?.paramRef);
   // Kubernetes misspells this path.
-  checkMatchResources(found, spec?.matchResources, SPEC.child('matchResouces'));
+  checkMatchResources(found, spec?.matchResources, SPEC.child('matchResources'));
   checkActions(found, spec?.validationActions ?? []);
   return found.errors;
 }
@@ -201,7 +201,7 @@ export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmiss
     }),
     column({
       name: 'ParamRef',
-      description: 'ParamRef indicates the param resource which sets the configration param',
+      description: 'ParamRef indicates the param resource which sets the configuration param',
       cell: (o) => paramRefText(o.spec?.paramRef),
     }),
     ageColumn(),

@@ -1,6 +1,6 @@
 // HorizontalPodAutoscaler: stored as autoscaling/v2; autoscaling/v1 is another view of the same object.
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
-import { ageColumn, column, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
+import { ageColumn, column, keepSpec, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { HorizontalPodAutoscaler as HpaV1 } from '../generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec } from '../generated/autoscaling-v2.ts';
@@ -70,12 +70,15 @@ export const autoscalersV2 = defineResource<HorizontalPodAutoscaler>({
   columns: COLUMNS,
 });
 
-/** Defaults are those of the v2 form. */
-function applyV1Defaults(draft: HpaV1): void {
+/** Changes an object in its v2 form: what v1 keeps in annotations changes with it. */
+function throughV2(draft: HpaV1, change: (stored: HorizontalPodAutoscaler) => void): void {
   const stored = toV2(draft);
-  applyDefaults(stored);
+  change(stored);
   Object.assign(draft, fromV2(stored));
 }
+
+const applyV1Defaults = (draft: HpaV1): void => throughV2(draft, applyDefaults);
+const keptV2 = statusKept<HorizontalPodAutoscaler>();
 
 export const autoscalersV1 = defineResource<HpaV1>({
   ...NAMES,
@@ -90,13 +93,16 @@ export const autoscalersV1 = defineResource<HpaV1>({
   resetFields: ['status'],
   strategy: {
     applyDefaults: applyV1Defaults,
-    ...statusKept<HpaV1>(),
+    prepareForCreate: (draft, context) => throughV2(draft, (stored) => keptV2.prepareForCreate(stored, context)),
+    prepareForUpdate: (draft, old, context) =>
+      throughV2(draft, (stored) => keptV2.prepareForUpdate(stored, toV2(old), context)),
     validate: (object) => validateAutoscaler(toV2(object)),
     validateUpdate: (object, old) => validateAutoscaler(toV2(object), toV2(old)),
   },
   subresources: {
     status: statusSubresource<HpaV1>({
       applyDefaults: applyV1Defaults,
+      prepare: (draft, old) => throughV2(draft, (stored) => keepSpec(stored, toV2(old))),
       validateUpdate: (object) => validateAutoscalerStatus(toV2(object)),
     }),
   },

@@ -4,4 +4,6 @@ import type { AnyResource } from '../definition.ts';
 import { flowSchemas } from './flow-schema.ts';
 import { priorityLevels } from './priority-level.ts';
 
-export const FLOWCONTROL_ROWS: readonly AnyResource[] = metadataOnUpdate([flowSchemas, priorityLevels]);
+export const FLOWCONTROL_ROWS: readonly AnyResource[] = metadataOnUpdate([flowSchemas, priorityLevels], {
+  prioritylevelconfigurations: 'create',
+});

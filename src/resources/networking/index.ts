@@ -7,10 +7,7 @@ import { ipAddressRows } from './ip-address.ts';
 import { networkPolicies } from './network-policy.ts';
 import { serviceCidrRows } from './service-cidr.ts';
 
-export const NETWORKING_ROWS: readonly AnyResource[] = metadataOnUpdate([
-  ingresses,
-  ingressClasses,
-  networkPolicies,
-  ...ipAddressRows,
-  ...serviceCidrRows,
-]);
+export const NETWORKING_ROWS: readonly AnyResource[] = metadataOnUpdate(
+  [ingresses, ingressClasses, networkPolicies, ...ipAddressRows, ...serviceCidrRows],
+  { ingresses: 'update+create', ingressclasses: 'update+create', ipaddresses: 'create+update' },
+);

@@ -1,12 +1,13 @@
 // IngressClass: which controller serves an Ingress. https://kubernetes.io/docs/concepts/services-networking/ingress/#ingress-class
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
-import { ageColumn, checkPrefixedPath, column, ErrorList, IMMUTABLE, isUnset, nameColumn } from '../checks/index.ts';
+import { ageColumn, checkPrefixedPath, column, ErrorList, IMMUTABLE, isUnset } from '../checks/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { IngressClass, IngressClassParametersReference } from '../generated/networking-v1.ts';
 import { checkReference } from './reference.ts';
 
 const MAX_CONTROLLER = 250;
+const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 
 function checkParameters(found: ErrorList, parameters: IngressClassParametersReference, path: FieldPath): void {
   checkReference(found, parameters, path);
@@ -69,7 +70,12 @@ export const ingressClasses = defineResource<IngressClass>({
   },
   generation: 'spec',
   columns: [
-    nameColumn(),
+    column({
+      name: 'Name',
+      format: 'name',
+      description: ['meta/v1', 'ObjectMeta', 'name'],
+      cell: (o) => `${o.metadata.name ?? ''}${o.metadata.annotations?.[DEFAULT_CLASS] === 'true' ? ' (default)' : ''}`,
+    }),
     column({
       name: 'Controller',
       description: 'Controller that is responsible for handling this class',

@@ -1,7 +1,8 @@
 // IPAddress: an address that a Service holds. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/ip-address-v1/
 import { FieldPath } from '../../machinery/field-error.ts';
 import { canonicalIP, isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
-import { column, ErrorList, nameColumn, twinOf } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, twinOf } from '../checks/index.ts';
+import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
 import type { IPAddress, ParentReference } from '../generated/networking-v1.ts';
 
@@ -25,6 +26,11 @@ function checkParent(found: ErrorList, parent: ParentReference | undefined): voi
   if (name === '') found.required(path.child('name'));
   else found.text(path.child('name'), name, isPathSegmentName);
   if (namespace !== '') found.text(path.child('namespace'), namespace, isPathSegmentName);
+}
+
+/** In Go's own form, which messages show. */
+function goForm({ group = '', resource = '', namespace = '', name = '' }: ParentReference): object {
+  return { Group: group, Resource: resource, Namespace: namespace, Name: name };
 }
 
 function parentText(address: IPAddress): string {
@@ -54,7 +60,10 @@ function row(version: 'v1' | 'v1beta1'): ResourceDefinition<IPAddress> {
       },
       validateUpdate(address, old) {
         const found = new ErrorList();
-        found.unchanged(FieldPath.of('spec', 'parentRef'), address.spec?.parentRef, old.spec?.parentRef);
+        const now = address.spec?.parentRef;
+        checkParent(found, now);
+        if (!semanticEqual(now, old.spec?.parentRef))
+          found.invalid(FieldPath.of('spec', 'parentRef'), now === undefined ? null : goForm(now), IMMUTABLE);
         return found.errors;
       },
     },
@@ -71,6 +80,7 @@ function row(version: 'v1' | 'v1beta1'): ResourceDefinition<IPAddress> {
     columns: [
       nameColumn(),
       column({ name: 'ParentRef', description: ['networking/v1', 'IPAddressSpec', 'parentRef'], cell: parentText }),
+      ageColumn(),
     ],
     ...(version === 'v1'
       ? {}

@@ -3,7 +3,6 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { isStrictCIDR } from '../../machinery/names.ts';
 import {
   ageColumn,
-  checkConditions,
   column,
   ErrorList,
   IMMUTABLE,
@@ -77,10 +76,7 @@ function row(version: 'v1' | 'v1beta1'): ResourceDefinition<ServiceCIDR> {
     },
     generation: 'none',
     subresources: {
-      status: statusSubresource<ServiceCIDR>({
-        validateUpdate: (range) =>
-          checkConditions(range.status?.conditions, FieldPath.of('status', 'conditions')).errors,
-      }),
+      status: statusSubresource<ServiceCIDR>({ keep: 'metadata' }),
     },
     columns: [
       nameColumn(),

@@ -72,9 +72,5 @@ export const runtimeClasses = defineResource<RuntimeClass>({
     },
   },
   generation: 'none',
-  columns: [
-    nameColumn(),
-    column({ name: 'Handler', description: ['node/v1', 'RuntimeClass', 'handler'], cell: (o) => o.handler ?? '' }),
-    ageColumn(),
-  ],
+  columns: [nameColumn(), column({ name: 'Handler', description: '', cell: (o) => o.handler ?? '' }), ageColumn()],
 });

@@ -1,7 +1,7 @@
 // Validation that the RBAC kinds share: policy rules, role references, subjects.
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
-import { ErrorList, twice } from '../checks/index.ts';
+import { ErrorList } from '../checks/index.ts';
 import type { PolicyRule, RoleRef, Subject } from '../generated/rbac-v1.ts';
 
 export const GROUP = 'rbac.authorization.k8s.io';
@@ -66,11 +66,14 @@ function validateSubject(found: ErrorList, subject: Subject, where: { namespaced
 }
 
 export function validateBindingUpdate(binding: Binding, old: Binding, namespaced: boolean): ErrorList {
-  const found = new ErrorList().add(twice(validateBinding(binding, namespaced).errors));
+  const found = validateBinding(binding, namespaced);
   const same = (['apiGroup', 'kind', 'name'] as const).every(
     (key) => (binding.roleRef?.[key] ?? '') === (old.roleRef?.[key] ?? ''),
   );
-  if (!same) found.invalid(FieldPath.of('roleRef'), binding.roleRef, 'cannot change roleRef');
+  const { apiGroup = '', kind = '', name = '' } = binding.roleRef ?? {};
+  // In Go's own form, which messages show.
+  if (!same)
+    found.invalid(FieldPath.of('roleRef'), { APIGroup: apiGroup, Kind: kind, Name: name }, 'cannot change roleRef');
   return found;
 }
 

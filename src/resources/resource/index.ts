@@ -9,17 +9,24 @@ import { resourceSlices } from './resource-slice.ts';
 
 const BETAS = ['v1beta2', 'v1beta1'] as const;
 
-export const RESOURCE_ROWS: readonly AnyResource[] = metadataOnUpdate([
-  deviceClasses,
-  resourceClaims,
-  resourceClaimTemplates,
-  resourceSlices,
-  ...BETAS.flatMap((version) => [
-    betaView(deviceClasses, version),
-    betaView(resourceClaims, version),
-    betaView(resourceClaimTemplates, version),
-    betaView(resourceSlices, version),
-  ]),
-  ...deviceTaintRuleRows,
-  resourcePoolStatusRequests,
-]);
+export const RESOURCE_ROWS: readonly AnyResource[] = metadataOnUpdate(
+  [
+    deviceClasses,
+    resourceClaims,
+    resourceClaimTemplates,
+    resourceSlices,
+    ...BETAS.flatMap((version) => [
+      betaView(deviceClasses, version),
+      betaView(resourceClaims, version),
+      betaView(resourceClaimTemplates, version),
+      betaView(resourceSlices, version),
+    ]),
+    ...deviceTaintRuleRows,
+    resourcePoolStatusRequests,
+  ],
+  {
+    deviceclasses: 'create+update',
+    resourceclaims: 'create+update',
+    resourceclaimtemplates: 'create+update',
+  },
+);

@@ -2,7 +2,7 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
-import { column, ErrorList, NOT_NEGATIVE, nameColumn } from '../checks/index.ts';
+import { createdAtColumns, ErrorList, NOT_NEGATIVE } from '../checks/index.ts';
 import { checkLabelSelector, nodeTermWarnings, oldNodeLabel } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CSIStorageCapacity } from '../generated/storage-v1.ts';
@@ -51,17 +51,5 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
     warnings,
   },
   generation: 'none',
-  columns: [
-    nameColumn(),
-    column({
-      name: 'StorageClassName',
-      description: ['storage/v1', 'CSIStorageCapacity', 'storageClassName'],
-      cell: (o) => o.storageClassName ?? '',
-    }),
-    column({
-      name: 'Capacity',
-      description: ['storage/v1', 'CSIStorageCapacity', 'capacity'],
-      cell: (o) => o.capacity ?? '<unset>',
-    }),
-  ],
+  columns: createdAtColumns<CSIStorageCapacity>(),
 });

@@ -9,11 +9,14 @@ import { volumeAttachments } from './volume-attachment.ts';
 import { volumeAttributesClassRows } from './volume-attributes-class.ts';
 
 export { isDefaultStorageClass } from './storage-class.ts';
-export const STORAGE_ROWS: readonly AnyResource[] = metadataOnUpdate([
-  csiDrivers,
-  csiNodes,
-  csiStorageCapacities,
-  storageClasses,
-  volumeAttachments,
-  ...volumeAttributesClassRows,
-]);
+export const STORAGE_ROWS: readonly AnyResource[] = metadataOnUpdate(
+  [csiDrivers, csiNodes, csiStorageCapacities, storageClasses, volumeAttachments, ...volumeAttributesClassRows],
+  {
+    csinodes: 'create',
+    csistoragecapacities: 'create+update',
+    storageclasses: 'create+update',
+    volumeattachments: 'create',
+    'volumeattachments/status': 'create',
+    volumeattributesclasses: 'update+create',
+  },
+);

@@ -14,11 +14,11 @@ function validate(attributes: VolumeAttributesClass): ErrorList {
 }
 
 function validateUpdate(attributes: VolumeAttributesClass, old: VolumeAttributesClass): ErrorList {
-  const found = validate(attributes);
+  const found = new ErrorList();
   for (const field of ['driverName', 'parameters'] as const)
     if (!semanticEqual(attributes[field], old[field]))
       found.forbidden(FieldPath.of(field), `updates to ${field} are forbidden.`);
-  return found;
+  return found.add(validate(attributes).errors);
 }
 
 function row(version: 'v1' | 'v1beta1'): ResourceDefinition<VolumeAttributesClass> {
