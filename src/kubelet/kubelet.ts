@@ -176,6 +176,7 @@ class KubeletImpl implements Kubelet {
       requestToken: tokenRequester(options),
       trustBundles: new TrustBundles(options.informers, (uid) => this.manager.objectChanged(uid)),
       thisNode: () => this.keeper.current,
+      noRoomFor: (pod) => this.manager.noRoomFor(pod),
       changed: (uid) => this.manager.objectChanged(uid),
       runtimeName: () => this.runtimeName,
       rootDir: options.rootDir,

@@ -14,6 +14,7 @@ export interface Lookups {
   volume(name: string): PersistentVolume | undefined;
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
+  lacksDevices(pod: Pod): boolean;
 }
 
 export class ClusterCache {
@@ -97,6 +98,7 @@ export class ClusterCache {
       volume: lookups.volume,
       volumes: lookups.volumes,
       storageClass: lookups.storageClass,
+      lacksDevices: lookups.lacksDevices,
     };
   }
 

@@ -1,5 +1,5 @@
 // What a plugin of the scheduler is: rules that shut nodes out, and scores for those that are left.
-import type { PersistentVolume, PersistentVolumeClaim } from '../resources/generated/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../resources/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../resources/generated/policy-v1.ts';
 import type { StorageClass } from '../resources/generated/storage-v1.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
@@ -25,6 +25,8 @@ export interface Snapshot {
   /** All that are promised to nobody. */
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
+  /** Whether claims of the pod have no devices yet. */
+  lacksDevices(pod: Pod): boolean;
 }
 
 /** What a plugin has to say about one pod in one snapshot. All parts are optional: absent means "no opinion". */
@@ -50,6 +52,7 @@ export type ClusterEvent =
   | 'pod-changed'
   | 'pod-gone'
   | 'volume'
+  | 'claim'
   | 'namespace';
 
 export interface Plugin {

@@ -48,6 +48,7 @@ function cluster(nodes: Node[], placed: [Pod, string][] = [], budgets: PodDisrup
     volume: () => undefined,
     volumes: () => [],
     storageClass: () => undefined,
+    lacksDevices: () => true,
   });
   for (const one of nodes) cache.setNode(one);
   for (const [one, at] of placed) cache.setPod({ ...one, spec: { containers: [], ...one.spec, nodeName: at } });
@@ -105,6 +106,13 @@ describe('a pod that fits nowhere', () => {
     const claiming = pod({}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
     expect(outcome(claiming, cluster([node('a')]))).toBe(
       '0/1 nodes are available: persistentvolumeclaim "data" not found. not found',
+    );
+  });
+
+  it('hears of devices that nobody can give it', () => {
+    const claiming = pod({}, { resourceClaims: [{ name: 'gpu', resourceClaimName: 'c' }] });
+    expect(outcome(claiming, cluster([node('a')]))).toBe(
+      '0/1 nodes are available: 1 cannot allocate all claims. still not schedulable, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
     );
   });
 

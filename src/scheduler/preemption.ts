@@ -23,6 +23,7 @@ interface Candidate {
 
 /** Before anybody is preempted, claims for devices might be taken back; where no node was looked at, that already fails. */
 const NO_CLAIMS = 'no new claims to deallocate';
+const CLAIMS_IN_VAIN = 'still not schedulable';
 const NOTHING_LOOKED_AT = 'not found';
 
 export function planPreemption(
@@ -32,7 +33,8 @@ export function planPreemption(
 ): PreemptionPlan {
   if (unfit.rejection !== undefined) return { kind: 'none', message: NOTHING_LOOKED_AT, clearNomination: false };
   const found = preempt(pod, snapshot, unfit.rejections);
-  return found.kind === 'none' ? { ...found, message: `${NO_CLAIMS}, preemption: ${found.message}` } : found;
+  const claims = (pod.pod.spec?.resourceClaims ?? []).length === 0 ? NO_CLAIMS : CLAIMS_IN_VAIN;
+  return found.kind === 'none' ? { ...found, message: `${claims}, preemption: ${found.message}` } : found;
 }
 
 function preempt(pod: PodInfo, snapshot: Snapshot, rejections: ReadonlyMap<string, Rejection>): PreemptionPlan {

@@ -3,6 +3,7 @@
 import {
   type Client,
   EventRecorder,
+  type Informer,
   type InformerFactory,
   NAMESPACES,
   NODES,
@@ -11,6 +12,7 @@ import {
   PERSISTENT_VOLUMES,
   POD_DISRUPTION_BUDGETS,
   PODS,
+  RESOURCE_CLAIMS,
   type ResourceClient,
   STORAGE_CLASSES,
 } from '../client/index.ts';
@@ -19,6 +21,8 @@ import { isApiError } from '../machinery/errors.ts';
 import { deepEqual } from '../machinery/json.ts';
 import { rfc3339 } from '../machinery/time.ts';
 import type { Node, Pod, PodCondition } from '../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
+import { ClaimGate } from './claim-gate.ts';
 import { ClusterCache } from './cluster-cache.ts';
 import { podInfo } from './node-info.ts';
 import { type Plan, plan, unfitMessage } from './plan.ts';
@@ -54,6 +58,8 @@ class Scheduler {
   private readonly queue: SchedulingQueue;
   private readonly recorder: EventRecorder;
   private readonly volumes: VolumeBinder;
+  private readonly claims: Informer<ResourceClaim>;
+  private readonly gate: ClaimGate;
   private working = false;
   private ready = false;
   private startAt = 0;
@@ -63,6 +69,8 @@ class Scheduler {
     this.name = options.name ?? 'default-scheduler';
     this.pods = client.resource(PODS);
     this.volumes = new VolumeBinder(options);
+    this.claims = options.informers.informer(RESOURCE_CLAIMS);
+    this.gate = new ClaimGate(this.claims);
     this.cache = new ClusterCache(this.lookups());
     this.queue = new SchedulingQueue({ clock, plugins: PLUGINS, onReady: () => this.work() });
     this.recorder = new EventRecorder({
@@ -90,6 +98,7 @@ class Scheduler {
         onDelete: (pod) => this.podGone(pod),
       }),
       ...this.watchVolumes(),
+      this.claims.addHandler({ onAdd: (claim) => this.claimSeen(claim), onUpdate: () => this.queue.wake('claim') }),
     ];
     await Promise.race([Promise.all([nodes.synced, pods.synced]), aborted(signal)]);
     this.ready = true;
@@ -113,6 +122,7 @@ class Scheduler {
       volume: (name) => volumes.get(name),
       volumes: () => this.volumes.free(),
       storageClass: (name) => classes.get(name),
+      lacksDevices: (pod) => this.gate.lacksDevices(pod),
     };
   }
 
@@ -125,6 +135,11 @@ class Scheduler {
       informers.informer(PERSISTENT_VOLUMES).addHandler(handler),
       informers.informer(STORAGE_CLASSES).addHandler(handler),
     ];
+  }
+
+  private claimSeen(claim: ResourceClaim): void {
+    for (const pod of this.gate.freed(claim)) this.podSeen(pod, undefined);
+    this.queue.wake('claim');
   }
 
   private nodeAdded(node: Node): void {
@@ -158,7 +173,7 @@ class Scheduler {
     }
     if (this.cache.isAssumed(key)) return;
     this.cache.nominate(pod, pod.status?.nominatedNodeName);
-    if ((pod.spec?.schedulingGates ?? []).length > 0) return;
+    if ((pod.spec?.schedulingGates ?? []).length > 0 || this.gate.holds(key, pod)) return;
     const matters =
       old === undefined || !deepEqual(pod.spec, old.spec) || !deepEqual(pod.metadata.labels, old.metadata.labels);
     if (matters || !this.queue.knows(key)) this.queue.add(key, pod);
@@ -175,6 +190,7 @@ class Scheduler {
   private podGone(pod: Pod): void {
     const key = objectKey(pod);
     this.queue.remove(key);
+    this.gate.forget(key);
     this.volumes.forget(key);
     this.leaves(key);
   }

@@ -108,7 +108,8 @@ function failedPredicate(reason: string, why: string): Refusal {
   return { reason, message: `Predicate ${reason} failed: ${why}` };
 }
 
-function refuseResources(input: AdmissionInput): Refusal | undefined {
+/** Why the node has no room for what the pod asks for, beside the others. */
+export function refuseResources(input: Pick<AdmissionInput, 'pod' | 'others' | 'node'>): Refusal | undefined {
   const allocatable = input.node.status?.allocatable ?? {};
   const pods = Math.floor(milli(allocatable, 'pods') / 1000);
   if (pods > 0 && input.others.length + 1 > pods) {

@@ -113,7 +113,10 @@ describe('a plan', () => {
   });
 
   it('waits with what could not be started', () => {
-    expect(planned(pod({}), observed([]), { retryAt: new Map([['c', 15_000]]) })).toEqual(['again at 15000']);
+    const retryAt = new Map([['c', 15_000]]);
+    expect(planned(pod({}), observed([]), { retryAt })).toEqual(['again at 15000']);
+    const backoffUntil = () => 12_000;
+    expect(planned(pod({}), observed([ended('c', 1)]), { retryAt, backoffUntil })).toEqual(['again at 15000']);
   });
 
   it('kills what a probe found ill, and what was changed', () => {

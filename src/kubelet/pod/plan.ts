@@ -68,18 +68,23 @@ class Planner {
     if (this.requeueAt === undefined || until < this.requeueAt) this.requeueAt = until;
   }
 
-  start(ref: ContainerRef, after: ContainerStatus | undefined): void {
+  /** Whether the last try to start it was in vain, and the next is not due. */
+  private retriesLater(ref: ContainerRef): boolean {
     const retryAt = this.input.retryAt.get(ref.spec.name);
-    if (retryAt !== undefined && retryAt > this.input.now) {
-      this.wait(retryAt);
-      return;
-    }
+    if (retryAt === undefined || retryAt <= this.input.now) return false;
+    this.wait(retryAt);
+    return true;
+  }
+
+  start(ref: ContainerRef, after: ContainerStatus | undefined): void {
+    if (this.retriesLater(ref)) return;
     const attempt = after === undefined ? (this.input.firstAttempt.get(ref.spec.name) ?? 0) : after.attempt + 1;
     this.actions.push({ type: 'start', ref, attempt, ...(after === undefined ? {} : { after }) });
   }
 
   /** An ended container that is to run again: at once, or when its back-off is over. */
   restart(ref: ContainerRef, status: ContainerStatus): void {
+    if (this.retriesLater(ref)) return;
     const until = this.input.backoffUntil(ref, status);
     if (until > this.input.now) {
       this.actions.push({ type: 'backoff', ref, delayMs: this.input.backoffDelay(ref), until });

@@ -106,9 +106,9 @@ function extras(input: ContainerInput, run: RunStatus | undefined): Partial<Cont
   const out: Partial<ContainerStatus> = {};
   const { spec } = input.ref;
   if (run !== undefined) {
-    const requests = spec.resources?.requests ?? {};
-    if (Object.keys(requests).length > 0) out.allocatedResources = requests;
     const given = input.inForce ?? spec.resources;
+    const requests = given?.requests ?? {};
+    if (Object.keys(requests).length > 0) out.allocatedResources = requests;
     out.resources = {
       ...(given?.limits === undefined ? {} : { limits: given.limits }),
       ...(given?.requests === undefined ? {} : { requests: given.requests }),

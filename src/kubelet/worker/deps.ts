@@ -43,6 +43,8 @@ export interface WorkerDeps {
   readonly requestToken: TokenRequester;
   readonly trustBundles: TrustBundles;
   readonly thisNode: () => Node | undefined;
+  /** Why the node would not have room for a pod that is here already, as its spec is now. */
+  readonly noRoomFor: (pod: Pod) => string | undefined;
   /** What a pod's volumes are made of has changed. */
   readonly changed: (podUid: string) => void;
   readonly runtimeName: () => string;

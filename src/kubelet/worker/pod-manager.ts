@@ -6,7 +6,7 @@ import { NODES, PODS } from '../../client/index.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
 import type { Refusal } from '../container/sysctls.ts';
-import { refuse } from '../pod/admission.ts';
+import { refuse, refuseResources } from '../pod/admission.ts';
 import { isMirror, isStatic, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
 import { refusedStatus } from '../status/compute.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -102,12 +102,23 @@ export class PodManager {
     worker.poke();
   }
 
+  /** Pods that hold resources. What the API no longer has, the scheduler does not count either: it would send pods that are refused here. */
+  private holders(): Pod[] {
+    const there = [...this.workers.values()].filter((w) => !w.isEnded && !w.isGone);
+    return there.map((w) => w.holding).filter((p) => !isTerminal(p));
+  }
+
+  noRoomFor(pod: Pod): string | undefined {
+    const node = this.options.node();
+    const { uid } = namesOf(pod);
+    const others = this.holders().filter((p) => namesOf(p).uid !== uid);
+    return node === undefined ? undefined : refuseResources({ pod, others, node })?.message;
+  }
+
   private judge(pod: Pod, node: Node | undefined): Refusal | undefined {
     if (this.closed !== undefined) return { reason: 'NodeShutdown', message: this.closed };
     if (node === undefined) return undefined;
-    // What the API no longer has, the scheduler does not count either: it would send pods that are refused here.
-    const there = [...this.workers.values()].filter((w) => !w.isEnded && !w.isGone);
-    const others = there.map((w) => w.current).filter((p) => !isTerminal(p));
+    const others = this.holders();
     const { allowedSysctls } = this.options;
     const appArmor = this.options.appArmor();
     return refuse({ pod, others, node, allowedSysctls, appArmor, pressure: this.options.pressure() });

@@ -162,6 +162,11 @@ export class PodWorker {
     return { ...this.pod, status: this.publisher.status };
   }
 
+  /** The pod with the resources that it holds. */
+  get holding(): Pod {
+    return this.resizer.asGranted(this.pod, this.observed);
+  }
+
   get isEnded(): boolean {
     return this.stage === 'ended';
   }
@@ -340,7 +345,7 @@ export class PodWorker {
     const acted = await this.containers.carryOut(next);
     if (acted || (await this.resizer.look(this.shown, this.observed))) this.again = true;
     this.publisher.publish();
-    const times = [next.requeueAt, ...this.containers.wakeTimes, this.sandboxes.wakeAt];
+    const times = [next.requeueAt, ...this.containers.wakeTimes, this.sandboxes.wakeAt, this.resizer.wakeAt];
     this.wake([deadline, this.volumes.wakeAt, ...times]);
   }
 

@@ -1,7 +1,12 @@
 // In-place resize: brings running containers to new requests and limits. https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
 import type { ContainerStatus } from '../../cri/port.ts';
 import { deepEqual } from '../../machinery/json.ts';
-import type { ContainerStatus as ApiStatus, Pod, ResourceRequirements } from '../../resources/generated/core-v1.ts';
+import type {
+  ContainerStatus as ApiStatus,
+  Container,
+  Pod,
+  ResourceRequirements,
+} from '../../resources/generated/core-v1.ts';
 import {
   bytes,
   containerResources,
@@ -10,7 +15,7 @@ import {
   podTotals,
   type ResourceContext,
 } from '../container/resources.ts';
-import { appContainers, type ContainerRef, initContainers, isSidecar } from '../pod/identity.ts';
+import { appContainers, type ContainerRef, initContainers, isSidecar, specOf } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed } from '../pod/observed.ts';
 import type { WorkerDeps } from './deps.ts';
 import type { Killer } from './killer.ts';
@@ -38,6 +43,8 @@ function needsRestart(ref: ContainerRef, names: readonly string[]): boolean {
     (p) => p.restartPolicy === 'RestartContainer' && names.includes(p.resourceName),
   );
 }
+
+const DEFERRED_RETRY_MS = 10_000;
 
 export class Resizer {
   /** What each running container was given, by id. */
@@ -74,6 +81,15 @@ export class Resizer {
     return out;
   }
 
+  /** The pod with what it was given, while what it asks for is not granted. */
+  asGranted(pod: Pod, observed: Observed): Pod {
+    if (this.condition?.type !== 'PodResizePending') return pod;
+    const given = this.inForce(pod, observed);
+    const spec = specOf(pod);
+    const granted = <T extends Container>(c: T): T => ({ ...c, resources: given.get(c.name) ?? c.resources ?? {} });
+    return { ...pod, spec: { ...spec, containers: spec.containers.map(granted) } };
+  }
+
   private changes(pod: Pod, observed: Observed): Change[] {
     const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
     const out: Change[] = [];
@@ -102,6 +118,16 @@ export class Resizer {
     return { type: 'PodResizePending', reason: 'Infeasible', message };
   }
 
+  /** Others hold what it asks for: it is looked at again when they may have gone. */
+  private deferred(pod: Pod): ResizeCondition | undefined {
+    const message = this.deps.noRoomFor(pod);
+    return message === undefined ? undefined : { type: 'PodResizePending', reason: 'Deferred', message };
+  }
+
+  get wakeAt(): number | undefined {
+    return this.condition?.reason === 'Deferred' ? this.deps.clock.now() + DEFERRED_RETRY_MS : undefined;
+  }
+
   /** True when something was changed. */
   async look(pod: Pod, observed: Observed): Promise<boolean> {
     const changes = this.changes(pod, observed);
@@ -109,7 +135,7 @@ export class Resizer {
       this.condition = undefined;
       return false;
     }
-    this.condition = this.infeasible(pod);
+    this.condition = this.infeasible(pod) ?? this.deferred(pod);
     if (this.condition !== undefined) return false;
     const context = { memoryCapacity: this.deps.node().memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
     const sandbox = currentSandbox(observed);

@@ -1,6 +1,7 @@
 // The plugins in the order in which Kubernetes asks them: the first to reject a node gives the reason.
 import type { Plugin } from '../framework.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
+import { dynamicResources } from './dynamic-resources.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
@@ -24,6 +25,7 @@ export const PLUGINS: readonly Plugin[] = [
   volumeBinding,
   podTopologySpread,
   interPodAffinity,
+  dynamicResources,
   balancedAllocation,
   imageLocality,
 ];
