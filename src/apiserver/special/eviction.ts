@@ -14,6 +14,7 @@ import type { Kernel, RequestContext, Target } from '../registry/context.ts';
 import { deleteObject } from '../registry/deletion.ts';
 import { readObject } from '../registry/objects.ts';
 import { outputOfObject, valueAnswer } from '../verbs/answer.ts';
+import { checkNamespace } from '../verbs/body.ts';
 import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { changeObject, readOne } from './direct.ts';
 import { kindEntry, readPosted } from './kinds.ts';
@@ -146,7 +147,7 @@ function checkOptions({ deleteOptions }: Eviction, name: string, asked: readonly
   }
   const sent = deleteOptions?.dryRun ?? [];
   if (sent.length > 0 && asked.length > 0 && sent.join('\0') !== asked.join('\0'))
-    throw badRequest(
+    throw plainError(
       `Non-matching dry-run options in request and content: [${asked.join(' ')}] and [${sent.join(' ')}]`,
     );
 }
@@ -154,6 +155,7 @@ function checkOptions({ deleteOptions }: Eviction, name: string, asked: readonly
 export async function podEviction(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, { entry: EVICTION });
   const { object: eviction, options } = readPosted<Eviction>(context, EVICTION);
+  checkNamespace({ ...target, entry: EVICTION }, eviction);
   if (eviction.metadata.name !== target.name) throw badRequest('name in URL does not match name in Eviction object');
   checkOptions(eviction, target.name, context.request.query.getAll('dryRun'));
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);

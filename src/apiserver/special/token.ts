@@ -54,15 +54,17 @@ async function boundTo(kernel: Kernel, namespace: string, request: TokenRequest)
   const ref = request.spec?.boundObjectRef;
   if (ref === undefined || ref === null) return {};
   const kind = ref.kind ?? '';
-  const bound = Object.hasOwn(BOUND_KINDS, kind) && ref.apiVersion === 'v1' ? BOUND_KINDS[kind] : undefined;
+  const [version = '', group = '', ...more] = (ref.apiVersion ?? '').split('/').reverse();
+  const inCore = group === '' || more.length > 0;
+  const bound = Object.hasOwn(BOUND_KINDS, kind) && inCore ? BOUND_KINDS[kind] : undefined;
   if (bound === undefined) {
-    const version = ref.apiVersion ?? '';
-    throw badRequest(
-      `cannot bind token to object of type ${version.includes('/') ? version : `/${version}`}, Kind=${kind}`,
-    );
+    // What is no version of a group counts as none.
+    const shown = more.length > 0 ? '/' : `${group}/${version}`;
+    throw badRequest(`cannot bind token to object of type ${shown}, Kind=${kind}`);
   }
   const entry = kernel.catalog.find('', 'v1', bound.resource);
   const name = ref.name ?? '';
+  if (name === '') throw badRequest('Name parameter required.');
   const value = entry === undefined ? undefined : await kernel.store.get(storageKey(entry, namespace, name));
   if (entry === undefined || value === undefined) throw notFound({ group: '', resource: bound.resource }, name);
   const object = readObject(entry, value);
@@ -120,6 +122,7 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
     checkAccountUid(request.metadata.uid, account);
     request.metadata.name = target.name;
     request.metadata.namespace = target.namespace;
+    if (account.metadata.uid !== undefined) request.metadata.uid = account.metadata.uid;
     request.spec = {
       ...request.spec,
       expirationSeconds: request.spec?.expirationSeconds ?? DEFAULT_SECONDS,

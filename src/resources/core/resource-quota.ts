@@ -85,6 +85,18 @@ function checkConflicts(found: ReadonlySet<string>, shown: readonly string[], pa
     if (pair.every((scope) => found.has(scope))) out.push(fieldErrors.invalid(path, shown, 'conflicting scopes'));
 }
 
+/** Kubernetes prints its internal form. */
+function shownSelector(spec: ResourceQuotaSpec): object {
+  const requirements = spec.scopeSelector?.matchExpressions ?? [];
+  return {
+    MatchExpressions: requirements.map(({ scopeName, operator, values }) => ({
+      ScopeName: scopeName ?? '',
+      Operator: operator ?? '',
+      Values: values ?? null,
+    })),
+  };
+}
+
 function checkScopeSelector(spec: ResourceQuotaSpec, out: Findings): void {
   const path = SPEC.child('scopeSelector', 'matchExpressions');
   const requirements = spec.scopeSelector?.matchExpressions ?? [];
@@ -93,7 +105,7 @@ function checkScopeSelector(spec: ResourceQuotaSpec, out: Findings): void {
     if (!SCOPES.has(scope)) out.push(fieldErrors.invalid(path.child('scopeName'), scope, 'unsupported scope'));
     for (const resource of sortedKeys(spec.hard))
       if (isStandardQuotaResource(resource) && !scopeFits(scope, resource))
-        out.push(fieldErrors.invalid(path, spec.scopeSelector, 'unsupported scope applied to resource'));
+        out.push(fieldErrors.invalid(path, shownSelector(spec), 'unsupported scope applied to resource'));
     checkScopeOperator({ scope, operator: requirement.operator ?? '', values: requirement.values ?? [] }, path, out);
   }
   checkConflicts(new Set(requirements.map((r) => r.scopeName)), spec.scopes ?? [], path, out);

@@ -9,6 +9,7 @@ import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { Secret } from '../generated/core-v1.ts';
 import { base64Length, checkImmutable, MAX_DATA_BYTES } from './config-map.ts';
 import { jsonProblem } from './json-problem.ts';
+import { tlsPairProblem } from './tls-pair.ts';
 
 const DATA = FieldPath.of('data');
 const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
@@ -83,6 +84,13 @@ function validateUpdate(secret: Secret, old: Secret): FieldError[] {
   return out;
 }
 
+function warnings({ type, data }: Secret): string[] {
+  if (type !== 'kubernetes.io/tls') return [];
+  const text = (key: string): string => Buffer.from(data?.[key] ?? '', 'base64').toString('latin1');
+  const problem = tlsPairProblem(text('tls.crt'), text('tls.key'));
+  return problem === undefined ? [] : [problem];
+}
+
 export const secrets = defineResource<Secret>({
   group: '',
   version: 'v1',
@@ -94,7 +102,7 @@ export const secrets = defineResource<Secret>({
   schema: 'io.k8s.api.core.v1.Secret',
   generation: 'none',
   selectableFields: { labels: ['type'], values: (secret) => ({ type: secret.type ?? '' }) },
-  strategy: { applyDefaults, validate, validateUpdate },
+  strategy: { applyDefaults, validate, validateUpdate, warnings },
   columns: [
     nameColumn(),
     column({ name: 'Type', description: ['core/v1', 'Secret', 'type'], cell: (secret) => secret.type ?? '' }),

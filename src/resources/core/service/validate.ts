@@ -40,12 +40,14 @@ const DISTRIBUTIONS = { supported: ['PreferClose', 'PreferSameZone', 'PreferSame
 export function validateService(service: Service): FieldError[] {
   const out: Findings = [];
   const spec = service.spec ?? {};
+  // Addresses are handed out before anything else is looked at.
+  checkAddressFields(spec, out);
+  if (out.length > 0) return out;
   checkTopology(service, out);
   checkType(spec, out);
   checkPorts(spec, out);
   if (spec.selector) checkLabels(spec.selector, SPEC.child('selector'), out);
   checkAffinity(spec, out);
-  checkAddressFields(spec, out);
   for (const [i, ip] of (spec.externalIPs ?? []).entries()) {
     const path = SPEC.child('externalIPs').index(i);
     if (checkIP(ip, path, out)) checkNotSpecialIP(ip, path, out);
@@ -260,8 +262,11 @@ function checkTraffic(spec: ServiceSpec, out: Findings): void {
 const ONCE = 'may not change once set';
 
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
-  const out: Findings = validateObjectMetaUpdate(service.metadata, old.metadata);
   const spec = service.spec ?? {};
+  const addresses: Findings = [];
+  checkAddressFields(spec, addresses);
+  if (addresses.length > 0) return addresses;
+  const out: Findings = validateObjectMetaUpdate(service.metadata, old.metadata);
   const before = old.spec ?? {};
   if (spec.type !== 'ExternalName' && before.type !== 'ExternalName') {
     checkClusterIPChange(spec, before, out);

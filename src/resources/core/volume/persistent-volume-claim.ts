@@ -173,7 +173,7 @@ function validateStatus(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
   if ((claim.spec?.accessModes ?? []).length === 0) out.push(fieldErrors.required(FieldPath.of('Spec', 'accessModes')));
   checkNotNegative(claim.status?.capacity, STATUS.child('capacity'), out);
   const states = claim.status?.allocatedResourceStatuses;
-  const path = STATUS.child('allocatedResourceStatus');
+  const path = STATUS.child('allocatedResourceStatuses');
   for (const name of sortedKeys(states)) {
     checkStatusKey(name, path, out);
     if (!RESIZE_STATES.includes(states?.[name] ?? ''))

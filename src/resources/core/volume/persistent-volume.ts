@@ -48,8 +48,7 @@ function checkCapacity(spec: PersistentVolumeSpec, out: Findings): void {
   const names = sortedKeys(capacity);
   const path = SPEC.child('capacity');
   if (names.length === 0) out.push(fieldErrors.required(path));
-  if (names.length !== 1 || names[0] !== 'storage')
-    out.push(fieldErrors.notSupported(path, capacity ?? {}, ['storage']));
+  if (names.length !== 1 || names[0] !== 'storage') out.push(fieldErrors.notSupported(path, capacity, ['storage']));
   for (const name of names) {
     const amount = String(capacity?.[name]);
     const value = parseQuantity(amount).value();
