@@ -122,7 +122,6 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
     checkAccountUid(request.metadata.uid, account);
     request.metadata.name = target.name;
     request.metadata.namespace = target.namespace;
-    if (account.metadata.uid !== undefined) request.metadata.uid = account.metadata.uid;
     request.spec = {
       ...request.spec,
       expirationSeconds: request.spec?.expirationSeconds ?? DEFAULT_SECONDS,

@@ -46,3 +46,12 @@ test('A resourceVersion on a new object is refused, but not in a dry run', async
   expect((await server.call('POST', MAPS, object)).status).toBe(500);
   expect((await server.call('POST', `${MAPS}?dryRun=All`, object)).status).toBe(201);
 });
+
+test('Who patches the stringData of a Secret owns what it becomes', async () => {
+  const secrets = '/api/v1/namespaces/default/secrets';
+  await server.call('POST', secrets, { metadata: { name: 's' }, data: { a: 'eA==' } });
+  const type = 'application/merge-patch+json';
+  const { body } = await server.call('PATCH', `${secrets}/s`, { stringData: { n: 'v' } }, { type });
+  expect(body.data).toEqual({ a: 'eA==', n: 'dg==' });
+  expect(body.metadata?.managedFields).toMatchObject([{ fieldsV1: { 'f:data': { 'f:a': {}, 'f:n': {} } } }]);
+});

@@ -91,8 +91,13 @@ export function patchObject(
   );
   checkName(target, draft);
   checkNamespace(target, draft);
+  const before = { ...draft } as unknown as JsonObject;
   entry.row.strategy.applyDefaults?.(draft);
-  return { draft, kept: untouched(result, old) };
+  const kept = untouched(result, old);
+  // Defaults may write into a part that the patch left alone: a Secret's `stringData` becomes `data`.
+  for (const name of Object.keys(kept))
+    if ((draft as unknown as JsonObject)[name] !== before[name]) delete kept[name];
+  return { draft, kept };
 }
 
 function planPatch(
