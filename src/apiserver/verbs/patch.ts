@@ -95,8 +95,7 @@ export function patchObject(
   entry.row.strategy.applyDefaults?.(draft);
   const kept = untouched(result, old);
   // Defaults may write into a part that the patch left alone: a Secret's `stringData` becomes `data`.
-  for (const name of Object.keys(kept))
-    if ((draft as unknown as JsonObject)[name] !== before[name]) delete kept[name];
+  for (const name of Object.keys(kept)) if ((draft as unknown as JsonObject)[name] !== before[name]) delete kept[name];
   return { draft, kept };
 }
 
