@@ -79,6 +79,37 @@ test('a quota is never exceeded, however many ask at once', async () => {
   expect((body.status as { used: object }).used).toEqual({ pods: '3' });
 });
 
+test('a pod asks its node for no more than it has', async () => {
+  const base = await namespace('resize');
+  await server.call('POST', '/api/v1/nodes', { metadata: { name: 'small' } });
+  const merge = { type: 'application/merge-patch+json' };
+  await server.call(
+    'PATCH',
+    '/api/v1/nodes/small/status',
+    { status: { allocatable: { cpu: '2', memory: '1Gi' } } },
+    merge,
+  );
+  for (const [name, nodeName] of Object.entries({ a: 'small', b: 'nowhere' }))
+    await server.call('POST', `${base}/pods`, pod(name, { resources: { requests: { cpu: '1' } } }, { nodeName }));
+  const resize = (name: string, requests: object): Promise<Answer> => {
+    const spec = { containers: [{ name: 'c', resources: { requests } }] };
+    return server.call(
+      'PATCH',
+      `${base}/pods/${name}/resize`,
+      { spec },
+      { type: 'application/strategic-merge-patch+json' },
+    );
+  };
+  expect((await resize('a', { cpu: '1500m' })).status).toBe(200);
+  const refused = await resize('a', { cpu: '500' });
+  expect([refused.status, refused.body.message]).toEqual([
+    403,
+    'pods "a" is forbidden: node didn\'t have enough allocatable resources: cpu, requested: 500000, allocatable: 2000',
+  ]);
+  expect(refused.body.details).toMatchObject({ causes: [{ reason: 'NodeCapacity' }] });
+  expect((await resize('b', { cpu: '2' })).body.message).toBe('pods "b" is forbidden: node "nowhere" not found');
+});
+
 describe('pod security', () => {
   test('holds pods to the level of their namespace', async () => {
     const base = await namespace('safe', { 'pod-security.kubernetes.io/enforce': 'baseline' });

@@ -32,6 +32,7 @@ import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
+import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
 import { mutatingPolicies, type PolicyParts, paramSource, validatingPolicies } from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
@@ -115,6 +116,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     limitRanger(caches.of<LimitRange & KubeObject>('/v1/limitranges')),
     serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
     nodeRestriction(liveLookup(parts.store, parts.catalog)),
+    podResize(liveLookup(parts.store, parts.catalog)),
     taintNodesByCondition,
     podSecurity(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     priorityAdmission(caches.of<PriorityClass & KubeObject>('scheduling.k8s.io/v1/priorityclasses')),
