@@ -111,7 +111,9 @@ export class EventCorrelator {
     // The set must not grow with every new message; that it is full is all that matters from here on.
     const [oldest] = similar.messages;
     if (oldest !== undefined && similar.messages.size > MAX_SIMILAR) similar.messages.delete(oldest);
-    return { event: { ...event, message: `(combined from similar events): ${event.message ?? ''}` }, key: group };
+    // It stands for many: who reported it is told by its source alone.
+    const { reportingComponent: _component, reportingInstance: _instance, ...shared } = event;
+    return { event: { ...shared, message: `(combined from similar events): ${event.message ?? ''}` }, key: group };
   }
 }
 

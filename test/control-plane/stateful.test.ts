@@ -84,7 +84,7 @@ describe('a StatefulSet', () => {
     expect(await names('row')).toBe('row-0');
     const { items } = await plane.client.resource(EVENTS).list('default', { fieldSelector: 'involvedObject.name=row' });
     const messages = items.map((event) => event.message);
-    expect(messages).toContain('create Pod row-0 in StatefulSet row successful');
+    expect(messages).toContain('Create Pod row-0 in StatefulSet row successful');
     expect(messages.indexOf('delete Pod row-2 in StatefulSet row successful')).toBeLessThan(
       messages.indexOf('delete Pod row-1 in StatefulSet row successful'),
     );
@@ -123,7 +123,7 @@ describe('a StatefulSet', () => {
       const { items } = await plane.client
         .resource(EVENTS)
         .list('default', { fieldSelector: 'involvedObject.name=par' });
-      return items.some((event) => event.reason === 'RecreatingFailedPod');
+      return items.some((event) => event.message === 'Delete Pod par-1 in StatefulSet par successful');
     });
     failing = false;
     await settled('par', 3);

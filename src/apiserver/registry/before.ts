@@ -90,7 +90,8 @@ function specOf(object: KubeObject): Record<string, unknown> {
 
 function specChanged(target: Target, draft: KubeObject, old: KubeObject): boolean {
   const rule = target.entry.row.generation;
-  if (rule === 'none') return false;
+  // What goes through the status is no wish, also where more than the spec counts.
+  if (rule === 'none' || target.subresource === 'status') return false;
   if (rule === 'spec') return !deepEqual(specOf(draft), specOf(old));
   return rule.changed(draft, old);
 }

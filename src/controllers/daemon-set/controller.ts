@@ -83,6 +83,7 @@ export const daemonSet: ControllerRow = {
         owner: set,
         revisions,
         hashLabel: REVISION_LABEL,
+        annotations: set.metadata.annotations,
       });
       const hash = update.metadata.labels?.[REVISION_LABEL] ?? '';
       const pods = await podsOf(set);

@@ -171,8 +171,13 @@ function rollingUpdate(input: DaemonInput, placed: ReadonlyMap<string, Pod[]>): 
   const old: Pod[] = [];
   let unavailable = 0;
   let surging = 0;
-  for (const node of wanted) {
+  for (const node of nodes) {
     const here = placed.get(node.metadata.name ?? '') ?? [];
+    if (!belongs(set, node).run) {
+      // While a pod ends where none belongs any more, its node counts as one without.
+      if (here.length > 0 && here.every(isGoing)) unavailable++;
+      continue;
+    }
     const alive = here.filter((pod) => !isGoing(pod));
     if (!alive.some((pod) => isAvailable(pod, least, now))) unavailable++;
     const outdated = alive.filter((pod) => !isUpdated(pod, hash));
@@ -205,29 +210,35 @@ function daemonPod(set: DaemonSet, node: string, options: { hash: string; random
   return pod;
 }
 
+const isPlaced = (pod: Pod): boolean => (pod.spec?.nodeName ?? '') !== '';
+
+function byPlaceAndAge(a: Pod, b: Pod): number {
+  if (isPlaced(a) !== isPlaced(b)) return isPlaced(a) ? -1 : 1;
+  return createdAt(a) - createdAt(b) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+}
+
 export function daemonStatus(input: DaemonInput): { status: DaemonSetStatus; requeueAfterMs: number | undefined } {
   const { set, nodes, pods, hash, now } = input;
-  const placed = byNode(pods.filter((pod) => !isGoing(pod)));
+  const placed = byNode(pods);
   const least = set.spec?.minReadySeconds ?? 0;
   let [desired, current, misscheduled, ready, updated, available] = [0, 0, 0, 0, 0, 0];
   let next: number | undefined;
   for (const node of nodes) {
-    const here = [...(placed.get(node.metadata.name ?? '') ?? [])].sort((a, b) => createdAt(b) - createdAt(a));
-    const [newest] = here;
+    // One pod stands for its node: the oldest that has been placed, also while it ends.
+    const [first] = [...(placed.get(node.metadata.name ?? '') ?? [])].sort(byPlaceAndAge);
     if (!belongs(set, node).run) {
-      if (newest !== undefined) misscheduled++;
+      if (first !== undefined) misscheduled++;
       continue;
     }
     desired++;
-    if (newest === undefined) continue;
+    if (first === undefined) continue;
     current++;
-    const serving = here.find(isReady);
-    if (serving !== undefined) {
+    if (isReady(first)) {
       ready++;
-      if (here.some((pod) => isAvailable(pod, least, now))) available++;
-      else next = Math.min(next ?? Number.POSITIVE_INFINITY, readySince(serving) + least * 1000 - now);
+      if (isAvailable(first, least, now)) available++;
+      else next = Math.min(next ?? Number.POSITIVE_INFINITY, readySince(first) + least * 1000 - now);
     }
-    if (here.some((pod) => isUpdated(pod, hash))) updated++;
+    if (isUpdated(first, hash)) updated++;
   }
   const status: DaemonSetStatus = {
     currentNumberScheduled: current,

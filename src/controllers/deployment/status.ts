@@ -57,6 +57,17 @@ export function countsOf(fresh: ReplicaSet | undefined, old: readonly ReplicaSet
   };
 }
 
+/** Unknown as long as one of the sets does not tell (KEP-3973). */
+function terminatingOf(sets: readonly ReplicaSet[]): number | undefined {
+  let total = 0;
+  for (const { status } of sets) {
+    const count = status?.terminatingReplicas;
+    if (count === undefined && (status?.observedGeneration ?? 0) !== 0) return undefined;
+    total += count ?? 0;
+  }
+  return total;
+}
+
 export function isComplete(deployment: Deployment, counts: Counts): boolean {
   const desired = desiredOf(deployment);
   return counts.updatedReplicas === desired && counts.replicas === desired && counts.availableReplicas === desired;
@@ -111,9 +122,11 @@ export function deploymentStatus(input: DeploymentInput): DeploymentOutcome {
     const told = { ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) };
     conditions = setDeploymentCondition(conditions, { type: 'ReplicaFailure', status: 'True', ...told }, now);
   }
+  const terminatingReplicas = terminatingOf(fresh === undefined ? old : [...old, fresh]);
   const status: DeploymentStatus = {
     ...(deployment.metadata.generation === undefined ? {} : { observedGeneration: deployment.metadata.generation }),
     ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)),
+    ...(terminatingReplicas === undefined ? {} : { terminatingReplicas }),
     conditions,
     ...(deployment.status?.collisionCount === undefined ? {} : { collisionCount: deployment.status.collisionCount }),
   };

@@ -29,7 +29,14 @@ export class DeploymentWriter {
     const client = this.context.client.resource(DEPLOYMENTS);
     const { namespace = '', name = '' } = deployment.metadata;
     if (revision !== undefined && deployment.metadata.annotations?.[REVISION] !== String(revision))
-      await client.patch(namespace, name, 'merge', { metadata: { annotations: { [REVISION]: String(revision) } } });
+      // Through the status: it is no change of what is wanted, which an annotation otherwise would be.
+      await client.patch(
+        namespace,
+        name,
+        'merge',
+        { metadata: { annotations: { [REVISION]: String(revision) } } },
+        { subresource: 'status' },
+      );
     if (condition === undefined) return;
     const conditions = setDeploymentCondition(deployment.status?.conditions ?? [], condition, this.context.clock.now());
     await client.patch(namespace, name, 'merge', { status: { conditions } }, { subresource: 'status' });
@@ -109,6 +116,7 @@ export class DeploymentWriter {
         readyReplicas: null,
         availableReplicas: null,
         unavailableReplicas: null,
+        terminatingReplicas: null,
       };
       const body = { metadata: { uid }, status: { ...counts, ...outcome.status } };
       await this.context.client.resource(DEPLOYMENTS).patch(namespace, name, 'merge', body, { subresource: 'status' });

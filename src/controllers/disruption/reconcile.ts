@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 import { parseTime } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
+import type { LabelSelector } from '../../resources/generated/meta-v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../resources/generated/policy-v1.ts';
 import { findCondition, setCondition } from '../shared/conditions.ts';
 import { scaledUp } from '../shared/int-or-percent.ts';
@@ -56,6 +57,27 @@ export function budgetStatus({ budget, pods, expected, now }: BudgetInput): Budg
     conditions: [...setCondition(budget.status?.conditions, condition, now)],
   };
   return { status, requeueAfterMs };
+}
+
+export function isUnmanaged(pod: Pod): boolean {
+  return pod.metadata.ownerReferences?.some((one) => one.controller === true) !== true;
+}
+
+/** The selector as Go prints it. */
+function selectorText(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return 'nil';
+  const labels = Object.entries(selector.matchLabels ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
+}
+
+export function unmanagedMessage(selector: LabelSelector | undefined): string {
+  return `Pods selected by this PodDisruptionBudget (selector: ${selectorText(selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
 }
 
 function stillDisrupted(

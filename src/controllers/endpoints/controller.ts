@@ -19,6 +19,7 @@ import { startKeyed } from '../shared/keyed.ts';
 import { plannedEndpoints } from './legacy.ts';
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_LABEL } from './slices.ts';
 import { targetsOf } from './targets.ts';
+import { TriggerTimes, withTriggerTime } from './trigger-times.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
 
@@ -93,6 +94,7 @@ export const endpointSlices: ControllerRow = {
     const client = context.client.resource(ENDPOINT_SLICES);
     /** Slices written and not yet seen; while there are any, what is seen is old. */
     const unseen = new Map<string, Map<string, string>>();
+    const times = new TriggerTimes();
     const queue = startKeyed(context, {
       name: 'endpointslice-controller',
       workers: 5,
@@ -100,12 +102,21 @@ export const endpointSlices: ControllerRow = {
       async reconcile(key) {
         const service = sources.services.get(key);
         // The slices of a Service that is gone go with it, as its dependents.
-        if (!lookedAfter(service)) return undefined;
+        if (!lookedAfter(service)) {
+          times.forget(key);
+          return undefined;
+        }
         if ((unseen.get(key)?.size ?? 0) > 0) return undefined;
         const namespace = service.metadata.namespace ?? '';
+        const wanted = podsOf(sources, service);
+        const time = times.next(key, service, wanted);
+        const dated = (slice: EndpointSlice): EndpointSlice => {
+          const annotations = withTriggerTime(slice.metadata.annotations, time);
+          return { ...slice, metadata: { ...slice.metadata, annotations } };
+        };
         const plan = planSlices({
           service,
-          targets: targetsOf(service, podsOf(sources, service)),
+          targets: targetsOf(service, wanted),
           existing: slices.byIndex('service', key),
           zoneOf: (node) => nodes.get(node)?.metadata.labels?.[ZONE],
           random: context.random.float,
@@ -114,10 +125,10 @@ export const endpointSlices: ControllerRow = {
         unseen.set(key, waits);
         try {
           for (const slice of plan.create) {
-            const made = await client.create(namespace, slice);
+            const made = await client.create(namespace, dated(slice));
             if (slices.get(objectKey(made)) === undefined) waits.set(objectKey(made), made.metadata.uid ?? '');
           }
-          for (const slice of plan.update) await client.update(slice);
+          for (const slice of plan.update) await client.update(dated(slice));
           for (const slice of plan.remove) await client.delete(namespace, slice.metadata.name ?? '');
         } catch (error) {
           if (!endsMeanwhile(error)) throw error;
@@ -142,6 +153,7 @@ export const endpoints: ControllerRow = {
     const sources = sourcesOf(context);
     const known = context.informers.informer(ENDPOINTS);
     const client = context.client.resource(ENDPOINTS);
+    const times = new TriggerTimes();
     const queue = startKeyed(context, {
       name: 'endpoints-controller',
       workers: 5,
@@ -152,11 +164,14 @@ export const endpoints: ControllerRow = {
         const [namespace = '', name = ''] = key.split('/');
         try {
           if (service === undefined) {
+            times.forget(key);
             if (existing !== undefined) await client.delete(namespace, name);
             return undefined;
           }
           if (!lookedAfter(service)) return undefined;
-          const wanted = plannedEndpoints(service, targetsOf(service, podsOf(sources, service)), existing);
+          const pods = podsOf(sources, service);
+          const triggerTime = times.next(key, service, pods);
+          const wanted = plannedEndpoints({ service, targets: targetsOf(service, pods), existing, triggerTime });
           if (wanted === undefined) return undefined;
           if (existing === undefined) await client.create(namespace, wanted);
           else await client.update(wanted);

@@ -2,6 +2,7 @@
 import { deepEqual } from '../../machinery/json.ts';
 import type { EndpointAddress, EndpointSubset, Endpoints, Service } from '../../resources/generated/core-v1.ts';
 import { familiesOf, isHeadless, portsKey, type Target } from './targets.ts';
+import { withTriggerTime } from './trigger-times.ts';
 
 const HEADLESS = 'service.kubernetes.io/headless';
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
@@ -56,20 +57,28 @@ function subsetsOf(service: Service, targets: readonly Target[]): EndpointSubset
 }
 
 /** The object as it is to be; undefined when it is so. */
-export function plannedEndpoints(
-  service: Service,
-  targets: readonly Target[],
-  existing: Endpoints | undefined,
-): Endpoints | undefined {
+export function plannedEndpoints({
+  service,
+  targets,
+  existing,
+  triggerTime,
+}: {
+  readonly service: Service;
+  readonly targets: readonly Target[];
+  readonly existing: Endpoints | undefined;
+  readonly triggerTime: string | undefined;
+}): Endpoints | undefined {
   const subsets = subsetsOf(service, targets);
   const { [HEADLESS]: _headless, ...own } = service.metadata.labels ?? {};
   const labels = { ...own, [MANAGED_BY]: MANAGER, ...(isHeadless(service) ? { [HEADLESS]: '' } : {}) };
   const { [OVER_CAPACITY]: _over, ...annotations } = existing?.metadata.annotations ?? {};
-  if (targets.length > MOST) annotations[OVER_CAPACITY] = 'truncated';
+  const truncated = targets.length > MOST;
+  if (truncated) annotations[OVER_CAPACITY] = 'truncated';
+  const dated = withTriggerTime(annotations, triggerTime);
   const same =
     deepEqual(existing?.subsets ?? [], subsets) &&
     deepEqual(existing?.metadata.labels ?? {}, labels) &&
-    deepEqual(existing?.metadata.annotations ?? {}, annotations);
+    (existing?.metadata.annotations?.[OVER_CAPACITY] !== undefined) === truncated;
   if (existing !== undefined && same) return undefined;
   const { namespace, name } = service.metadata;
   return {
@@ -80,7 +89,7 @@ export function plannedEndpoints(
       ...(name === undefined ? {} : { name }),
       ...(namespace === undefined ? {} : { namespace }),
       labels,
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      annotations: dated,
     },
     ...(subsets.length === 0 ? {} : { subsets }),
   };

@@ -16,7 +16,7 @@ import { type ControllerContext, type ControllerRow, recorderFor } from '../shar
 import { discover } from '../shared/discovery.ts';
 import { startKeyed } from '../shared/keyed.ts';
 import { type History, limit, trim } from './behavior.ts';
-import { MetricError, type Proposal, propose } from './metrics.ts';
+import { MetricError, type Proposal, propose, withinMetric } from './metrics.ts';
 
 const NAME = 'horizontal-pod-autoscaler-controller';
 const PERIOD_MS = 15_000;
@@ -114,7 +114,7 @@ class Autoscaler {
       ...(hpa.metadata.generation === undefined ? {} : { observedGeneration: hpa.metadata.generation }),
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       currentReplicas: scale.status?.replicas ?? current,
-      desiredReplicas: desired,
+      desiredReplicas: outcome.failed === true ? (hpa.status?.desiredReplicas ?? 0) : desired,
       ...(outcome.metrics === undefined ? {} : { currentMetrics: [...outcome.metrics] }),
       conditions: [...conditions],
     });
@@ -136,7 +136,7 @@ class Autoscaler {
       readonly now: number;
       readonly set: (type: string, status: string, reason: string, message: string) => void;
     },
-  ): Promise<{ desired: number; reason: string; metrics: readonly MetricStatus[] | undefined }> {
+  ): Promise<{ desired: number; reason: string; metrics: readonly MetricStatus[] | undefined; failed?: boolean }> {
     const { scale, current, now, set } = at;
     const least = hpa.spec?.minReplicas ?? 1;
     const most = hpa.spec?.maxReplicas ?? least;
@@ -153,7 +153,7 @@ class Autoscaler {
       return { desired: most, reason: 'Current number of replicas above Spec.MaxReplicas', metrics: undefined };
     if (current < least)
       return { desired: least, reason: 'Current number of replicas below Spec.MinReplicas', metrics: undefined };
-    const { proposals, failures } = await this.measure(hpa, scale, now);
+    const { proposals, failures, statuses } = await this.measure(hpa, scale, now);
     const [best] = [...proposals].sort((a, b) => b.replicas - a.replicas);
     const [failure] = failures;
     // What could not be measured may be what needs the pods: nothing shrinks on half a measure.
@@ -166,9 +166,9 @@ class Autoscaler {
         hpa,
         'Warning',
         'FailedComputeMetricsReplicas',
-        `invalid metrics (${failures.length} invalid out of ${hpa.spec?.metrics?.length ?? 0}), first error is: ${failure.message}`,
+        `invalid metrics (${failures.length} invalid out of ${hpa.spec?.metrics?.length ?? 0}), first error is: ${failure.within}${failure.message}`,
       );
-      return { desired: current, reason: '', metrics: undefined };
+      return { desired: current, reason: '', metrics: statuses, failed: true };
     }
     set(
       'ScalingActive',
@@ -182,32 +182,37 @@ class Autoscaler {
     set('AbleToScale', 'True', limited.ableReason, limited.ableMessage);
     set('ScalingLimited', limited.limited ? 'True' : 'False', limited.limitReason, limited.limitMessage);
     const reason = limited.replicas > current ? `${best.name} above target` : 'All metrics below target';
-    return { desired: limited.replicas, reason, metrics: proposals.map((one) => one.status) };
+    return { desired: limited.replicas, reason, metrics: statuses };
   }
 
   private async measure(
     hpa: HorizontalPodAutoscaler,
     scale: Scale,
     now: number,
-  ): Promise<{ proposals: Proposal[]; failures: MetricError[] }> {
+  ): Promise<{ proposals: Proposal[]; failures: MetricError[]; statuses: MetricStatus[] }> {
     const selector = scale.status?.selector ?? '';
     if (selector === '')
-      return { proposals: [], failures: [new MetricError('InvalidSelector', 'selector is required')] };
+      return { proposals: [], failures: [new MetricError('InvalidSelector', 'selector is required')], statuses: [] };
     const parsed = parseLabelSelector(selector);
     const namespace = hpa.metadata.namespace ?? '';
     const pods = this.pods.byIndex('namespace', namespace).filter((pod) => parsed.matches(pod.metadata.labels ?? {}));
     const proposals: Proposal[] = [];
     const failures: MetricError[] = [];
+    const statuses: MetricStatus[] = [];
     for (const spec of hpa.spec?.metrics ?? []) {
       try {
         const current = scale.spec?.replicas ?? 0;
-        proposals.push(await propose({ client: this.context.client, hpa, current, selector, pods, now }, spec));
+        const found = await propose({ client: this.context.client, hpa, current, selector, pods, now }, spec);
+        proposals.push(found);
+        statuses.push(found.status);
       } catch (error) {
         if (!(error instanceof MetricError)) throw error;
-        failures.push(error);
+        failures.push(new MetricError(error.reason, error.message, withinMetric(spec)));
+        // Its place is kept, as in Kubernetes' own list.
+        statuses.push({ type: '' });
       }
     }
-    return { proposals, failures };
+    return { proposals, failures, statuses };
   }
 
   private async scalePath(hpa: HorizontalPodAutoscaler): Promise<string> {

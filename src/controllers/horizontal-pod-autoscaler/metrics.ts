@@ -35,10 +35,21 @@ export class MetricError extends Error {
   constructor(
     readonly reason: string,
     message: string,
+    /** What was wanted, for the event that tells of all measures. */
+    readonly within = '',
   ) {
     super(message);
     this.name = 'MetricError';
   }
+}
+
+export function withinMetric(spec: MetricSpec): string {
+  if (spec.type === 'Resource') return `failed to get ${spec.resource?.name} resource metric value: `;
+  if (spec.type === 'ContainerResource')
+    return `failed to get ${spec.containerResource?.container} container metric value: `;
+  if (spec.type === 'External') return `failed to get ${spec.external?.metric.name} external metric value: `;
+  if (spec.type === 'Pods' || spec.type === 'Object') return `failed to get ${spec.type.toLowerCase()} metric value: `;
+  return '';
 }
 
 interface PodMetricsList {

@@ -76,8 +76,9 @@ export const job: ControllerRow = {
       // Refused when the job is no longer as it was seen: then nothing of the plan is carried out.
       await writeStatus(one, plan.status);
       for (const event of plan.events) control.recorder.event(one, event.type, event.reason, event.message);
+      // Before they are deleted, which would change what is patched.
+      await untrack(context, [...plan.untrack, ...plan.release.filter((pod) => isTracked(pod))]);
       const failure = (await control.delete(one, plan.remove)) ?? (await control.create(one, plan.create));
-      await untrack(context, plan.untrack);
       if (failure !== undefined) throw failure;
       return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
     }
@@ -86,7 +87,14 @@ export const job: ControllerRow = {
       if (!deepEqual(status, one.status ?? {})) await client.updateStatus({ ...one, status });
     }
 
-    const queue = startKeyed(context, { name: NAME, workers: 5, waitFor: [jobs, control.pods], reconcile });
+    const queue = startKeyed(context, {
+      name: NAME,
+      workers: 5,
+      waitFor: [jobs, control.pods],
+      baseDelayMs: 1000,
+      maxDelayMs: 60_000,
+      reconcile,
+    });
     jobs.addHandler({
       onAdd: (one) => queue.add(objectKey(one)),
       onUpdate: (one) => queue.add(objectKey(one)),

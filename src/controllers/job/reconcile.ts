@@ -30,6 +30,8 @@ export interface JobPlan {
   readonly untrack: readonly Pod[];
   readonly create: readonly Pod[];
   readonly remove: readonly Pod[];
+  /** Of those that are removed: such as are not to count for failed. They are let go first. */
+  readonly release: readonly Pod[];
   readonly events: readonly JobEvent[];
   readonly requeueAfterMs: number | undefined;
 }
@@ -48,7 +50,7 @@ interface Tally {
   /** Counted for good. */
   readonly counted: { readonly succeeded: number; readonly failed: number };
   /** Ended and noted in the status, but not yet let go: counted when they are, so that none is counted twice or never. */
-  readonly noted: { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
+  readonly noted: { readonly succeeded: readonly string[]; readonly failed: string[] };
   /** Counted and noted together. */
   readonly succeeded: number;
   readonly failed: number;
@@ -79,8 +81,9 @@ function tally({ job, pods }: JobInput): Tally {
     const lost = hasFailed(pod, job);
     if (pod.metadata.deletionTimestamp !== undefined && !won && pod.status?.phase !== 'Failed') terminating.push(pod);
     else if (!won && !lost) active.push(pod);
-    if (lost) failures.push(pod);
-    if (!isTracked(pod) || !(won || lost)) continue;
+    // One that was let go before it was removed has not failed.
+    if (lost && (isTracked(pod) || pod.status?.phase === 'Failed')) failures.push(pod);
+    if (!isTracked(pod) || !(won || lost || known.failed.has(uid))) continue;
     untrack.push(pod);
     if (known.succeeded.delete(uid)) noted.succeeded.push(uid);
     else if (known.failed.delete(uid)) noted.failed.push(uid);
@@ -198,12 +201,18 @@ export function planJob(input: JobInput): JobPlan {
     job: { ...job, status: { ...job.status, ...(startTime === undefined ? {} : { startTime }) } },
   };
   const end = verdict(seen, t);
+  const untrack = [...t.untrack];
   let create: readonly Pod[] = [];
   let remove: readonly Pod[] = [];
+  let release: readonly Pod[] = [];
   let requeueAfterMs: number | undefined;
   let completionTime = job.status?.completionTime;
   if (end !== undefined) {
     remove = t.active;
+    const open = [...t.active, ...t.terminating].filter((pod) => isTracked(pod) && !untrack.includes(pod));
+    untrack.push(...open);
+    // With the Job all that still runs has failed; after a success nobody asks.
+    if (end.kind === 'Failed') noteFailed(job, t, open);
     const interim = end.kind === 'Failed' ? 'FailureTarget' : 'SuccessCriteriaMet';
     conditions = setCondition(conditions, condition(interim, 'True', end.reason, end.message, now), now);
     const settled = t.noted.succeeded.length + t.noted.failed.length === 0;
@@ -216,6 +225,7 @@ export function planJob(input: JobInput): JobPlan {
     }
   } else if (suspended) {
     remove = t.active;
+    release = remove;
     const was = findCondition(conditions, 'Suspended')?.status === 'True';
     conditions = setCondition(conditions, condition('Suspended', 'True', 'JobSuspended', 'Job suspended', now), now);
     if (!was) events.push({ type: 'Normal', reason: 'Suspended', message: 'Job suspended' });
@@ -227,10 +237,20 @@ export function planJob(input: JobInput): JobPlan {
       events.push({ type: 'Normal', reason: 'Resumed', message: 'Job resumed' });
     }
     ({ create, remove, requeueAfterMs } = managePods(seen, t));
+    release = remove;
     requeueAfterMs = soonest(requeueAfterMs, deadlineIn(job, startTime, now));
   }
   const status = statusOf({ job, t, conditions, startTime, completionTime });
-  return { status, untrack: t.untrack, create, remove, events, requeueAfterMs };
+  return { status, untrack, create, remove, release, events, requeueAfterMs };
+}
+
+function noteFailed(job: Job, t: Tally, pods: readonly Pod[]): void {
+  const rules = job.spec?.podFailurePolicy?.rules ?? [];
+  for (const pod of pods) {
+    const index = indexOf(pod);
+    const inRow = !isIndexed(job) || (index !== undefined && index < (job.spec?.completions ?? 0));
+    if (inRow && failureAction(pod, rules) !== 'Ignore') t.noted.failed.push(pod.metadata.uid ?? '');
+  }
 }
 
 function soonest(a: number | undefined, b: number | undefined): number | undefined {

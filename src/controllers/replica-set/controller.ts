@@ -19,6 +19,7 @@ import { claim } from '../shared/claim.ts';
 import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { startKeyed } from '../shared/keyed.ts';
 import { messageOf, PodControl } from '../shared/pod-control.ts';
+import { isActive } from '../shared/pods.ts';
 import { planReplicas, replicasStatus } from './reconcile.ts';
 
 interface Replicated extends KubeObject {
@@ -60,7 +61,11 @@ function startReplicas<T extends Replicated>(context: ControllerContext, kind: K
       return undefined;
     }
     const namespace = owner.metadata.namespace ?? '';
-    const claims = claim(owner, kind.selectorOf(owner), pods.candidates(owner));
+    const selector = kind.selectorOf(owner);
+    // Only pods at work are taken or let go; those that are ending or have ended are counted where they are its own.
+    const active = pods.candidates(owner).filter(isActive);
+    const others = claim(owner, selector, pods.candidates(owner)).owned.filter((pod) => !isActive(pod));
+    const claims = claim(owner, selector, active);
     const owned = await carryOut(context.client.resource(PODS), owner, claims, () =>
       client.get(namespace, owner.metadata.name ?? ''),
     );
@@ -69,7 +74,7 @@ function startReplicas<T extends Replicated>(context: ControllerContext, kind: K
       replicas: owner.spec?.replicas ?? 1,
       template: owner.spec?.template ?? {},
       minReadySeconds: owner.spec?.minReadySeconds ?? 0,
-      pods: owned,
+      pods: [...owned, ...others],
       now: context.clock.now(),
       random: context.random.float,
     };
@@ -79,7 +84,8 @@ function startReplicas<T extends Replicated>(context: ControllerContext, kind: K
       failure = (await pods.create(owner, plan.create)) ?? (await pods.delete(owner, plan.remove));
     }
     const told = failure === undefined ? undefined : messageOf(failure);
-    const outcome = replicasStatus({ ...input, old: owner.status, failure: told });
+    const tellsTerminating = kind.ref.kind === 'ReplicaSet';
+    const outcome = replicasStatus({ ...input, old: owner.status, failure: told, tellsTerminating });
     await writeStatus(owner, outcome.status);
     if (failure !== undefined) throw failure;
     return outcome.requeueAfterMs === undefined ? undefined : { requeueAfterMs: outcome.requeueAfterMs };

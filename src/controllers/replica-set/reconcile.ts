@@ -5,7 +5,7 @@ import type { KubeObject } from '../../machinery/object.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../resources/generated/apps-v1.ts';
 import type { Pod, PodTemplateSpec } from '../../resources/generated/core-v1.ts';
 import { setCondition } from '../shared/conditions.ts';
-import { isActive, isAvailable, isReady, podFromTemplate, readySince, worstFirst } from '../shared/pods.ts';
+import { isActive, isAvailable, isFinished, isReady, podFromTemplate, readySince, worstFirst } from '../shared/pods.ts';
 
 /** At most so many at once. */
 const BURST = 500;
@@ -49,6 +49,8 @@ export interface StatusInput extends ReplicasInput {
   readonly old: ReplicaSetStatus | undefined;
   /** Why pods could not be created or deleted. */
   readonly failure: string | undefined;
+  /** ReplicaSets count the pods that are ending, ReplicationControllers do not (KEP-3973). */
+  readonly tellsTerminating: boolean;
 }
 
 export interface StatusOutcome {
@@ -68,11 +70,13 @@ export function replicasStatus(input: StatusInput): StatusOutcome {
     .filter((pod) => !available.includes(pod))
     .map((pod) => readySince(pod) + minReadySeconds * 1000);
   const conditions = failureConditions(old?.conditions, { failure, missing: replicas - active.length, now });
+  const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isFinished(pod));
   const status: ReplicaSetStatus = {
     replicas: active.length,
     ...(labeled.length === 0 ? {} : { fullyLabeledReplicas: labeled.length }),
     ...(ready.length === 0 ? {} : { readyReplicas: ready.length }),
     ...(available.length === 0 ? {} : { availableReplicas: available.length }),
+    ...(input.tellsTerminating ? { terminatingReplicas: terminating.length } : {}),
     ...(owner.metadata.generation === undefined ? {} : { observedGeneration: owner.metadata.generation }),
     ...(conditions.length === 0 ? {} : { conditions: [...conditions] }),
   };
@@ -84,6 +88,8 @@ function failureConditions(
   { failure, missing, now }: { failure: string | undefined; missing: number; now: number },
 ): readonly ReplicaSetCondition[] {
   if (failure === undefined) return (old ?? []).filter((one) => one.type !== 'ReplicaFailure');
+  // The first failure stays until there is none: later ones differ in nothing but the pod's name.
+  if (old?.some((one) => one.type === 'ReplicaFailure') === true) return old;
   const reason = missing < 0 ? 'FailedDelete' : 'FailedCreate';
   return setCondition(old, { type: 'ReplicaFailure', status: 'True', reason, message: failure }, now);
 }

@@ -8,11 +8,19 @@ export interface KeyedOptions {
   /** Caches that must be filled before anything is reconciled. */
   readonly waitFor: readonly { readonly synced: Promise<void> }[];
   readonly reconcile: (key: string) => Promise<ReconcileResult | undefined>;
+  /** How long a key waits after its first failure, where that is not the usual moment, and at most. */
+  readonly baseDelayMs?: number;
+  readonly maxDelayMs?: number;
 }
 
 export function startKeyed(context: ControllerContext, options: KeyedOptions): WorkQueue {
   const { clock, signal, onError } = context;
-  const queue = new WorkQueue({ clock });
+  const { baseDelayMs, maxDelayMs } = options;
+  const queue = new WorkQueue({
+    clock,
+    ...(baseDelayMs === undefined ? {} : { baseDelayMs }),
+    ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
+  });
   const run = async (): Promise<void> => {
     await Promise.race([Promise.all(options.waitFor.map((one) => one.synced)), whenAborted(signal)]);
     await runController({

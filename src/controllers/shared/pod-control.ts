@@ -131,10 +131,14 @@ export class PodControl {
   }
 }
 
+/** The refusals of those who look at a pod before it has its name; quotas, limits and security look at it after. */
+const BEFORE_NAMED =
+  /error looking up service account|no PriorityClass with name|RuntimeClass|unable to create new content in namespace/;
+
 /** Names the pod by its prefix, as a server does that was to make the name up: the same refusal is then the same message. */
 function withoutSuffix(error: unknown, pod: Pod): unknown {
   const { name = '', generateName } = pod.metadata;
-  if (!isApiError(error) || generateName === undefined) return error;
+  if (!isApiError(error) || generateName === undefined || !BEFORE_NAMED.test(error.message)) return error;
   const { reason, code, details } = error;
   const message = error.message.replaceAll(name, generateName);
   return new ApiError({ reason, code, message, cause: error, ...(details === undefined ? {} : { details }) });

@@ -37,8 +37,10 @@ export interface RevisionOptions<T extends Templated> {
   readonly ref: ResourceRef<T>;
   readonly owner: T;
   readonly revisions: Informer<ControllerRevision>;
-  /** The label that holds the hash on the revision: `controller-revision-hash` on both kinds. */
+  /** The label that holds the hash on the revision: not the same for both kinds. */
   readonly hashLabel: string;
+  /** A DaemonSet's revisions have its annotations. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 const byAge = (a: ControllerRevision, b: ControllerRevision): number =>
@@ -69,7 +71,7 @@ export async function syncRevisions<T extends Templated>(options: RevisionOption
 }
 
 async function make<T extends Templated>(
-  { client, owner, ref, hashLabel }: RevisionOptions<T>,
+  { client, owner, ref, hashLabel, annotations }: RevisionOptions<T>,
   data: Record<string, unknown>,
   revision: number,
 ): Promise<ControllerRevision> {
@@ -82,6 +84,7 @@ async function make<T extends Templated>(
       name: `${name}-${hash}`,
       namespace,
       labels: { ...owner.spec?.template?.metadata?.labels, [hashLabel]: hash },
+      ...(annotations === undefined ? {} : { annotations: { ...annotations } }),
       ownerReferences: [ownerReference({ ...owner, kind: ref.kind })],
     },
     data,

@@ -21,7 +21,15 @@ import { startKeyed } from '../shared/keyed.ts';
 import { messageOf } from '../shared/pod-control.ts';
 import { controllerOf } from '../shared/pods.ts';
 import { syncRevisions, trimRevisions } from '../shared/revisions.ts';
-import { claimName, claimOwners, claimsFor, ordinalOf, ordinalsOf, REVISION_LABEL, revisionOfPod } from './pods.ts';
+import {
+  claimName,
+  claimOwners,
+  claimsFor,
+  ordinalOf,
+  ordinalsOf,
+  REVISION_HASH_LABEL,
+  revisionOfPod,
+} from './pods.ts';
 import { planSet } from './reconcile.ts';
 
 const NAME = 'statefulset-controller';
@@ -101,7 +109,7 @@ class StatefulSetController {
       ref: STATEFUL_SETS,
       owner: set,
       revisions: this.revisions,
-      hashLabel: REVISION_LABEL,
+      hashLabel: REVISION_HASH_LABEL,
     });
     const updateName = update.metadata.name ?? '';
     const known = all.find((one) => one.metadata.name === set.status?.currentRevision);
@@ -113,20 +121,18 @@ class StatefulSetController {
       now: clock.now(),
     });
     await this.keepClaims(set, pods);
-    for (const pod of plan.recreate) {
-      const { namespace, name } = pod.metadata;
-      this.recorder.event(
-        set,
-        'Warning',
-        'RecreatingFailedPod',
-        `StatefulSet ${namespace}/${set.metadata.name} is recreating failed Pod ${name}`,
-      );
-      await this.remove(set, pod);
+    let failure: unknown;
+    try {
+      for (const pod of plan.recreate) await this.remove(set, pod);
+      for (const pod of plan.create) await this.create(set, pod);
+      for (const pod of plan.remove) await this.remove(set, pod);
+    } catch (error) {
+      failure = error;
     }
-    for (const pod of plan.create) await this.create(set, pod);
-    for (const pod of plan.remove) await this.remove(set, pod);
+    // The status is told also where nothing could be done.
     if (!deepEqual(plan.status, set.status ?? {}))
       await client.resource(STATEFUL_SETS).updateStatus({ ...set, status: plan.status });
+    if (failure !== undefined) throw failure;
     const inUse = new Set([updateName, plan.status.currentRevision ?? '', ...pods.map(revisionOfPod)]);
     await trimRevisions(client, { all, inUse, limit: set.spec?.revisionHistoryLimit ?? 10 });
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
@@ -154,11 +160,11 @@ class StatefulSetController {
     try {
       for (const one of claimsFor(set, name)) await this.createClaim(set, name, one);
       await client.resource(PODS).create(namespace, pod);
-      this.recorder.event(set, 'Normal', 'SuccessfulCreate', `create ${told} successful`);
+      this.recorder.event(set, 'Normal', 'SuccessfulCreate', `Create ${told} successful`);
     } catch (error) {
       this.expectations.created(`${namespace}/${name}`);
       if (isApiError(error, 'AlreadyExists')) throw error;
-      this.recorder.event(set, 'Warning', 'FailedCreate', `create ${told} failed error: ${messageOf(error)}`);
+      this.recorder.event(set, 'Warning', 'FailedCreate', `Create ${told} failed error: ${messageOf(error)}`);
       throw error;
     }
   }
@@ -166,13 +172,14 @@ class StatefulSetController {
   private async createClaim(set: StatefulSet, podName: string, wanted: PersistentVolumeClaim): Promise<void> {
     const { namespace = '', name = '' } = wanted.metadata;
     if (this.claims.get(`${namespace}/${name}`) !== undefined) return;
-    const told = `Claim ${name} Pod ${podName} in StatefulSet ${set.metadata.name}`;
+    const of = `Pod ${podName} in StatefulSet ${set.metadata.name}`;
     try {
       await this.context.client.resource(PERSISTENT_VOLUME_CLAIMS).create(namespace, wanted);
-      this.recorder.event(set, 'Normal', 'SuccessfulCreate', `create ${told} success`);
+      this.recorder.event(set, 'Normal', 'SuccessfulCreate', `Create Claim ${name} ${of} success`);
     } catch (error) {
       if (isApiError(error, 'AlreadyExists')) return;
-      this.recorder.event(set, 'Warning', 'FailedCreate', `create ${told} failed error: ${messageOf(error)}`);
+      const message = `Create Claim ${name} for ${of} failed error: ${messageOf(error)}`;
+      this.recorder.event(set, 'Warning', 'FailedCreate', message);
       throw error;
     }
   }
@@ -184,20 +191,17 @@ class StatefulSetController {
     this.expectations.expectDeletion(objectKey(set), uid, clock.now());
     try {
       await client.resource(PODS).delete(namespace, name, { preconditions: { uid } });
-      this.recorder.event(set, 'Normal', 'SuccessfulDelete', `delete ${told} successful`);
+      this.recorder.event(set, 'Normal', 'SuccessfulDelete', `Delete ${told} successful`);
     } catch (error) {
       this.expectations.deleted(uid);
       if (isApiError(error, 'NotFound')) return;
-      this.recorder.event(set, 'Warning', 'FailedDelete', `delete ${told} failed error: ${messageOf(error)}`);
+      this.recorder.event(set, 'Warning', 'FailedDelete', `Delete ${told} failed error: ${messageOf(error)}`);
       throw error;
     }
   }
 
   /** Gives the claims their owners, where the set's policy lets them go with it or with its pods. */
   private async keepClaims(set: StatefulSet, pods: readonly Pod[]): Promise<void> {
-    const policy = set.spec?.persistentVolumeClaimRetentionPolicy;
-    const keeps = (policy?.whenDeleted ?? 'Retain') === 'Retain' && (policy?.whenScaled ?? 'Retain') === 'Retain';
-    if (keeps || (set.spec?.volumeClaimTemplates ?? []).length === 0) return;
     const { first, count } = ordinalsOf(set);
     for (const pod of pods) {
       const ordinal = ordinalOf(set, pod) ?? -1;

@@ -5,6 +5,8 @@ import type { PersistentVolumeClaim, Pod, PodTemplateSpec } from '../../resource
 import { ownerReference, podFromTemplate } from '../shared/pods.ts';
 
 export const REVISION_LABEL = 'controller-revision-hash';
+/** On the revisions themselves. */
+export const REVISION_HASH_LABEL = 'controller.kubernetes.io/hash';
 const POD_NAME = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX = 'apps.kubernetes.io/pod-index';
 
@@ -47,7 +49,7 @@ export function podAt(
 ): Pod {
   const { ordinal, template, revision } = options;
   const name = `${set.metadata.name ?? ''}-${ordinal}`;
-  const pod = podFromTemplate({ template, owner: set, name });
+  const pod = podFromTemplate({ template, owner: set, name, generateName: `${set.metadata.name ?? ''}-` });
   pod.metadata.labels = {
     ...pod.metadata.labels,
     [POD_NAME]: name,
@@ -81,14 +83,17 @@ export function claimOwners(
   const { claim, condemned } = options;
   const policy = set.spec?.persistentVolumeClaimRetentionPolicy;
   const podName = pod?.metadata.name;
-  const others = (claim.metadata.ownerReferences ?? []).filter(
-    (one) => one.uid !== set.metadata.uid && !(one.kind === 'Pod' && one.name === podName),
-  );
-  const plain = (object: StatefulSet | Pod): NonNullable<typeof others>[number] => {
-    const { controller: _controller, blockOwnerDeletion: _block, ...rest } = ownerReference(object);
-    return rest;
-  };
-  if (policy?.whenScaled === 'Delete' && condemned && pod !== undefined) return [...others, plain(pod)];
-  if (policy?.whenDeleted === 'Delete') return [...others, plain(set)];
+  const owners = claim.metadata.ownerReferences ?? [];
+  // A set of this name that is gone may still have it: the garbage collector sees to that.
+  if (
+    owners.some((one) => one.kind === 'StatefulSet' && one.name === set.metadata.name && one.uid !== set.metadata.uid)
+  )
+    return owners;
+  const others = owners.filter((one) => one.uid !== set.metadata.uid && !(one.kind === 'Pod' && one.name === podName));
+  // It is another controller's.
+  if (others.some((one) => one.controller === true)) return others;
+  if (policy?.whenScaled === 'Delete' && condemned && pod !== undefined) return [...others, ownerReference(pod)];
+  if (policy?.whenDeleted === 'Delete' && !(policy.whenScaled === 'Delete' && condemned))
+    return [...others, ownerReference(set)];
   return others;
 }

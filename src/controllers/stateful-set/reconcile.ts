@@ -19,7 +19,7 @@ export interface SetInput {
 export interface SetPlan {
   readonly create: readonly Pod[];
   readonly remove: readonly Pod[];
-  /** Ended pods that are made anew: told in an event. */
+  /** Ended pods that are made anew. */
   readonly recreate: readonly Pod[];
   readonly status: StatefulSetStatus;
   readonly requeueAfterMs: number | undefined;
@@ -146,7 +146,8 @@ function statusOf({ set, pods, current, update, now }: SetInput): StatefulSetSta
   const { first, count } = ordinalsOf(set);
   const inRow = pods.filter((pod) => ordinalOf(set, pod) !== undefined && !isFinished(pod));
   const alive = inRow.filter((pod) => !isGoing(pod));
-  const ready = alive.filter(isRunningReady);
+  // Those that are ending serve until they have ended.
+  const ready = inRow.filter(isRunningReady);
   const available = ready.filter((pod) => isAvailable(pod, least, now));
   const updated = alive.filter((pod) => revisionOfPod(pod) === update.name).length;
   const old = alive.filter((pod) => revisionOfPod(pod) === current.name).length;
@@ -158,6 +159,7 @@ function statusOf({ set, pods, current, update, now }: SetInput): StatefulSetSta
     set.spec?.updateStrategy?.type !== 'OnDelete' &&
     updated === inRow.length &&
     places.length === count &&
+    alive.length === inRow.length &&
     ready.length === inRow.length;
   const currentName = done ? update.name : current.name;
   const currentReplicas = done ? updated : old;
