@@ -3,6 +3,7 @@ import type { FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { ageColumn, column, ErrorList, nameColumn, twinOf } from '../checks/index.ts';
 import { ALL_VERBS, type AnyResource, defineResource } from '../definition.ts';
 import type {
+  MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
   Mutation,
@@ -16,7 +17,6 @@ import {
   checkPolicyName,
   checkVariables,
   defaultMatchResources,
-  defaultParamRef,
   paramKindText,
   paramRefText,
   SPEC,
@@ -40,22 +40,26 @@ function checkMutation(found: ErrorList, mutation: Mutation, path: FieldPath): v
     const part = mutation[field];
     if (name === type && part === undefined)
       found.required(path.child(field), `must be specified when patchType is ${type}`);
-    else if (name === type && (part?.expression ?? '').trim() === '')
-      found.required(path.child(field, 'expression'), 'expression is not specified');
+    else if (name === type && (part?.expression ?? '').trim() === '') found.required(path.child(field, 'expression'));
     else if (name !== type && part !== undefined)
       found.invalid(path.child(field), '{}', `must not be specified when patchType is ${type}`);
   }
+}
+
+/** Deletions and connections cannot be mutated; Kubernetes reports each at the list of the rules. */
+function checkOperations(found: ErrorList, match: MatchResources | undefined, field: string): void {
+  for (const rule of match?.resourceRules ?? [])
+    for (const operation of rule.operations ?? [])
+      found.oneOf(SPEC.child(field, 'resourceRules', 'operations'), operation, ['*', 'CONNECT', 'CREATE', 'UPDATE']);
 }
 
 function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   const found = new ErrorList();
   const spec = policy.spec ?? {};
   checkFailurePolicy(found, spec.failurePolicy);
-  const reinvocation = spec.reinvocationPolicy ?? '';
-  if (reinvocation === '') found.required(SPEC.child('reinvocationPolicy'));
-  else found.oneOf(SPEC.child('reinvocationPolicy'), reinvocation, ['IfNeeded', 'Never']);
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
+  checkOperations(found, spec.matchConstraints, 'matchConstraints');
   const scope = { params: spec.paramKind !== undefined, namespace: true };
   checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), scope);
   checkVariables(found, spec.variables ?? [], scope);
@@ -64,6 +68,9 @@ function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   mutations.forEach((mutation, i) => {
     checkMutation(found, mutation, SPEC.child('mutations').index(i));
   });
+  const reinvocation = spec.reinvocationPolicy ?? '';
+  if (reinvocation === '') found.required(SPEC.child('reinvocationPolicy'));
+  else found.oneOf(SPEC.child('reinvocationPolicy'), reinvocation, ['IfNeeded', 'Never']);
   return found.errors;
 }
 
@@ -72,6 +79,7 @@ function validateBinding(binding: MutatingAdmissionPolicyBinding): FieldError[] 
   checkPolicyName(found, binding.spec?.policyName ?? '');
   checkParamRef(found, binding.spec?.paramRef);
   checkMatchResources(found, binding.spec?.matchResources, SPEC.child('matchResources'));
+  checkOperations(found, binding.spec?.matchResources, 'matchResources');
   return found.errors;
 }
 
@@ -131,7 +139,6 @@ function bindingRow(version: string): AnyResource {
     strategy: {
       applyDefaults(draft) {
         defaultMatchResources(draft.spec?.matchResources);
-        defaultParamRef(draft.spec?.paramRef);
       },
       validate: validateBinding,
       validateUpdate: validateBinding,

@@ -17,10 +17,6 @@ export function defaultMatchResources(match: MatchResources | undefined): void {
   for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) defaultRule(rule);
 }
 
-export function defaultParamRef(reference: ParamRef | undefined): void {
-  if (reference !== undefined) reference.parameterNotFoundAction ??= 'Deny';
-}
-
 export function checkFailurePolicy(found: ErrorList, policy: string | undefined): void {
   const path = SPEC.child('failurePolicy');
   if (policy === undefined) found.required(path);
@@ -87,7 +83,7 @@ export function checkVariables(found: ErrorList, variables: readonly Variable[],
     const path = SPEC.child('variables').index(i);
     const { name = '', expression = '' } = variable;
     if (name.trim() === '') found.required(path.child('name'), 'name is not specified');
-    else if (!isIdentifier(name)) found.invalid(path.child('name'), name, 'name is not a valid CEL identifier');
+    else if (!isIdentifier(name)) found.invalid(path.child('name'), name, 'must be a valid CEL identifier');
     if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
     else {
       const earlier = variables.slice(0, i).map((one) => one.name ?? '');

@@ -27,14 +27,13 @@ import {
   checkPolicyName,
   checkVariables,
   defaultMatchResources,
-  defaultParamRef,
   paramKindText,
   paramRefText,
   SPEC,
 } from './policy-parts.ts';
 import { checkMatchConditions } from './rules.ts';
 
-const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const AT_LEAST_ONE = 'validations or auditAnnotations must contain at least one item';
 const MAX_ANNOTATIONS = 20;
 
@@ -84,7 +83,7 @@ function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
   checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), { params, namespace: true });
   checkVariables(found, spec.variables ?? [], { params, namespace: true });
   const variables = (spec.variables ?? []).map((variable) => variable.name ?? '');
-  const scope = { params, namespace: true, variables };
+  const scope = { params, namespace: true, ...(variables.length === 0 ? {} : { variables }) };
   if (validations.length + auditAnnotations.length === 0) {
     found.required(SPEC.child('validations'), AT_LEAST_ONE);
     found.required(SPEC.child('auditAnnotations'), AT_LEAST_ONE);
@@ -187,7 +186,6 @@ export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmiss
   strategy: {
     applyDefaults(draft) {
       defaultMatchResources(draft.spec?.matchResources);
-      defaultParamRef(draft.spec?.paramRef);
     },
     validate: validateBinding,
     validateUpdate: validateBinding,

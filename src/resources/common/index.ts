@@ -81,6 +81,7 @@ export {
 export {
   type ClaimRules,
   checkClaimSpec,
+  checkTemplateMetadata,
   claimSpecWarnings,
   defaultClaimSpec,
   validateClaimSpec,

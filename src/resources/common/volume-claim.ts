@@ -1,6 +1,8 @@
 // The spec of a volume claim: shared by PersistentVolumeClaims, StatefulSets and the claims that pods carry in themselves.
 // Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#persistentvolumeclaims
+
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type { ObjectMeta } from '../../machinery/object.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import type {
   PersistentVolumeClaimSpec,
@@ -148,15 +150,19 @@ const NOT_IN_TEMPLATES: readonly (readonly [string, string?])[] = [
   ['managedFields'],
 ];
 
-export function checkClaimTemplate(template: PersistentVolumeClaimTemplate, path: FieldPath, out: Findings): void {
-  const meta = template.metadata ?? {};
-  const at = path.child('metadata');
-  checkAnnotations(meta.annotations, at.child('annotations'), out);
-  checkLabels(meta.labels, at.child('labels'), out);
+/** The metadata of a template: labels and annotations, and nothing else. */
+export function checkTemplateMetadata(meta: object, at: FieldPath, out: Findings): void {
+  const given: Pick<ObjectMeta, 'labels' | 'annotations'> = meta;
+  checkAnnotations(given.annotations, at.child('annotations'), out);
+  checkLabels(given.labels, at.child('labels'), out);
   for (const [field, shown = field] of NOT_IN_TEMPLATES) {
     const value = (meta as Readonly<Record<string, unknown>>)[field];
     if (value === undefined || value === null || value === '' || value === 0) continue;
     out.push(fieldErrors.forbidden(at.child(shown), 'cannot be set'));
   }
+}
+
+export function checkClaimTemplate(template: PersistentVolumeClaimTemplate, path: FieldPath, out: Findings): void {
+  checkTemplateMetadata(template.metadata ?? {}, path.child('metadata'), out);
   checkClaimSpec(template.spec ?? {}, path.child('spec'), {}, out);
 }

@@ -32,7 +32,11 @@ function validate(schema: FlowSchema): ErrorList {
   checkPrecedence(found, spec?.matchingPrecedence ?? 0, schema.metadata.name ?? '');
   const method = spec?.distinguisherMethod;
   if (method !== undefined && method.type !== 'ByNamespace' && method.type !== 'ByUser')
-    found.notSupported(SPEC.child('distinguisherMethod'), method, ['ByNamespace', 'ByUser']);
+    // In Go's own form, which messages show.
+    found.notSupported(SPEC.child('distinguisherMethod', 'type'), { Type: method.type ?? '' }, [
+      'ByNamespace',
+      'ByUser',
+    ]);
   const level = spec?.priorityLevelConfiguration?.name ?? '';
   const path = SPEC.child('priorityLevelConfiguration', 'name');
   if (level === '') found.required(path, 'must reference a priority level');

@@ -66,8 +66,8 @@ function checkRequest(found: ErrorList, request: DeviceRequest, path: FieldPath)
   if (request.exactly === undefined && alternatives.length === 0) found.required(path, ONE_OF);
   else if (request.exactly !== undefined && alternatives.length > 0)
     found.invalid(path, null, `${ONE_OF}, but multiple fields are set`);
-  if (request.exactly !== undefined) checkWanted(found, request.exactly, path.child('exactly'));
-  checkAlternatives(found, alternatives, path.child('firstAvailable'));
+  else if (request.exactly !== undefined) checkWanted(found, request.exactly, path.child('exactly'));
+  else checkAlternatives(found, alternatives, path.child('firstAvailable'));
 }
 
 /** Requests by name; an alternative is `request/alternative`. */

@@ -9,7 +9,7 @@ import {
   statusKept,
   statusSubresource,
 } from '../checks/index.ts';
-import { checkAnnotations, checkLabels, semanticEqual } from '../common/index.ts';
+import { checkTemplateMetadata, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ResourceClaim, ResourceClaimTemplate } from '../generated/resource-v1.ts';
 import { checkClaimSpec, defaultClaim, SPEC } from './claim-rules.ts';
@@ -97,9 +97,7 @@ export const resourceClaims = defineResource<ResourceClaim>({
 
 function validateTemplate(template: ResourceClaimTemplate): FieldError[] {
   const found = new ErrorList();
-  const metadata = template.spec?.metadata;
-  checkLabels(metadata?.labels, SPEC.child('metadata', 'labels'), found.errors);
-  checkAnnotations(metadata?.annotations, SPEC.child('metadata', 'annotations'), found.errors);
+  checkTemplateMetadata(template.spec?.metadata ?? {}, SPEC.child('metadata'), found.errors);
   checkClaimSpec(found, template.spec?.spec, SPEC.child('spec'));
   return found.errors;
 }

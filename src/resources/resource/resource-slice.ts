@@ -57,6 +57,32 @@ function checkDevice(found: ErrorList, device: Device, path: FieldPath): void {
   });
 }
 
+const PER_DEVICE =
+  'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
+const NOT_PER_DEVICE =
+  '`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
+
+/** Where a device can be reached, for slices that say so of each device. */
+function checkDeviceNodes(found: ErrorList, device: Device, path: FieldPath, perDevice: boolean): void {
+  const { nodeName, nodeSelector, allNodes } = device;
+  const given = nodeName !== undefined || nodeSelector !== undefined || allNodes !== undefined;
+  if (!perDevice) {
+    if (given) found.invalid(path, null, NOT_PER_DEVICE);
+    return;
+  }
+  const set: string[] = [];
+  if (nodeName === '') found.invalid(path.child('nodeName'), '', 'must not be empty');
+  else if (nodeName !== undefined) {
+    set.push('`nodeName`');
+    found.text(path.child('nodeName'), nodeName, isDns1123Subdomain);
+  }
+  if (nodeSelector !== undefined) set.push('`nodeSelector`');
+  if (allNodes === true) set.push('`allNodes`');
+  else if (allNodes === false) found.invalid(path.child('allNodes'), false, 'must be either unset or set to true');
+  if (set.length === 0) found.required(path, PER_DEVICE);
+  if (set.length > 1) found.invalid(path, `{${set.join(', ')}}`, PER_DEVICE);
+}
+
 function checkNodes(found: ErrorList, spec: Partial<ResourceSliceSpec>): void {
   const choices = [
     (spec.nodeName ?? '') !== '',
@@ -97,6 +123,7 @@ function validate(slice: ResourceSlice): FieldError[] {
   devices.forEach((device, i) => {
     const path = SPEC.child('devices').index(i);
     checkDevice(found, device, path);
+    checkDeviceNodes(found, device, path, spec.perDeviceNodeSelection === true);
     if (names.has(device.name)) found.duplicate(path.child('name'), device.name);
     names.add(device.name);
   });
