@@ -85,8 +85,8 @@ describe('a StatefulSet', () => {
     const { items } = await plane.client.resource(EVENTS).list('default', { fieldSelector: 'involvedObject.name=row' });
     const messages = items.map((event) => event.message);
     expect(messages).toContain('Create Pod row-0 in StatefulSet row successful');
-    expect(messages.indexOf('delete Pod row-2 in StatefulSet row successful')).toBeLessThan(
-      messages.indexOf('delete Pod row-1 in StatefulSet row successful'),
+    expect(messages.indexOf('Delete Pod row-2 in StatefulSet row successful')).toBeLessThan(
+      messages.indexOf('Delete Pod row-1 in StatefulSet row successful'),
     );
   });
 
