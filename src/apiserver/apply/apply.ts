@@ -12,7 +12,7 @@ import { mergeObjects } from './merge.ts';
 import { planOf } from './plan.ts';
 import { prune } from './prune.ts';
 import { entriesOf, recordUpdate, withoutEntries } from './update.ts';
-import { Change, type Frame, reconcileManaged, resetSet, strip } from './updater.ts';
+import { Change, compareAt, type Frame, reconcileManaged, resetSet, strip } from './updater.ts';
 import { typingErrors } from './validate.ts';
 import { zeroObject } from './zero.ts';
 
@@ -88,14 +88,28 @@ function checkBody(request: ApplyRequest): void {
   }
 }
 
+/** The applied object as errors name it. */
+function nameOf({ applied, apiVersion, kind }: Pick<ApplyRequest, 'applied' | 'apiVersion' | 'kind'>): string {
+  const metadata = isJsonObject(applied.metadata) ? applied.metadata : {};
+  return `${text(metadata.namespace)}/${text(metadata.name)}; ${gvkText(apiVersion, kind)}`;
+}
+
 function typingError(request: ApplyRequest, problem: string): ApiError {
-  const metadata = isJsonObject(request.applied.metadata) ? request.applied.metadata : {};
-  const name = `${text(metadata.namespace)}/${text(metadata.name)}; ${gvkText(request.apiVersion, request.kind)}`;
   return new ApiError({
     reason: '',
     code: 500,
-    message: `failed to create typed patch object (${name}): ${problem}`,
+    message: `failed to create typed patch object (${nameOf(request)}): ${problem}`,
   });
+}
+
+/** What was merged is no object of the kind: a text that should be a quantity, a time or base64. */
+export function conversionProblem(
+  request: Pick<ApplyRequest, 'applied' | 'apiVersion' | 'kind'>,
+  problem: string,
+): string {
+  const told = problem.startsWith('illegal base64 data') ? `error decoding from json: ${problem}` : problem;
+  const kind = gvkText(request.apiVersion, request.kind);
+  return `failed to convert new object (${nameOf(request)}) to proper version: unable to convert unstructured object to ${kind}: ${told}`;
 }
 
 function managedBefore(request: ApplyRequest, live: JsonObject, zero: JsonObject): ManagedMap {
@@ -126,7 +140,11 @@ function settle(request: ApplyRequest, outcome: Outcome): boolean {
   if (conflicts.size > 0 && !request.force) refuseConflicts(request, outcome, conflicts);
   change.takeFromOthers(managed, id, conflicts);
   const comparison = change.at(request.apiVersion);
-  return comparison === undefined || !isSame(comparison);
+  if (comparison === undefined || !isSame(comparison)) return true;
+  // Fields that nobody can own through this door (the status) are a change all the same, until the strategy resets them.
+  if (isEmpty(resetSet(request.resetFields))) return false;
+  const whole = compareAt({ ...request, resetFields: [] }, request.apiVersion, outcome.live, outcome.merged);
+  return whole === undefined || !isSame(whole);
 }
 
 /** Fields that kubectl set itself, by client-side apply, are no conflict for it. */

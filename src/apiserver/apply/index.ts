@@ -1,5 +1,5 @@
 // The face of field management: who owns which field, kept up to date on every write, and server-side apply.
-export { type Applied, type ApplyRequest, applyPatch } from './apply.ts';
+export { type Applied, type ApplyRequest, applyPatch, conversionProblem } from './apply.ts';
 export { mergeConfiguration } from './configuration.ts';
 export { sameExceptTimes } from './entries.ts';
 export { parentEntries, type ReplicasPath, scaleEntries } from './scale.ts';

@@ -3,8 +3,9 @@
 import { badRequest, conflict } from '../../machinery/errors.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
 import { DecodeError, decodeFree, strictWarnings, yamlToJson } from '../../resources/schema/index.ts';
-import { applyPatch } from '../apply/index.ts';
+import { applyPatch, conversionProblem } from '../apply/index.ts';
 import { plainError } from '../http/responses.ts';
 import { decodePatched } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
@@ -56,8 +57,12 @@ function readYaml(body: Uint8Array): { value: unknown; yamlErrors: readonly stri
 }
 
 /** The merged object in the shape of its kind, with defaults. */
-function finished(target: Target, merged: JsonObject): KubeObject {
-  const decoded = decodePatched(target.entry, merged, (problem) => plainError(problem));
+function finished(target: Target, merged: JsonObject, applied: JsonObject): KubeObject {
+  const { row, custom } = target.entry;
+  const asked = { applied, apiVersion: apiVersionOf(row), kind: row.kind };
+  const decoded = decodePatched(target.entry, merged, (problem) =>
+    plainError(custom ? problem : conversionProblem(asked, problem)),
+  );
   const draft = cloneObject(decoded.object);
   target.entry.row.strategy.applyDefaults?.(draft);
   return draft;
@@ -84,7 +89,7 @@ export function applyPlan(context: RequestContext, target: Target, options: Writ
       const draft =
         result.object === undefined && live !== undefined
           ? cloneObject(live)
-          : finished(target, result.object ?? applied);
+          : finished(target, result.object ?? applied, applied);
       checkName(target, draft);
       checkNamespace(target, draft);
       if (live === undefined) checkNew(target, draft);

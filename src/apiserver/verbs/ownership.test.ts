@@ -1,4 +1,4 @@
-// Owner references that a client sends twice, and what a dry run does not ask.
+// Owners of objects and of fields: references that a client sends twice, who owns what a write becomes, what a dry run does not ask.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '../test-fixture.ts';
 
@@ -54,4 +54,28 @@ test('Who patches the stringData of a Secret owns what it becomes', async () => 
   const { body } = await server.call('PATCH', `${secrets}/s`, { stringData: { n: 'v' } }, { type });
   expect(body.data).toEqual({ a: 'eA==', n: 'dg==' });
   expect(body.metadata?.managedFields).toMatchObject([{ fieldsV1: { 'f:data': { 'f:a': {}, 'f:n': {} } } }]);
+});
+
+describe('server-side apply', () => {
+  const type = 'application/apply-patch+yaml';
+  const quotas = '/api/v1/namespaces/default/resourcequotas';
+
+  test('of a value that is no quantity says what it was to become', async () => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { pods: 'x' } } };
+    const { status, body } = await server.call('PATCH', `${quotas}/q?fieldManager=m`, quota, { type });
+    expect(status).toBe(500);
+    expect(body.message).toMatch(
+      /^failed to convert new object \(\/q; \/v1, Kind=ResourceQuota\) to proper version: unable to convert unstructured object to \/v1, Kind=ResourceQuota: quantities must match/,
+    );
+  });
+
+  test('of a status through the main door is a change that has a time, and leaves the status as it is', async () => {
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'r' }, spec: { hard: { pods: '1' } } };
+    await server.call('POST', quotas, quota);
+    const asked = { ...quota, status: { hard: { pods: '1' } } };
+    const { body } = await server.call('PATCH', `${quotas}/r?fieldManager=m`, asked, { type });
+    expect(body.status).toEqual({});
+    const entries = body.metadata?.managedFields as { manager: string; time?: string }[];
+    expect(entries.find((entry) => entry.manager === 'm')?.time).toBeDefined();
+  });
 });
