@@ -93,8 +93,14 @@ async function raw(method: string, path: string, body?: unknown, type = 'applica
     query: new URLSearchParams(query),
     headers: { 'content-type': type, accept: 'application/json' },
     user: { username: 'admin', groups: ['system:masters'] },
-    ...(body === undefined ? {} : { body: encodeJson(body) }),
+    ...(body === undefined ? {} : { body: encodeJson(method === 'POST' ? named(plain, body) : body) }),
   });
+}
+
+/** With its kind and version, which a custom resource must name itself. */
+function named(path: string, body: unknown): unknown {
+  const [, apiVersion] = /^\/apis\/(\w+\.example\.com\/\w+)\//.exec(path) ?? [];
+  return apiVersion === undefined ? body : { apiVersion, kind: 'Link', ...(body as JsonObject) };
 }
 
 async function send(

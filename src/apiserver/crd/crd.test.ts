@@ -37,6 +37,12 @@ interface Answer {
   readonly warning: unknown;
 }
 
+/** With its kind and version, which a custom resource must name itself. */
+function named(path: string, body: unknown): unknown {
+  const [, apiVersion] = /^\/apis\/(\w+\.example\.com\/\w+)\//.exec(path) ?? [];
+  return apiVersion === undefined ? body : { apiVersion, kind: 'Widget', ...(body as JsonObject) };
+}
+
 async function send(method: string, path: string, body?: unknown, type = 'application/json'): Promise<Answer> {
   const [plain = '', query = ''] = path.split('?');
   const response = await server.handle({
@@ -45,7 +51,7 @@ async function send(method: string, path: string, body?: unknown, type = 'applic
     query: new URLSearchParams(query),
     headers: { 'content-type': type, accept: 'application/json', 'user-agent': 'test/1' },
     user: { username: 'admin', groups: ['system:masters'] },
-    ...(body === undefined ? {} : { body: encodeJson(body) }),
+    ...(body === undefined ? {} : { body: encodeJson(method === 'POST' ? named(plain, body) : body) }),
   });
   const text = response.body instanceof Uint8Array ? Buffer.from(response.body).toString() : '';
   return {

@@ -38,6 +38,21 @@ function holds(schema: SchemaNode): boolean {
   return answer;
 }
 
+function readEmbeddedHead(object: JsonObject, path: string): string[] {
+  for (const name of ['apiVersion', 'kind']) {
+    const value = getOwn(object, name);
+    if (value !== undefined && value !== null && typeof value !== 'string')
+      throw new DecodeError(`${path}.${name}: Invalid value: ${JSON.stringify(value)}: must be a string`);
+  }
+  const metadata = getOwn(object, 'metadata');
+  if (metadata === undefined || metadata === null) return [];
+  if (isJsonObject(metadata)) return readMetadata(object, `${path}.`);
+  const kind = Array.isArray(metadata) ? 'array' : typeof metadata === 'boolean' ? 'bool' : typeof metadata;
+  throw new DecodeError(
+    `${path}.metadata: Invalid value: ${JSON.stringify(metadata)}: json: cannot unmarshal ${kind} into Go value of type v1.ObjectMeta`,
+  );
+}
+
 /** Reads the metadata of all objects inside a value, in place; returns what was unknown. */
 export function readEmbedded(value: unknown, schema: SchemaNode, path = ''): string[] {
   if (!holds(schema)) return [];
@@ -47,9 +62,7 @@ export function readEmbedded(value: unknown, schema: SchemaNode, path = ''): str
   }
   if (!isJsonObject(value)) return [];
   const found: string[] = [];
-  if (schema.embeddedResource === true && isJsonObject(getOwn(value, 'metadata'))) {
-    found.push(...readMetadata(value, `${path}.`));
-  }
+  if (schema.embeddedResource === true) found.push(...readEmbeddedHead(value, path));
   for (const key of Object.keys(value)) {
     const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
     if (inner === undefined) continue;

@@ -68,7 +68,7 @@ export function apiResourceList(catalog: Catalog, group: string, version: string
   for (const entry of entries) {
     const { row, storage, custom } = entry;
     const main = resourceOf(entry);
-    if (row.virtual !== true && !custom) main.storageVersionHash = storageVersionHash(storage);
+    if (row.virtual !== true) main.storageVersionHash = storageVersionHash(storage);
     resources.push(main);
     const subs = Object.entries(row.subresources ?? {});
     if (!custom) subs.sort(([a], [b]) => (a < b ? -1 : 1));

@@ -8,6 +8,7 @@ import {
   builtinSchema,
   DecodeError,
   decode,
+  decodeCustom,
   decodeFree,
   decodeValue,
   findBuiltinSchema,
@@ -48,7 +49,7 @@ export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Arr
     registered: (apiVersion: string, kind: string) => isRegistered(catalog, apiVersion, kind),
   };
   if (entry.custom) {
-    const free = decodeFree(body, options);
+    const free = decodeCustom(body, options);
     if (free.object.apiVersion !== options.apiVersion) {
       throw badRequest(
         `the API version in the data (${String(free.object.apiVersion)}) does not match the expected API version (${options.apiVersion})`,

@@ -155,14 +155,27 @@ function withKind(object: JsonObject, sent: KindAndVersion): JsonObject {
   return { ...object, apiVersion: sent.apiVersion, kind: sent.kind };
 }
 
-/** The body of a write to a custom resource: kept as sent; duplicate keys are told. Kind and version may be absent in it. */
-export function decodeFree(body: Uint8Array, options: DecodeOptions): Decoded {
+function free(body: Uint8Array, options: DecodeOptions): Decoded & { readonly own: KindAndVersion } {
   const { value, yamlErrors } = parseBody(body, options);
   const sent = kindOf(value, body, options);
   const walk = new Walk();
-  const free = walk.free(value);
-  const object = isJsonObject(free) ? free : {};
-  return { object: withKind(object, sent), strictErrors: [...yamlErrors, ...walk.strict] };
+  const kept = walk.free(value);
+  const object = withKind(isJsonObject(kept) ? kept : {}, sent);
+  return { object, strictErrors: [...yamlErrors, ...walk.strict], own: interpret(value) };
+}
+
+/** A body that is kept as sent; duplicate keys are told. Kind and version may be absent in it. */
+export function decodeFree(body: Uint8Array, options: DecodeOptions): Decoded {
+  const { object, strictErrors } = free(body, options);
+  return { object, strictErrors };
+}
+
+/** The body of a write to a custom resource: as `decodeFree`, but nothing is known of its kind and version but what it says itself. */
+export function decodeCustom(body: Uint8Array, options: DecodeOptions): Decoded {
+  const { object, strictErrors, own } = free(body, options);
+  if (own.kind === '')
+    throw unrecognized(options, `Object 'Kind' is missing in '${Buffer.from(body).toString()}'`, body);
+  return { object: withKind(object, own), strictErrors };
 }
 
 /** A JSON value (the result of a patch) as a round trip through Go's types leaves it. Throws DecodeError. The value is not changed;

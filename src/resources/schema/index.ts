@@ -14,6 +14,7 @@ export {
   type Decoded,
   type DecodeOptions,
   decode,
+  decodeCustom,
   decodeFree,
   decodeValue,
   normalize,

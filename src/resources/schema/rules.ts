@@ -133,10 +133,16 @@ class RuleRun {
       });
     } else if (isJsonObject(value)) {
       for (const key of Object.keys(value)) {
-        const inner = node.properties?.get(key)?.schema ?? node.additionalProperties;
+        const field = node.properties?.get(key)?.schema;
+        const inner = field ?? node.additionalProperties;
         if (inner === undefined) continue;
         const old = isJsonObject(place.old) ? getOwn(place.old, key) : undefined;
-        this.check(inner, value[key], { path: place.path === '' ? key : `${place.path}.${key}`, old, root: false });
+        const name = place.path === '' ? key : `.${key}`;
+        this.check(inner, value[key], {
+          path: place.path + (field === undefined ? `[${key}]` : name),
+          old,
+          root: false,
+        });
       }
     }
   }
@@ -204,7 +210,7 @@ class RuleRun {
     at: { value: unknown; place: Place; variables: Readonly<Record<string, unknown>> },
   ): void {
     const { rule } = compiledRule;
-    const path = joinFieldPath(at.place.path, rule.fieldPath ?? '');
+    const path = joinFieldPath(at.place.path, normalFieldPath(rule.fieldPath ?? '', node));
     const detail = this.message(compiledRule, at.variables) ?? defaultMessage(rule);
     this.errors.push(reasoned({ path, detail, reason: rule.reason }, node, at.value));
   }
@@ -230,12 +236,23 @@ function defaultMessage(rule: CelRule): string {
   return (rule.message ?? '') === '' ? `failed rule: ${rule.rule.trim()}` : (rule.message ?? '').trim();
 }
 
+/** Fields are told apart by dots however they were written, keys of maps stand in brackets. */
+function normalFieldPath(fieldPath: string, root: SchemaNode): string {
+  let out = '';
+  let node: SchemaNode | undefined = root;
+  for (const [, plain, quoted] of fieldPath.matchAll(/\.?([A-Za-z_]\w*)|\['((?:[^'\\]|\\.)*)'\]/g)) {
+    const name = plain ?? (quoted ?? '').replace(/\\(.)/g, '$1');
+    const field: SchemaNode | undefined = node?.properties?.get(name)?.schema;
+    const isKey: boolean = field === undefined && node?.additionalProperties !== undefined;
+    out += isKey ? `[${name}]` : `${out === '' ? '' : '.'}${name}`;
+    node = field ?? node?.additionalProperties;
+  }
+  return out;
+}
+
 function joinFieldPath(path: string, fieldPath: string): string {
-  const added = fieldPath.replace(/\['((?:[^'\\]|\\.)*)'\]/g, '[$1]');
-  if (added === '') return path;
-  return path === ''
-    ? added.replace(/^\./, '')
-    : `${path}${added.startsWith('[') || added.startsWith('.') ? '' : '.'}${added}`;
+  if (fieldPath === '') return path;
+  return path === '' ? fieldPath : `${path}.${fieldPath}`;
 }
 
 /** The value of objects and lists is not shown. */

@@ -24,12 +24,28 @@ export function compilePattern(pattern: string): RE2JS | undefined {
   return compiled;
 }
 
+/** Larger numbers are no integers of Go. */
+const isWhole = (value: number): boolean => Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+
 /** What OpenAPI calls the type of a value. */
 export function openApiType(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'number') return isWhole(value) ? 'integer' : 'number';
   return typeof value;
+}
+
+/** Integers are held against whole bounds: what is behind the point does not count. */
+function boundsFor(rules: ValueRules, value: number): ValueRules {
+  if (!isWhole(value)) return rules;
+  const { minimum, maximum, multipleOf } = rules;
+  if ([minimum, maximum, multipleOf].every((bound) => bound === undefined || Number.isInteger(bound))) return rules;
+  return {
+    ...rules,
+    ...(minimum === undefined ? {} : { minimum: Math.trunc(minimum) }),
+    ...(maximum === undefined ? {} : { maximum: Math.trunc(maximum) }),
+    ...(multipleOf === undefined ? {} : { multipleOf: Math.trunc(multipleOf) }),
+  };
 }
 
 /** A format that Kubernetes knows for the type counts as the type, which shows in its words. */
@@ -85,7 +101,10 @@ export class ValueValidator {
     }
     if (schema.rules !== undefined) this.combined(schema.rules, value, place);
     if (typeof value === 'string') this.text(schema, value, place.path);
-    if (typeof value === 'number' && schema.rules !== undefined) this.number(schema.rules, value, place.path);
+    if (typeof value === 'number') {
+      this.range(schema, value, place.path);
+      if (schema.rules !== undefined) this.number(boundsFor(schema.rules, value), value, place.path);
+    }
     if (Array.isArray(value)) this.array(schema, value, place);
     if (schema.rules?.enum !== undefined) this.enum(schema.rules.enum, value, place.path);
     if (isJsonObject(value)) this.object(schema, value, place);
@@ -164,10 +183,21 @@ export class ValueValidator {
     }
   }
 
+  /** Integers that are none of the format's. */
+  private range({ type, format }: SchemaNode, value: number, path: string): void {
+    if (type !== 'integer' || format !== 'int32' || !isWhole(value)) return;
+    if (value >= -(2 ** 31) && value < 2 ** 31) return;
+    const problem = `Checked value must be of type integer with format int32 in ${path}`;
+    this.errors.push(fieldErrors.invalid(NO_PATH, '', problem));
+  }
+
   private number(rules: ValueRules, value: number, path: string): void {
     if (rules.multipleOf !== undefined) {
       const ratio = value / rules.multipleOf;
-      if (Math.abs(ratio - Math.round(ratio)) > 1e-9)
+      if (rules.multipleOf <= 0) {
+        const problem = `factor MultipleOf declared for ${path} must be positive: ${rules.multipleOf}`;
+        this.errors.push(fieldErrors.invalid(this.at(path), rules.multipleOf, problem));
+      } else if (Math.abs(ratio - Math.round(ratio)) > 1e-9)
         this.invalid(path, value, `should be a multiple of ${rules.multipleOf}`);
     }
     if (rules.maximum !== undefined) {
@@ -275,9 +305,14 @@ export function validateListKeys(schema: SchemaNode, value: unknown, path = ''):
   const errors: FieldError[] = [];
   if (Array.isArray(value)) {
     const seen: unknown[] = [];
+    const odd = schema.listType === 'map' ? value.findIndex((item) => !isJsonObject(item)) : -1;
+    if (odd >= 0) {
+      const problem = 'must be an object for an array of list-type map';
+      errors.push(fieldErrors.invalid(FieldPath.of(`${path}[${odd}]`), value[odd], problem));
+    }
     value.forEach((item: unknown, i) => {
       const at = `${path}[${i}]`;
-      const key = keyOf(schema, item);
+      const key = odd >= 0 ? undefined : keyOf(schema, item);
       if (key !== undefined) {
         if (seen.some((s) => deepEqual(s, key))) errors.push(fieldErrors.duplicate(FieldPath.of(at), key));
         else seen.push(key);
@@ -298,7 +333,7 @@ function keyOf(schema: SchemaNode, item: unknown): unknown {
   if (schema.listType === 'set') return item;
   if (schema.listType !== 'map' || !isJsonObject(item)) return undefined;
   const key: Record<string, unknown> = {};
-  for (const name of schema.listMapKeys ?? []) {
+  for (const name of [...(schema.listMapKeys ?? [])].sort()) {
     const value = getOwn(item, name) ?? schema.items?.properties?.get(name)?.schema.default;
     if (value !== undefined) key[name] = value;
   }
