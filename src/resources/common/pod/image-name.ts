@@ -21,7 +21,9 @@ export function imageTag(image: string): string {
   if (hasDomain && !ONLY_DOMAIN.test(first)) return '';
   const remote = hasDomain ? image.slice(slash + 1) : image;
   const match = REMOTE.exec(remote);
-  if (match === null || remote.replace(/[:@].*$/s, '').length > MAX_NAME) return '';
+  // A name without a path is one of docker.io's library.
+  const name = `${remote.includes('/') ? '' : 'library/'}${remote.replace(/[:@].*$/s, '')}`;
+  if (match === null || name.length > MAX_NAME) return '';
   return match[1] ?? (match[2] === undefined ? 'latest' : '');
 }
 

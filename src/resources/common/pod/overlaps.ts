@@ -1,5 +1,5 @@
 // Files of one volume that would be written to the same path, or one beneath the other.
-// Source: https://github.com/kubernetes/kubernetes/pull/121968
+// Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/api/pod/warnings.go
 import type { Volume, VolumeProjection } from '../../generated/core-v1.ts';
 
 interface Target {

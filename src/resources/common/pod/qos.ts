@@ -1,8 +1,7 @@
 // The quality-of-service class of a pod: who is killed first when a node runs out of memory.
 // Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
 import { parseQuantity, type Quantity } from '../../../machinery/quantity.ts';
-import type { PodSpec, ResourceRequirements } from '../../generated/core-v1.ts';
-import { isOvercommitAllowed } from '../resource-names.ts';
+import type { PodSpec } from '../../generated/core-v1.ts';
 
 const COUNTED = ['cpu', 'memory'] as const;
 
@@ -23,20 +22,14 @@ function addUp(list: Record<string, string> | undefined, totals: Totals): boolea
   return found === COUNTED.length;
 }
 
-function podLevel(resources: ResourceRequirements | undefined): boolean {
-  return (
-    Object.keys(resources?.limits ?? {}).some((n) => n === 'cpu' || n === 'memory' || !isOvercommitAllowed(n)) ||
-    Object.keys(resources?.requests ?? {}).some((n) => n === 'cpu' || n === 'memory' || !isOvercommitAllowed(n))
-  );
-}
-
 export function computeQosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   const requests: Totals = {};
   const limits: Totals = {};
   let allLimited = true;
-  if (podLevel(spec.resources)) {
-    addUp(spec.resources?.requests, requests);
-    allLimited = addUp(spec.resources?.limits, limits);
+  // What is given for the pod as a whole decides alone, even where it says nothing.
+  if (spec.resources !== undefined) {
+    addUp(spec.resources.requests, requests);
+    allLimited = addUp(spec.resources.limits, limits);
   } else
     for (const list of [spec.containers, spec.initContainers])
       for (const container of list ?? []) {

@@ -32,6 +32,11 @@ function hasCondition(pod: Pod, type: string): boolean {
   return (pod.status?.conditions ?? []).some((c) => c.type === type && c.status === 'True');
 }
 
+/** Of several conditions of one type the first counts. */
+function firstIsTrue(pod: Pod, type: string): boolean {
+  return (pod.status?.conditions ?? []).find((c) => c.type === type)?.status === 'True';
+}
+
 function terminatedText(status: ContainerStatus): string {
   const terminated = status.state?.terminated;
   if (terminated === undefined) return '';
@@ -86,16 +91,23 @@ function summarize(pod: Pod, now: Date): Summary {
   let tally = init.restarts;
   let ready = init.readySidecars;
   if (init.reason !== undefined) status = init.reason;
-  if (init.reason === undefined || hasCondition(pod, 'Initialized')) {
+  if (init.reason === undefined || firstIsTrue(pod, 'Initialized')) {
     tally = init.sidecarRestarts;
     const running = sumContainers(pod, tally);
     ready += running.ready;
     status = running.status === '' ? status : running.status;
-    if (status === 'Completed' && running.anyRunning) status = hasCondition(pod, 'Ready') ? 'Running' : 'NotReady';
+    if (status === 'Completed') status = whileSomeCompleted(pod, running);
   }
   if (pod.metadata.deletionTimestamp && pod.status?.reason === 'NodeLost') status = 'Unknown';
   else if (pod.metadata.deletionTimestamp && !isTerminal(pod.status?.phase)) status = 'Terminating';
   return { ready: `${ready}/${total}`, status, restarts: shownRestarts(tally, now) };
+}
+
+/** Some containers have ended well: what the others do decides. Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/printers/internalversion/printers.go */
+function whileSomeCompleted(pod: Pod, { anyRunning, failure }: ContainerSum): string {
+  if (anyRunning && hasCondition(pod, 'Ready')) return 'Running';
+  if (failure !== '') return failure;
+  return anyRunning ? 'NotReady' : 'Completed';
 }
 
 function isGated(pod: Pod): boolean {
@@ -106,21 +118,32 @@ function isTerminal(phase: string | undefined): boolean {
   return phase === 'Failed' || phase === 'Succeeded';
 }
 
+interface ContainerSum {
+  readonly ready: number;
+  readonly status: string;
+  readonly anyRunning: boolean;
+  /** What a container that failed has to say; '' when none did. */
+  readonly failure: string;
+}
+
 /** Goes backwards, so that the first container with something to say has the last word. */
-function sumContainers(pod: Pod, tally: Tally): { ready: number; status: string; anyRunning: boolean } {
+function sumContainers(pod: Pod, tally: Tally): ContainerSum {
   let ready = 0;
   let status = '';
+  let failure = '';
   let anyRunning = false;
   for (const container of [...(pod.status?.containerStatuses ?? [])].reverse()) {
     count(tally, container);
     if (container.state?.waiting?.reason) status = container.state.waiting.reason;
-    else if (container.state?.terminated !== undefined) status = terminatedText(container);
-    else if (container.ready && container.state?.running !== undefined) {
+    else if (container.state?.terminated !== undefined) {
+      status = terminatedText(container);
+      if (container.state.terminated.exitCode) failure = status;
+    } else if (container.ready && container.state?.running !== undefined) {
       anyRunning = true;
       ready++;
     }
   }
-  return { ready, status, anyRunning };
+  return { ready, status, anyRunning, failure };
 }
 
 const summaries = new WeakMap<Pod, { readonly now: number; readonly summary: Summary }>();
@@ -137,7 +160,7 @@ function summaryOf(pod: Pod, now: Date): Summary {
 function readinessGates(pod: Pod): string {
   const gates = pod.spec?.readinessGates ?? [];
   if (gates.length === 0) return '<none>';
-  const met = gates.filter((gate) => hasCondition(pod, gate.conditionType)).length;
+  const met = gates.filter((gate) => firstIsTrue(pod, gate.conditionType)).length;
   return `${met}/${gates.length}`;
 }
 

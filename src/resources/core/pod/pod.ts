@@ -1,11 +1,12 @@
 // Pods: the row of the table, and what the registry does to a pod before it is checked.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 import { isDns1123Label } from '../../../machinery/names.ts';
+import { rfc3339 } from '../../../machinery/time.ts';
 import { keepStatus } from '../../checks/index.ts';
 import { computeQosClass, defaultPod, defaultPodSpec } from '../../common/index.ts';
 import { applyAppArmorAnnotations } from '../../common/pod/annotations.ts';
 import { podWarnings } from '../../common/pod/warnings.ts';
-import { ALL_VERBS, defineResource, type RowCondition } from '../../definition.ts';
+import { ALL_VERBS, defineResource, type RowCondition, type StrategyContext } from '../../definition.ts';
 import type { Pod, PodAffinity, PodAffinityTerm, PodSpec } from '../../generated/core-v1.ts';
 import { POD_COLUMNS } from './columns.ts';
 import { preparePodStatus, syncAddresses, validatePodStatusUpdate } from './status.ts';
@@ -20,10 +21,10 @@ function applyDefaults(pod: Pod): void {
   syncAddresses(pod);
 }
 
-/** Times that are not yet known are sent all the same. */
-const NO_TIMES: object = { lastProbeTime: null, lastTransitionTime: null };
+/** A time that is not yet known is sent all the same. */
+const NEVER_PROBED: object = { lastProbeTime: null };
 
-function prepareForCreate(pod: Pod): void {
+function prepareForCreate(pod: Pod, { now }: Pick<StrategyContext, 'now'>): void {
   const spec = pod.spec ?? { containers: [] };
   // Kubernetes believes the class that comes with a new pod.
   pod.status = { phase: 'Pending', qosClass: pod.status?.qosClass || computeQosClass(spec) };
@@ -34,7 +35,8 @@ function prepareForCreate(pod: Pod): void {
         status: 'False',
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
-        ...NO_TIMES,
+        lastTransitionTime: rfc3339(now),
+        ...NEVER_PROBED,
       },
     ];
   applyLabelKeys(pod, spec);

@@ -27,7 +27,7 @@ export function preparePodStatus(draft: Pod, old: Pod): void {
   delete draft.metadata.deletionTimestamp;
   if (old.metadata.ownerReferences === undefined) delete draft.metadata.ownerReferences;
   else draft.metadata.ownerReferences = old.metadata.ownerReferences;
-  const status = { ...draft.status };
+  const status = withoutGated({ ...draft.status }, old);
   if (!status.qosClass && old.status?.qosClass) status.qosClass = old.status.qosClass;
   if (!status.observedGeneration && old.status?.observedGeneration)
     status.observedGeneration = old.status.observedGeneration;
@@ -36,7 +36,25 @@ export function preparePodStatus(draft: Pod, old: Pod): void {
   draft.status = status;
 }
 
-type Conditions = NonNullable<Pod['status']>['conditions'];
+type Status = NonNullable<Pod['status']>;
+
+/** What gates of v1.36 leave off is not kept: digests of image volumes (KEP-5365), node resources of claims (KEP-5517). */
+function withoutGated(status: Status, old: Pod): Status {
+  if (old.status?.nodeAllocatableResourceClaimStatuses === undefined)
+    delete status.nodeAllocatableResourceClaimStatuses;
+  for (const list of STATUS_LISTS) {
+    const statuses = status[list];
+    if (statuses?.some((one) => one.volumeMounts?.some((mount) => mount.volumeStatus !== undefined)))
+      status[list] = statuses.map((one) =>
+        one.volumeMounts === undefined
+          ? one
+          : { ...one, volumeMounts: one.volumeMounts.map(({ volumeStatus: _dropped, ...mount }) => mount) },
+      );
+  }
+  return status;
+}
+
+type Conditions = Status['conditions'];
 
 /** Old clients do not know `observedGeneration`: what they leave out stays as it was. Source: KEP-5067. */
 function keepGenerations(conditions: Conditions, old: Conditions): Conditions {

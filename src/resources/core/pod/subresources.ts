@@ -51,12 +51,13 @@ export function validateEphemeralUpdate(pod: Pod, old: Pod): FieldError[] {
 export function prepareResize(draft: Pod, old: Pod): void {
   const spec = draft.spec ?? { containers: [] };
   const oldSpec = old.spec ?? { containers: [] };
-  const containers = resized(spec.containers, oldSpec.containers);
+  const containers = resized(spec.containers ?? [], oldSpec.containers);
   const initContainers = resized(spec.initContainers ?? [], oldSpec.initContainers ?? []);
   if (containers === undefined || initContainers === undefined) return;
   const kept: PodSpec = { ...oldSpec, containers };
   if (oldSpec.initContainers !== undefined) kept.initContainers = initContainers;
-  if (spec.resources !== undefined) kept.resources = spec.resources;
+  if (spec.resources === undefined) delete kept.resources;
+  else kept.resources = spec.resources;
   keepRest(draft, old, kept);
 }
 
@@ -91,7 +92,7 @@ export function validateResize(pod: Pod, old: Pod): FieldError[] {
   const masked = maskPodResources(spec, oldSpec, out);
   if (checkOrder(spec, oldSpec, out)) return out;
   checkNotRemoved(spec.initContainers ?? [], oldSpec.initContainers ?? [], SPEC.child('initContainers'), out);
-  checkNotRemoved(spec.containers, oldSpec.containers, SPEC.child('containers'), out);
+  checkNotRemoved(spec.containers ?? [], oldSpec.containers ?? [], SPEC.child('containers'), out);
   checkOnlyResources(masked, oldSpec, out);
   return out;
 }

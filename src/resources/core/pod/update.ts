@@ -4,6 +4,7 @@ import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/fiel
 import { rangeMessage } from '../../../machinery/names.ts';
 import { type Findings, semanticEqual, validateObjectMetaUpdate } from '../../common/index.ts';
 import { checkAnnotationUpdates, checkPodAnnotations } from '../../common/pod/annotations.ts';
+import { INTERNAL_NODE_TERM, internalForm } from '../../common/pod/internal-form.ts';
 import { podRules } from '../../common/pod/rules.ts';
 import { checkTolerations } from '../../common/pod/scheduling.ts';
 import type { Affinity, Container, NodeAffinity, Pod, PodSpec, Toleration } from '../../generated/core-v1.ts';
@@ -153,9 +154,9 @@ function withImagesOf(containers: readonly Container[], old: readonly Container[
 /** A pod that still waits at a gate may become more particular about its node. Source: KEP-3838. */
 function maskGated(masked: PodSpec, old: PodSpec, out: Findings): void {
   if (!semanticEqual(masked.nodeSelector, old.nodeSelector)) {
-    const selector = masked.nodeSelector ?? {};
+    const selector = masked.nodeSelector;
     const before = old.nodeSelector ?? {};
-    if (Object.keys(before).some((key) => selector[key] !== before[key]))
+    if (Object.keys(before).some((key) => selector?.[key] !== before[key]))
       out.push(
         fieldErrors.invalid(
           SPEC.child('nodeSelector'),
@@ -186,7 +187,9 @@ function checkNodeAffinityMutation(
 ): void {
   const before = old?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
   if (before.length === 0) return;
-  const terms = affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const given = affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const terms = given ?? [];
+  const shown = internalForm(given, INTERNAL_NODE_TERM);
   const path = SPEC.child(
     'affinity',
     'nodeAffinity',
@@ -195,7 +198,7 @@ function checkNodeAffinityMutation(
   );
   if (terms.length !== before.length) {
     out.push(
-      fieldErrors.invalid(path, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed'),
+      fieldErrors.invalid(path, shown, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed'),
     );
     return;
   }
@@ -206,7 +209,13 @@ function checkNodeAffinityMutation(
     const onlyAdds =
       startsWith(is.matchExpressions, was.matchExpressions) && startsWith(is.matchFields, was.matchFields);
     if (!onlyAdds || (wasEmpty && !isEmpty))
-      out.push(fieldErrors.invalid(path.index(i), is, 'only additions are allowed (no mutations or deletions)'));
+      out.push(
+        fieldErrors.invalid(
+          path.index(i),
+          internalForm(is, INTERNAL_NODE_TERM),
+          'only additions are allowed (no mutations or deletions)',
+        ),
+      );
   }
 }
 
