@@ -147,7 +147,7 @@ function validateUpdate(node: Node, old: Node): FieldError[] {
 }
 
 function status(node: Node): string {
-  const ready = (node.status?.conditions ?? []).find((condition) => condition.type === 'Ready');
+  const ready = (node.status?.conditions ?? []).findLast((condition) => condition.type === 'Ready');
   const words = [ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady'];
   if (node.spec?.unschedulable === true) words.push('SchedulingDisabled');
   return words.join(',');
