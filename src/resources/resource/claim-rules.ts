@@ -1,6 +1,6 @@
 // Validation and defaults of the spec of a ResourceClaim, which its template has as well. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../machinery/names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../../machinery/names.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type {
   DeviceClaim,
@@ -10,7 +10,14 @@ import type {
   ExactDeviceRequest,
   ResourceClaimSpec,
 } from '../generated/resource-v1.ts';
-import { checkConfiguration, checkCount, checkSelectors, checkTolerations, MAX_ITEMS } from './device-rules.ts';
+import {
+  checkAttributeReference,
+  checkConfiguration,
+  checkCount,
+  checkSelectors,
+  checkTolerations,
+  MAX_ITEMS,
+} from './device-rules.ts';
 
 const MAX_ALTERNATIVES = 8;
 const ONE_OF = 'exactly one of `exactly` or `firstAvailable` is required';
@@ -89,22 +96,27 @@ function checkReferences(
   checkCount(found, references, path, MAX_ITEMS);
   const seen = new Set<string>();
   references?.forEach((name, i) => {
-    if (!names.has(name)) found.invalid(path.index(i), name, 'must be the name of a request in the claim');
+    if (!names.has(name))
+      found.invalid(
+        path.index(i),
+        name,
+        "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
+      );
     if (seen.has(name)) found.duplicate(path.index(i), name);
     seen.add(name);
   });
 }
 
 function checkConstraint(found: ErrorList, constraint: DeviceConstraint, path: FieldPath): void {
-  const attributes = ['matchAttribute', 'distinctAttribute'] as const;
-  if (attributes.every((field) => constraint[field] === undefined))
-    found.required(path, 'exactly one of `matchAttribute` or `distinctAttribute` is required');
-  for (const field of attributes) {
-    const name = constraint[field];
-    if (name === undefined) continue;
-    if (!name.includes('/')) found.invalid(path.child(field), name, 'must include a domain');
-    else found.text(path.child(field), name, isQualifiedName);
-  }
+  const { matchAttribute, distinctAttribute } = constraint;
+  if (matchAttribute !== undefined) checkAttributeReference(found, matchAttribute, path.child('matchAttribute'));
+  else if (distinctAttribute !== undefined)
+    checkAttributeReference(found, distinctAttribute, path.child('distinctAttribute'));
+  else
+    found.required(
+      path,
+      'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
+    );
 }
 
 export function checkClaimSpec(found: ErrorList, spec: ResourceClaimSpec | undefined, path: FieldPath): void {

@@ -1,6 +1,18 @@
 // Checks of the parts that resource.k8s.io kinds share: selectors, configuration, tolerations, taints.
+import {
+  BOOL,
+  CelSyntaxError,
+  type CelType,
+  compileCel,
+  DYN,
+  isDyn,
+  mapOf,
+  STRING,
+  typeText,
+} from '../../machinery/cel/index.ts';
 import type { FieldPath } from '../../machinery/field-error.ts';
-import { isDns1123Subdomain, isQualifiedName, isValidLabelValue } from '../../machinery/names.ts';
+import { isCIdentifier, isDns1123Subdomain, isQualifiedName, isValidLabelValue } from '../../machinery/names.ts';
+import { isJsonObject } from '../../machinery/object.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type { DeviceConfiguration, DeviceSelector, DeviceTaint, DeviceToleration } from '../generated/resource-v1.ts';
 
@@ -37,21 +49,65 @@ export function checkSelectors(
       return;
     }
     const expression = selector.cel.expression ?? '';
-    if (expression.trim() === '') found.required(at.child('expression'));
-    else if (Buffer.byteLength(expression) > MAX_EXPRESSION) found.tooLong(at.child('expression'), MAX_EXPRESSION);
+    if (Buffer.byteLength(expression) > MAX_EXPRESSION) found.tooLong(at.child('expression'), MAX_EXPRESSION);
+    else checkExpression(found, expression, at.child('expression'));
   });
+}
+
+const QUANTITY: CelType = { kind: 'simple', name: 'kubernetes.Quantity' };
+/** What an expression knows of a device: `device.attributes["driver.example.com"].model`. */
+const DEVICE: CelType = {
+  kind: 'object',
+  name: 'kubernetes.DRADevice',
+  fields: new Map(
+    Object.entries({
+      driver: STRING,
+      attributes: mapOf(STRING, mapOf(STRING, DYN)),
+      capacity: mapOf(STRING, mapOf(STRING, QUANTITY)),
+      allowMultipleAllocations: BOOL,
+    }).map(([json, type]) => [json, { json, type }]),
+  ),
+};
+
+function checkExpression(found: ErrorList, expression: string, path: FieldPath): void {
+  // A macro that the engine does not have: such expressions are taken as they are.
+  if (/\bcel\.bind\(/.test(expression)) return;
+  try {
+    const { type } = compileCel(expression, { device: DEVICE });
+    const name = typeText(type);
+    if (name !== 'bool' && !isDyn(type))
+      found.invalid(path, expression, `must evaluate to bool or the unknown type, not ${name}`);
+  } catch (error) {
+    if (!(error instanceof CelSyntaxError)) throw error;
+    found.invalid(path, expression, `compilation failed: ${error.message}`);
+  }
+}
+
+/** `domain/name`, the name as C takes it. */
+export function checkAttributeReference(found: ErrorList, name: string, path: FieldPath): void {
+  const [first = '', second, ...more] = name.split('/');
+  if (second === undefined) {
+    found.text(path, first, isCIdentifier);
+    found.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
+  } else if (more.length === 0) {
+    if (first === '') found.invalid(path, '', 'the domain must not be empty');
+    else checkDriver(found, first, path);
+    if (second === '') found.invalid(path, '', 'the name must not be empty');
+    else found.text(path, second, isCIdentifier);
+  }
 }
 
 export function checkConfiguration(found: ErrorList, configuration: DeviceConfiguration, path: FieldPath): void {
   const { opaque } = configuration;
   if (opaque === undefined) {
-    found.required(path, 'exactly one of the fields must be specified');
+    found.required(path.child('opaque'));
     return;
   }
   checkDriver(found, opaque.driver ?? '', path.child('opaque', 'driver'));
   const at = path.child('opaque', 'parameters');
   if (opaque.parameters === undefined || opaque.parameters === null) found.required(at);
   else if (Buffer.byteLength(JSON.stringify(opaque.parameters)) > MAX_PARAMETERS) found.tooLong(at, MAX_PARAMETERS);
+  else if (!isJsonObject(opaque.parameters)) found.invalid(at, '<value omitted>', 'must be a valid JSON object');
 }
 
 export function checkTolerations(
@@ -63,10 +119,8 @@ export function checkTolerations(
     const at = path.index(i);
     const { key = '', operator = '', value = '', effect = '' } = toleration;
     if (key !== '') found.text(at.child('key'), key, isQualifiedName);
-    if (operator === 'Equal') {
-      if (key === '') found.required(at.child('key'));
-      found.text(at.child('value'), value, isValidLabelValue);
-    } else if (operator === 'Exists') {
+    if (operator === 'Equal') found.text(at.child('value'), value, isValidLabelValue);
+    else if (operator === 'Exists') {
       if (value !== '') found.invalid(at.child('value'), value, 'must be empty for operator `Exists`');
     } else if (operator === '') found.required(at.child('operator'));
     else found.notSupported(at.child('operator'), operator, ['Equal', 'Exists']);
