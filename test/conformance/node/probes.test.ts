@@ -215,7 +215,7 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
       lab().create(serverPod('http-hangs', { livenessProbe: http('/silence', { timeoutSeconds: 1 }) })),
     ]);
     const { message } = await lab().event('exec-hangs', (e) => e.reason === 'Unhealthy' && (e.count ?? 1) >= 1);
-    expect(message).toContain('Readiness probe failed: command "sleep 1000" timed out');
+    expect(message).toContain('Readiness probe failed: command timed out: "sleep 1000" timed out after 1s');
     await restarted('http-hangs');
     await lab().event('http-hangs', (e) => e.message?.includes('/silence": context deadline exceeded') === true);
     await sleep(3_000);
