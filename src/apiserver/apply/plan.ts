@@ -115,8 +115,8 @@ function makePlan(schema: SchemaNode): Plan {
     case 'array':
       return makeListPlan(schema, schema.listType, schema.listMapKeys);
     case 'any':
-      if (schema.format === 'int-or-string') return SCALARS.untyped;
-      return schema.preserveUnknown === true ? DEDUCED : OPAQUE;
+      // Of numbers or texts no type is published.
+      return schema.preserveUnknown === true || schema.format === 'int-or-string' ? DEDUCED : OPAQUE;
     case 'boolean':
       return SCALARS.boolean;
     case 'integer':

@@ -2,7 +2,8 @@
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#additional-printer-columns
 import { humanDuration } from '../../machinery/duration.ts';
 import { compileJsonPath, JsonPathError } from '../../machinery/json-path.ts';
-import type { KubeObject } from '../../machinery/object.ts';
+import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
+import { compareText } from '../../machinery/order.ts';
 import { parseTime } from '../../machinery/time.ts';
 import type { Column } from '../../resources/definition.ts';
 import type { CustomResourceColumnDefinition } from '../../resources/generated/apiextensions-v1.ts';
@@ -20,9 +21,15 @@ const AGE: CustomResourceColumnDefinition = {
     'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata',
 };
 
+/** As Go writes maps: by their keys. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => compareText(a, b)));
+}
+
 function textCell(value: unknown): Cell {
   if (value === null) return '<no value>';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(value, inOrder) : String(value);
 }
 
 function dateCell(value: unknown, now: Date): Cell {

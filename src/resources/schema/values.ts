@@ -305,7 +305,7 @@ export function validateListKeys(schema: SchemaNode, value: unknown, path = ''):
   const errors: FieldError[] = [];
   if (Array.isArray(value)) {
     const seen: unknown[] = [];
-    const odd = schema.listType === 'map' ? value.findIndex((item) => !isJsonObject(item)) : -1;
+    const odd = schema.listType === 'map' ? value.findIndex((item) => item !== null && !isJsonObject(item)) : -1;
     if (odd >= 0) {
       const problem = 'must be an object for an array of list-type map';
       errors.push(fieldErrors.invalid(FieldPath.of(`${path}[${odd}]`), value[odd], problem));
