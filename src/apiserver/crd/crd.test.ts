@@ -169,6 +169,30 @@ describe('custom resources', () => {
     expect((await send('POST', `${path}/w/status`, {})).status).toBe(405);
   });
 
+  it('must name their kind, and are refused at the paths of their fields and keys', async () => {
+    const rules = [{ rule: 'self > 1' }];
+    const spec = {
+      m: {
+        type: 'object',
+        maxProperties: 3,
+        additionalProperties: { type: 'integer', 'x-kubernetes-validations': rules },
+      },
+      e: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true },
+    };
+    await send('POST', CRDS, definition('f.example.com', [version('v1', spec)]));
+    const path = '/apis/f.example.com/v1/namespaces/default/widgets';
+    const message = async (body: JsonObject) => (await send('POST', path, body)).body.message;
+    expect(await message({ metadata: { name: 'a' }, spec: { m: { 'a.b': 1 } } })).toContain(
+      'spec.m[a.b]: Invalid value',
+    );
+    expect(await message({ kind: '', spec: {} })).toContain("Object 'Kind' is missing in '{");
+    expect(await message({ metadata: { name: 'a' }, spec: { e: { apiVersion: 1, kind: 'x' } } })).toBe(
+      'Widget in version "v1" cannot be handled as a Widget: spec.e.apiVersion: Invalid value: 1: must be a string',
+    );
+    const { resources } = (await send('GET', '/apis/f.example.com/v1')).body as unknown as { resources: JsonObject[] };
+    expect(resources[0]?.storageVersionHash).toMatch(/^[A-Za-z0-9+/]{11}=$/);
+  });
+
   it('go when their definition goes, which waits for those that finalizers hold', async () => {
     await send('POST', CRDS, definition('d.example.com', [version('v1', {})]));
     const path = '/apis/d.example.com/v1/namespaces/default/widgets';

@@ -63,12 +63,28 @@ export function validateSchema(
   const check = new SchemaCheck(costs);
   const rules = !unsupported && structural.length === 0 && defaults.length === 0;
   check.check(schema, at, { root: true, cardinality: 1, rules });
-  return [...errors, ...check.errors, ...check.ruleErrors, ...(costs?.all(at) ?? [])];
+  const found = [...errors, ...check.errors, ...check.ruleErrors, ...(costs?.all(at) ?? [])];
+  const word = unsupported && found.length === 0 ? foreignWordIn(schema) : undefined;
+  return word === undefined ? found : [fieldErrors.invalid(at, '', `OpenAPIV3Schema '${word}' is not supported`)];
 }
 
-/** Schemas with these cannot be made structural at all: only that is reported. */
-function hasUnsupported(schema: JSONSchemaProps): boolean {
-  if (UNSUPPORTED.some((name) => schema[name] !== undefined) || Array.isArray(schema.items)) return true;
+/** Words of JSON Schema that nothing else is said about. */
+function foreignWord(schema: JSONSchemaProps): string | undefined {
+  if ((schema.id ?? '') !== '') return 'id';
+  return (schema.$schema ?? '') === '' ? undefined : 'schema';
+}
+
+function foreignWordIn(schema: JSONSchemaProps): string | undefined {
+  const own = foreignWord(schema);
+  if (own !== undefined) return own;
+  for (const inner of innerSchemas(schema)) {
+    const found = foreignWordIn(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function innerSchemas(schema: JSONSchemaProps): JSONSchemaProps[] {
   const inner = [
     ...Object.values(schema.properties ?? {}),
     ...(schema.allOf ?? []),
@@ -79,5 +95,12 @@ function hasUnsupported(schema: JSONSchemaProps): boolean {
   if (items !== undefined) inner.push(items);
   if (schema.not !== undefined) inner.push(schema.not);
   if (typeof schema.additionalProperties === 'object') inner.push(schema.additionalProperties);
-  return inner.some(hasUnsupported);
+  return inner;
+}
+
+/** Schemas with these cannot be made structural at all: only that is reported. */
+function hasUnsupported(schema: JSONSchemaProps): boolean {
+  if (UNSUPPORTED.some((name) => schema[name] !== undefined) || Array.isArray(schema.items)) return true;
+  if (foreignWord(schema) !== undefined) return true;
+  return innerSchemas(schema).some(hasUnsupported);
 }

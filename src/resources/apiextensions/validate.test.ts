@@ -143,6 +143,10 @@ describe('a CustomResourceDefinition', () => {
       ],
     ],
     [
+      { type: 'string', not: { $schema: 'x' } },
+      [`${F.slice(0, F.indexOf('.properties'))}: Invalid value: "": OpenAPIV3Schema 'schema' is not supported`],
+    ],
+    [
       { type: 'integer', default: 'x' },
       [`${F}.default: Invalid value: "string": ${F}.default in body must be of type integer: "string"`],
     ],
