@@ -33,8 +33,24 @@ function checkTarget(binding: Binding): void {
   if (problems.length > 1) throw plainError(`[${problems.join(', ')}]`);
 }
 
+/** Which pod the binding means, where it says so, comes before everything else. */
+function checkPreconditions({ metadata }: StoredPod, binding: Binding): void {
+  const { uid, resourceVersion } = binding.metadata ?? {};
+  const name = metadata.name ?? '';
+  const refuse = (what: string, wanted: string, found: string): Error =>
+    conflict(
+      { group: '', resource: 'pods' },
+      name,
+      `StorageError: invalid object, Code: 4, Key: /registry/pods/${metadata.namespace ?? ''}/${name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
+    );
+  if (uid && uid !== metadata.uid) throw refuse('UID', uid, metadata.uid ?? '');
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion)
+    throw refuse('ResourceVersion', resourceVersion, metadata.resourceVersion ?? '');
+}
+
 function assign(pod: StoredPod, binding: Binding, now: number): boolean {
   const name = pod.metadata.name ?? '';
+  checkPreconditions(pod, binding);
   const refuse = (why: string): Error => conflict(PODS_BINDING, name, why);
   if (pod.metadata.deletionTimestamp !== undefined)
     throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
@@ -42,12 +58,6 @@ function assign(pod: StoredPod, binding: Binding, now: number): boolean {
   if ((spec.nodeName ?? '') !== '')
     throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(spec.nodeName)}`);
   if ((spec.schedulingGates ?? []).length > 0) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
-  const wantedUid = binding.metadata?.uid ?? '';
-  if (wantedUid !== '' && wantedUid !== pod.metadata.uid) {
-    throw refuse(
-      `Precondition failed: UID in precondition: ${wantedUid}, UID in object meta: ${pod.metadata.uid ?? ''}`,
-    );
-  }
   pod.spec = { ...spec, nodeName: binding.target.name ?? '' };
   const annotations = binding.metadata?.annotations;
   if (annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };

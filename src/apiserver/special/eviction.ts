@@ -15,7 +15,7 @@ import { deleteObject } from '../registry/deletion.ts';
 import { readObject } from '../registry/objects.ts';
 import { outputOfObject, valueAnswer } from '../verbs/answer.ts';
 import { checkNamespace } from '../verbs/body.ts';
-import type { DeleteOptions } from '../verbs/delete-options.ts';
+import { checkDeleteOptions, type DeleteOptions } from '../verbs/delete-options.ts';
 import { changeObject, readOne } from './direct.ts';
 import { kindEntry, readPosted } from './kinds.ts';
 
@@ -160,6 +160,7 @@ export async function podEviction(context: RequestContext, target: Target): Prom
   checkOptions(eviction, target.name, context.request.query.getAll('dryRun'));
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);
   const deletion = optionsOf(eviction, options.dryRun);
+  checkDeleteOptions(eviction.deleteOptions?.dryRun ?? [], deletion.propagationPolicy, deletion.orphanDependents);
   await askBudgets(context, pod, deletion.dryRun);
   if (pod.metadata.deletionTimestamp === undefined && !deletion.dryRun) {
     await changeObject<StoredPod>(context.kernel, {

@@ -29,6 +29,12 @@ describe('a token', () => {
   });
 });
 
+async function makePod(name: string, spec: object): Promise<void> {
+  await server.call('POST', `${SPACE}/serviceaccounts`, { metadata: { name: 'default' } });
+  const pod = { metadata: { name }, spec: { ...spec, containers: [{ name: 'c', image: 'i' }] } };
+  expect(await server.call('POST', `${SPACE}/pods`, pod)).toMatchObject({ status: 201 });
+}
+
 describe('an eviction', () => {
   test.each([
     [['a'], /^Non-matching dry-run options in request and content: \[All\] and \[a\]$/],
@@ -37,6 +43,13 @@ describe('an eviction', () => {
     const eviction = { metadata: { name: 'p' }, deleteOptions: { dryRun } };
     const { body } = await server.call('POST', `${SPACE}/pods/p/eviction?dryRun=All`, eviction);
     expect(body.message).toMatch(message);
+  });
+
+  test('has options that a deletion takes', async () => {
+    await makePod('opts', {});
+    const eviction = { metadata: { name: 'opts' }, deleteOptions: { propagationPolicy: 'x' } };
+    const { body } = await server.call('POST', `${SPACE}/pods/opts/eviction`, eviction);
+    expect(body.message).toMatch(/^DeleteOptions\.meta\.k8s\.io "" is invalid: propagationPolicy: Unsupported value/);
   });
 
   test('never ignores what cannot be read', async () => {
@@ -54,4 +67,11 @@ test.each([
   const binding = { metadata: { name }, target: { kind: 'Node', name: 'n' } };
   const { body } = await server.call('POST', `${SPACE}/bindings`, binding);
   expect(body.message).toBe(message);
+});
+
+test('a binding that means another pod of the name is refused before anything else', async () => {
+  await makePod('meant', { nodeName: 'm' });
+  const binding = { metadata: { name: 'meant', uid: 'x' }, target: { kind: 'Node', name: 'n' } };
+  const { body } = await server.call('POST', `${SPACE}/pods/meant/binding`, binding);
+  expect(body.message).toMatch(/Precondition failed: UID in precondition: x, UID in object meta: /);
 });

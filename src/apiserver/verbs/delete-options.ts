@@ -71,7 +71,7 @@ function readProtobuf(body: Uint8Array): JsonObject {
 function fromBody(body: JsonObject): DeleteOptions {
   const sent = body as unknown as SentOptions;
   const dryRun = sent.dryRun ?? [];
-  check(dryRun, sent.propagationPolicy, sent.orphanDependents);
+  checkDeleteOptions(dryRun, sent.propagationPolicy, sent.orphanDependents);
   return {
     gracePeriodSeconds: sent.gracePeriodSeconds,
     propagationPolicy: sent.propagationPolicy,
@@ -89,7 +89,7 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
   const dryRun = query.getAll('dryRun');
   const orphanDependents = orphan === null ? undefined : parseBool(orphan);
   const gracePeriodSeconds = grace === null ? undefined : parseInt64(grace);
-  check(dryRun, policy, orphanDependents);
+  checkDeleteOptions(dryRun, policy, orphanDependents);
   return {
     gracePeriodSeconds,
     propagationPolicy: policy,
@@ -100,7 +100,12 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
   };
 }
 
-function check(dryRun: readonly string[], policy: string | undefined, orphan: boolean | undefined): void {
+/** Also for the options in an eviction. */
+export function checkDeleteOptions(
+  dryRun: readonly string[],
+  policy: string | undefined,
+  orphan: boolean | undefined,
+): void {
   const errors: FieldError[] = [];
   const path = FieldPath.of('propagationPolicy');
   if (policy !== undefined && orphan !== undefined) {

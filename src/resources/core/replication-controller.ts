@@ -1,6 +1,7 @@
 // ReplicationControllers: the ancestor of ReplicaSets.
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { isDns1123Label } from '../../machinery/names.ts';
 import { ageColumn, column, keepStatus, nameColumn, statusSubresource } from '../checks/index.ts';
 import {
   checkNonNegative,
@@ -46,9 +47,9 @@ function checkTemplate(controller: ReplicationController, old: ReplicationContro
     out.push(fieldErrors.required(TEMPLATE));
     return;
   }
-  const labels = template.metadata?.labels ?? {};
+  const labels = template.metadata?.labels;
   const selector = spec.selector ?? {};
-  if (Object.keys(selector).some((key) => labels[key] !== selector[key]))
+  if (Object.keys(selector).some((key) => labels?.[key] !== selector[key]))
     out.push(
       fieldErrors.invalid(TEMPLATE.child('metadata', 'labels'), labels, '`selector` does not match template `labels`'),
     );
@@ -109,6 +110,17 @@ function validateStatus(controller: ReplicationController, old: ReplicationContr
   return out;
 }
 
+function warnings(controller: ReplicationController, old: ReplicationController | undefined): string[] {
+  const ofTemplate = () => podTemplateWarnings(controller.spec?.template, TEMPLATE);
+  if (old !== undefined) return old.metadata.generation === controller.metadata.generation ? [] : ofTemplate();
+  const problems = isDns1123Label(controller.metadata.name ?? '');
+  if (problems.length === 0) return ofTemplate();
+  return [
+    `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${problems.join(' ')}]`,
+    ...ofTemplate(),
+  ];
+}
+
 export const replicationControllers = defineResource<ReplicationController>({
   group: '',
   version: 'v1',
@@ -133,10 +145,7 @@ export const replicationControllers = defineResource<ReplicationController>({
     prepareForUpdate: keepStatus,
     validate: (controller) => checkSpec(controller, undefined),
     validateUpdate,
-    warnings: (controller, old) =>
-      old === undefined || old.metadata.generation !== controller.metadata.generation
-        ? podTemplateWarnings(controller.spec?.template, TEMPLATE)
-        : [],
+    warnings,
   },
   subresources: {
     status: statusSubresource<ReplicationController>({
