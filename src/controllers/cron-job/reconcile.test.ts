@@ -46,6 +46,26 @@ describe('a schedule', () => {
 });
 
 describe('a CronJob', () => {
+  it('notes when a job was due by the clocks of its time zone', () => {
+    const noted = (timeZone: string): string | undefined => {
+      const due = planCron({ cron: cron({ timeZone }), jobs: [], now: at('2026-01-01T00:05:01Z') });
+      return due.create?.metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp'];
+    };
+    expect(noted('Europe/Berlin')).toBe('2026-01-01T01:05:00+01:00');
+    expect(noted('America/St_Johns')).toBe('2025-12-31T20:35:00-03:30');
+    expect(noted('Etc/UTC')).toBe('2026-01-01T00:05:00Z');
+  });
+
+  it('tells of a schedule that never comes', () => {
+    const { events, requeueAfterMs } = planCron({
+      cron: cron({ schedule: '0 0 30 2 *' }),
+      jobs: [],
+      now: at('2026-01-01T00:05:01Z'),
+    });
+    expect(events.map((event) => event.reason)).toEqual(['InvalidSchedule']);
+    expect(requeueAfterMs).toBeUndefined();
+  });
+
   it('waits for its time, then starts a job named after it', () => {
     const early = planCron({ cron: cron(), jobs: [], now: at('2026-01-01T00:04:00Z') });
     expect(early.create).toBeUndefined();

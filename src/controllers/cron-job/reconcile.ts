@@ -5,6 +5,7 @@ import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { CronJob, CronJobStatus, Job } from '../../resources/generated/batch-v1.ts';
 import { isFinished } from '../job/reconcile.ts';
 import { createdAt, ownerReference } from '../shared/pods.ts';
+import { zonedTime } from './zoned-time.ts';
 
 const SCHEDULED = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
 /** After so many missed starts something is wrong with the clock or the schedule. */
@@ -92,7 +93,7 @@ function jobOf(cron: CronJob, at: number): Job {
       name: `${cron.metadata.name ?? ''}-${Math.floor(at / 60_000)}`,
       namespace: cron.metadata.namespace ?? '',
       ...(metadata?.labels === undefined ? {} : { labels: metadata.labels }),
-      annotations: { ...metadata?.annotations, [SCHEDULED]: rfc3339(at) },
+      annotations: { ...metadata?.annotations, [SCHEDULED]: zonedTime(at, cron.spec?.timeZone) },
       ownerReferences: [ownerReference(cron)],
     },
     ...(spec === undefined ? {} : { spec }),
@@ -176,7 +177,13 @@ export function planCron({ cron, jobs, now }: CronInput): CronPlan {
     return rest(undefined);
   }
   const next = schedule.next(now);
-  const untilNext = next === undefined ? undefined : next - now + 100;
+  if (next === undefined) {
+    // A day that no month has.
+    const message = `invalid schedule: ${cron.spec?.schedule} : time difference between two schedules is less than 1 second`;
+    events.push({ type: 'Warning', reason: 'InvalidSchedule', message });
+    return rest(undefined);
+  }
+  const untilNext = next - now + 100;
   const since = Math.max(createdAt(cron), parseTime(cron.status?.lastScheduleTime ?? '') ?? 0);
   const deadline = cron.spec?.startingDeadlineSeconds;
   const from = deadline === undefined ? since : Math.max(since, now - deadline * 1000);

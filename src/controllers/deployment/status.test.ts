@@ -1,6 +1,6 @@
 // The status of a Deployment: what is said of its progress.
 import { describe, expect, it } from 'vitest';
-import type { Deployment } from '../../resources/generated/apps-v1.ts';
+import type { Deployment, ReplicaSet } from '../../resources/generated/apps-v1.ts';
 import { deploymentStatus } from './status.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -38,5 +38,26 @@ describe('the progress of a deployment', () => {
 
   it('is complete when nothing is left to do', () => {
     expect(progress(deployment(false))).toBe('NewReplicaSetAvailable');
+  });
+});
+
+describe('the pods of a deployment that are ending', () => {
+  const set = (terminatingReplicas: number | undefined, observedGeneration: number): ReplicaSet => ({
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { name: 's' },
+    status: {
+      replicas: 0,
+      observedGeneration,
+      ...(terminatingReplicas === undefined ? {} : { terminatingReplicas }),
+    },
+  });
+  const ending = (...old: ReplicaSet[]) =>
+    deploymentStatus({ deployment: deployment(false), fresh: undefined, old, now: NOW }).status.terminatingReplicas;
+
+  it('are counted over all sets, as soon as all that were looked at tell theirs', () => {
+    expect(ending()).toBe(0);
+    expect(ending(set(2, 1), set(1, 3), set(undefined, 0))).toBe(3);
+    expect(ending(set(2, 1), set(undefined, 1))).toBeUndefined();
   });
 });
