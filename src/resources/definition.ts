@@ -127,6 +127,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly nameRule?: NameRule;
   /** Overrides the name check, e.g. for kinds with rules of their own. Returns messages. */
   validateName?(name: string, isPrefix: boolean): string[];
+  /** On creation any qualified finalizer will do, with a domain or without. */
+  readonly anyFinalizer?: boolean;
   readonly strategy: Strategy<T>;
   readonly generation: GenerationRule<T>;
   /** Dotted paths the main resource resets, hence never owns in managedFields (mostly `status`). */

@@ -14,7 +14,8 @@ export function validateCreate<T extends KubeObject>(
 ): FieldError[] {
   const out: FieldError[] = [];
   const check = row.validateName?.bind(row) ?? nameCheck(row.nameRule ?? 'dns-subdomain');
-  checkObjectMeta(object.metadata, { namespaced: row.namespaced, nameCheck: check }, METADATA, out);
+  const rules = { namespaced: row.namespaced, nameCheck: check, knownFinalizers: row.anyFinalizer !== true };
+  checkObjectMeta(object.metadata, rules, METADATA, out);
   checkManagedFields(object.metadata.managedFields, MANAGED_FIELDS, out);
   const own = row.strategy.validate?.(object, context);
   if (own !== undefined) for (const error of own) out.push(error);

@@ -17,7 +17,7 @@ function limit(text: string, field: string, max: number, out: Findings): void {
 }
 
 /** The rules that every event keeps. Stricter ones hold for events with `eventTime`, the newer form. */
-export function checkEvent(event: Event, out: Findings): void {
+export function checkEvent(event: Event, out: Findings, reporter = 'reportingComponent'): void {
   const namespace = event.metadata.namespace ?? '';
   const ofObject = event.involvedObject?.namespace ?? '';
   if (!event.eventTime) {
@@ -26,16 +26,16 @@ export function checkEvent(event: Event, out: Findings): void {
   } else {
     if (ofObject === '' && namespace !== 'default' && namespace !== 'kube-system')
       out.push(fieldErrors.invalid(NAMESPACE, ofObject, 'does not match event.namespace'));
-    checkReport(event, out);
+    checkReport(event, FieldPath.of(reporter), out);
   }
   addInvalid(namespace, FieldPath.of('namespace'), isDns1123Subdomain(namespace), out);
 }
 
-function checkReport(event: Event, out: Findings): void {
+function checkReport(event: Event, reporter: FieldPath, out: Findings): void {
   const component = event.reportingComponent ?? '';
   const instance = event.reportingInstance ?? '';
-  if (component === '') out.push(fieldErrors.required(FieldPath.of('reportingComponent')));
-  addInvalid(component, FieldPath.of('reportingComponent'), isQualifiedName(component), out);
+  if (component === '') out.push(fieldErrors.required(reporter));
+  addInvalid(component, reporter, isQualifiedName(component), out);
   if (instance === '') out.push(fieldErrors.required(FieldPath.of('reportingInstance')));
   limit(instance, 'reportingInstance', MAX_TEXT, out);
   if (!event.action) out.push(fieldErrors.required(FieldPath.of('action')));
@@ -141,6 +141,7 @@ export const events = defineResource<Event>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.core.v1.Event',
   nameRule: 'path-segment',
+  anyFinalizer: true,
   generation: 'none',
   createOnUpdate: true,
   selectableFields: { labels: EVENT_FIELD_LABELS, values: eventFieldValues },

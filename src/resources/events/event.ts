@@ -2,13 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ and KEP-383
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import {
-  type Findings,
-  immutable,
-  semanticEqual,
-  validateObjectMeta,
-  validateObjectMetaUpdate,
-} from '../common/index.ts';
+import { type Findings, immutable, semanticEqual, validateObjectMetaUpdate } from '../common/index.ts';
 import { checkEvent, EVENT_COLUMNS, eventFieldValues } from '../core/event.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { Event as CoreEvent } from '../generated/core-v1.ts';
@@ -63,8 +57,7 @@ function checkSeries(event: CoreEvent, out: Findings): void {
 function validate(event: Event): FieldError[] {
   const core = toCoreEvent(event);
   const out: Findings = [];
-  checkEvent(core, out);
-  out.push(...validateObjectMeta(core.metadata, { namespaced: true }));
+  checkEvent(core, out, 'reportingController');
   checkSeries(core, out);
   if (!core.eventTime) out.push(fieldErrors.required(FieldPath.of('eventTime')));
   if (core.type !== 'Normal' && core.type !== 'Warning')
@@ -101,7 +94,7 @@ function validateUpdate(event: Event, old: Event): FieldError[] {
   const core = toCoreEvent(event);
   const oldCore = toCoreEvent(old);
   const out: Findings = [];
-  checkEvent(core, out);
+  checkEvent(core, out, 'reportingController');
   out.push(...validateObjectMetaUpdate(core.metadata, oldCore.metadata));
   if (!semanticEqual(core.series, oldCore.series)) checkSeries(core, out);
   for (const field of FIXED) out.push(...immutable(core[field], oldCore[field], FieldPath.of(field)));
@@ -146,7 +139,6 @@ export const newEvents = defineResource<Event>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.events.v1.Event',
   storedAs: { of: '/v1/events', toStored: toCoreEvent, fromStored: fromCoreEvent },
-  nameRule: 'path-segment',
   generation: 'none',
   createOnUpdate: true,
   selectableFields: { labels: FIELD_LABELS.map(([here]) => here), values: fieldValues },
