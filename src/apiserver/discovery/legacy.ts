@@ -5,9 +5,10 @@ import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, apiVersionOf, type Subresource } from '../../resources/definition.ts';
 import type { Catalog, CatalogEntry, GroupVersions } from '../registry/catalog.ts';
 
-/** Kinds whose hash names an older version, in which Kubernetes still stores them. */
+/** Kinds whose hash names an older version, in which they are or were stored at first. */
 const FIRST_STORED: Readonly<Record<string, string>> = {
   'apiextensions.k8s.io/CustomResourceDefinition': 'v1beta1',
+  'discovery.k8s.io/EndpointSlice': 'v1beta1',
   'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'v1beta1',
   'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'v1beta1',
 };
