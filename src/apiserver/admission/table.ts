@@ -27,6 +27,7 @@ import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import { serviceAddress } from '../registry/service-address.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { peersAmong } from './dynamic/equivalent.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -62,7 +63,7 @@ export function serviceResolver(caches: Caches): ServiceResolver {
   return async (namespace, name, port) => serviceAddress(services.get(`${namespace}/${name}`), name, port);
 }
 
-function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
+function webhookParts({ caches, random, catalog }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
@@ -71,6 +72,7 @@ function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
     mutating: () => mutating.list(),
     validating: () => validating.list(),
     namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
+    peers: peersAmong(() => catalog.all()),
     resolveService: serviceResolver(caches),
     random,
   };
@@ -79,6 +81,7 @@ function webhookParts({ caches, random }: AdmissionParts): WebhookParts {
 function policyParts({ caches, random, store, catalog, authorizer }: AdmissionParts): PolicyParts {
   const namespaces = caches.of('/v1/namespaces');
   return {
+    peers: peersAmong(() => catalog.all()),
     params: paramSource(store, catalog),
     authorizer,
     namespaceOf: (name) => namespaces.get(name),

@@ -125,7 +125,8 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   strategy.prepareForUpdate?.(draft, old, details);
   fillAlwaysSent(target, draft);
   shareUnchanged(draft, old);
-  if (specChanged(target, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (target.subresource !== 'status' && specChanged(target, draft, old))
+    draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   keepSystemFields(draft, old);
   const errors = validateUpdate({ row, strategy, object: draft, old, context: details });
   if (errors.length > 0) throw invalid(row.kind, target.entry.storage.group, draft.metadata.name ?? '', errors);

@@ -17,6 +17,7 @@ import {
 } from '../../resources/schema/index.ts';
 import { readCustom } from '../crd/wire.ts';
 import type { MediaType } from '../http/negotiation.ts';
+import { jsonKind } from '../patch/index.ts';
 import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import { checkYamlSize } from '../verbs/body.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
@@ -116,6 +117,32 @@ function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boole
   if (entry !== undefined) return !entry.custom || catalog.findKind(group, version, kind) !== undefined;
   const name = group === '' ? 'core' : (group.split('.')[0] ?? '');
   return findBuiltinSchema(`io.k8s.api.${name}.${version}.${kind}`) !== undefined;
+}
+
+/** Why the kind that a patch gave an object cannot be its kind; undefined when it can. */
+export function kindProblem(entry: CatalogEntry, catalog: Catalog, value: unknown): string | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { row } = entry;
+  const { kind = '', apiVersion = '' } = value;
+  if (kind === row.kind && apiVersion === apiVersionOf(row)) return undefined;
+  for (const [name, one] of Object.entries({ apiVersion, kind })) {
+    if (typeof one === 'string' || one === null) continue;
+    return `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(one)} into Go struct field .${name} of type string`;
+  }
+  const version = typeof apiVersion === 'string' && apiVersion !== '' ? apiVersion : apiVersionOf(row);
+  if (version.split('/').length > 2) return `unexpected GroupVersion string: ${version}`;
+  const named = typeof kind === 'string' && kind !== '' ? kind : row.kind;
+  if (named === row.kind && version === apiVersionOf(row)) return undefined;
+  if (!isRegistered(catalog, version, named))
+    return `no kind ${JSON.stringify(named)} is registered for version ${JSON.stringify(version)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+  const group = row.group === '' ? 'core' : (row.group.split('.')[0] ?? '');
+  return `converting (${version.slice(version.indexOf('/') + 1)}.${named}) to (${group}.${row.kind}): unknown conversion`;
+}
+
+/** `managedFields: []`, which clears the owners, where decoding leaves nothing. */
+export function clearsOwners(value: unknown): boolean {
+  const metadata = isJsonObject(value) ? value.metadata : undefined;
+  return isJsonObject(metadata) && Array.isArray(metadata.managedFields) && metadata.managedFields.length === 0;
 }
 
 /** The result of a patch, as its type takes it; `refuse` words what it does not take. */

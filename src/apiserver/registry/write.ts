@@ -15,6 +15,7 @@ import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent } from './namespaces.ts';
 import { cloneObject, readObject, sentBytes, toStored, writeOf } from './objects.ts';
+import { checkSize } from './size.ts';
 
 export const MODIFIED_MESSAGE =
   'the object has been modified; please apply your changes to the latest version and try again';
@@ -72,15 +73,19 @@ interface Put {
   readonly key: string;
   readonly expected: number;
   readonly object: KubeObject;
+  /** How long the object is that this one takes the place of. */
+  readonly replaces?: number;
 }
 
 /** undefined when the key was not at the expected revision. */
 async function put(
   context: RequestContext,
   target: Target,
-  { key, expected, object }: Put,
+  { key, expected, object, replaces = 0 }: Put,
 ): Promise<StoredValue | undefined> {
   checkDeadline(context.request);
+  const hint = (context.request.body?.length ?? 0) + replaces;
+  checkSize(target, object, { hint, update: expected !== 0 });
   const stored = toStored(target.entry, object);
   try {
     const result = await context.kernel.store.txn([writeOf('put', { key, expected, object: stored })]);
@@ -289,7 +294,12 @@ async function updateOnce(
       : written(target, current, false);
   }
   try {
-    const value = await put(context, target, { key, expected: current.modRevision, object: draft });
+    const value = await put(context, target, {
+      key,
+      expected: current.modRevision,
+      object: draft,
+      replaces: current.value.length,
+    });
     if (value !== undefined) return written(target, value, false);
     undo?.();
     return undefined;

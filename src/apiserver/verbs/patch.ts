@@ -3,10 +3,11 @@
 import { ApiError, notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { apiVersionOf } from '../../resources/definition.ts';
 import { bareType } from '../http/negotiation.ts';
-import { checkRestorable, invalidPatch, jsonPatch, mergePatch, strategicMergePatch } from '../patch/index.ts';
+import { checkRestorable, goText, invalidPatch, jsonPatch, mergePatch, strategicMergePatch } from '../patch/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
-import { decodePatchOf, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
+import { clearsOwners, decodePatchOf, kindProblem, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
@@ -80,7 +81,11 @@ export function patchObject(
 ): PatchedObject {
   const { entry } = target;
   const result = patched(entry, old, patch);
-  const shown = (): string => JSON.stringify(patch.kind === 'strategic' ? patch.value : result);
+  const shown = (): string => (patch.kind === 'strategic' ? goText(patch.value) : JSON.stringify(result));
+  // A strategic patch is merged into the Go type, which knows its own kind.
+  const typed = entry.custom || patch.kind === 'strategic';
+  const problem = typed ? undefined : kindProblem(entry, context.kernel.catalog, result);
+  if (problem !== undefined) throw invalidPatch(shown(), problem);
   const decoded = decodePatchOf(entry, { old, result }, (problem) => invalidPatch(shown(), problem));
   const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };
   const draft = cloneObject(
@@ -89,8 +94,11 @@ export function patchObject(
       refuse: (text) => invalidPatch(shown(), text),
     }),
   );
+  if (!entry.custom) Object.assign(draft, { kind: entry.row.kind, apiVersion: apiVersionOf(entry.row) });
+  if (clearsOwners(result)) draft.metadata.managedFields = [];
   checkName(target, draft);
   checkNamespace(target, draft);
+  if (entry.row.namespaced) draft.metadata.namespace = target.namespace;
   const before = { ...draft } as unknown as JsonObject;
   entry.row.strategy.applyDefaults?.(draft);
   const kept = untouched(result, old);

@@ -3,7 +3,7 @@ import { badRequest } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { inputType } from '../http/negotiation.ts';
 import { dedupeOwners } from '../registry/before.ts';
-import { decodeBody, reportStrict } from '../registry/codec.ts';
+import { clearsOwners, decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
@@ -11,6 +11,16 @@ import { parseWriteOptions } from '../registry/options.ts';
 import { updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
 import { bodyOf, cannotBeHandled, checkName, checkNamespace } from './body.ts';
+
+/** Few bodies speak of owners at all, and a reader's copy speaks of them without an empty list. */
+function mayClearOwners(body: Uint8Array): boolean {
+  if (!Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes('"managedFields":[]')) return false;
+  try {
+    return clearsOwners(JSON.parse(Buffer.from(body).toString('utf8')));
+  } catch {
+    return false;
+  }
+}
 
 export async function updateVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, target);
@@ -33,6 +43,7 @@ export async function updateVerb(context: RequestContext, target: Target): Promi
   checkName(target, sent);
   entry.row.strategy.applyDefaults?.(sent);
   dedupeOwners(context, sent, 'sent');
+  if (mayClearOwners(body)) sent.metadata.managedFields ??= [];
   const uid = sent.metadata.uid;
   const result = await updateObject(context, target, {
     dryRun: options.dryRun,

@@ -2,8 +2,11 @@
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules
 import { selectorFromObject } from '../../../machinery/label-selector.ts';
 import type { KubeObject } from '../../../machinery/object.ts';
+import type { AnyResource } from '../../../resources/definition.ts';
 import type { LabelSelector } from '../../../resources/generated/meta-v1.ts';
+import type { CatalogEntry } from '../../registry/catalog.ts';
 import type { AdmissionRequest } from '../plugin.ts';
+import type { Peers } from './equivalent.ts';
 
 export interface MatchRule {
   readonly operations?: readonly string[];
@@ -29,8 +32,8 @@ export type NamespaceLabels = (name: string) => Readonly<Record<string, string>>
 const has = (list: readonly string[] | undefined, value: string): boolean =>
   list !== undefined && (list.includes('*') || list.includes(value));
 
-function resourceMatches(list: readonly string[] | undefined, request: AdmissionRequest): boolean {
-  const { plural } = request.entry.row;
+function resourceMatches(list: readonly string[] | undefined, row: AnyResource, request: AdmissionRequest): boolean {
+  const { plural } = row;
   const { subresource } = request;
   return (list ?? []).some((one) => {
     if (subresource === '') return one === '*' || one === '*/*' || one === plural;
@@ -38,11 +41,10 @@ function resourceMatches(list: readonly string[] | undefined, request: Admission
   });
 }
 
-function ruleMatches(rule: MatchRule, request: AdmissionRequest, anyVersion: boolean): boolean {
-  const { row } = request.entry;
+function ruleMatches(rule: MatchRule, row: AnyResource, request: AdmissionRequest): boolean {
   if (!has(rule.operations, request.operation) || !has(rule.apiGroups, row.group)) return false;
-  if (!anyVersion && !has(rule.apiVersions, row.version)) return false;
-  if (!resourceMatches(rule.resources, request)) return false;
+  if (!has(rule.apiVersions, row.version)) return false;
+  if (!resourceMatches(rule.resources, row, request)) return false;
   if (rule.resourceNames !== undefined && rule.resourceNames.length > 0 && !rule.resourceNames.includes(request.name))
     return false;
   if (rule.scope === 'Namespaced') return row.namespaced;
@@ -75,13 +77,30 @@ function objectMatches(selector: LabelSelector | undefined, request: AdmissionRe
   return fits(request.object) || fits(request.old);
 }
 
-export function matches(matcher: Matcher, request: AdmissionRequest, labelsOf: NamespaceLabels): boolean {
-  const anyVersion = matcher.matchPolicy !== 'Exact';
-  if (!(matcher.rules ?? []).some((r) => ruleMatches(r, request, anyVersion))) return false;
-  if ((matcher.excludeRules ?? []).some((r) => ruleMatches(r, request, anyVersion))) return false;
-  return (
-    namespaceMatches(matcher.namespaceSelector, request, labelsOf) && objectMatches(matcher.objectSelector, request)
-  );
+/** What is known of namespaces and of other versions. */
+export interface Ways {
+  readonly labelsOf: NamespaceLabels;
+  readonly peers: Peers;
+}
+
+/** In which version the one that matches wants the request; undefined when it does not want it at all. A rule that names the request's own
+ *  version comes before those that name others of the same resource. */
+export function wantedIn(
+  matcher: Matcher,
+  request: AdmissionRequest,
+  { labelsOf, peers }: Ways,
+): CatalogEntry | undefined {
+  const rules = matcher.rules ?? [];
+  const named = (list: readonly MatchRule[]) => (entry: CatalogEntry) =>
+    list.some((rule) => ruleMatches(rule, entry.row, request));
+  const others = (): readonly CatalogEntry[] => (matcher.matchPolicy === 'Exact' ? [] : peers(request.entry));
+  const found = named(rules)(request.entry) ? request.entry : others().find(named(rules));
+  if (found === undefined) return undefined;
+  const excluded = matcher.excludeRules ?? [];
+  if (excluded.length > 0 && [request.entry, ...others()].some(named(excluded))) return undefined;
+  const selected =
+    namespaceMatches(matcher.namespaceSelector, request, labelsOf) && objectMatches(matcher.objectSelector, request);
+  return selected ? found : undefined;
 }
 
 /** Configurations of admission itself are never sent to webhooks or policies: one could lock everybody out. */

@@ -10,17 +10,21 @@ function kindOf({ entry: { row }, object, old }: AdmissionRequest): JsonObject {
   return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind };
 }
 
-export function requestDocument(request: AdmissionRequest, uid: string): JsonObject {
-  const { row } = request.entry;
+function resourceOf({ entry: { row } }: AdmissionRequest): JsonObject {
+  return { group: row.group, version: row.version, resource: row.plural };
+}
+
+/** `original` is the request as the client made it, where the one that is told of it sees another version. */
+export function requestDocument(request: AdmissionRequest, uid: string, original = request): JsonObject {
   const kind = kindOf(request);
-  const resource = { group: row.group, version: row.version, resource: row.plural };
+  const resource = resourceOf(request);
   const { username, uid: userUid, groups, extra } = request.user;
   const doc: JsonObject = {
     uid,
     kind,
     resource,
-    requestKind: kind,
-    requestResource: resource,
+    requestKind: original === request ? kind : kindOf(original),
+    requestResource: original === request ? resource : resourceOf(original),
     operation: request.operation,
     userInfo: {
       username,

@@ -10,7 +10,8 @@ import type {
   Variable,
 } from '../../../resources/generated/admissionregistration-v1.ts';
 import type { Authorizer } from '../../auth/authorizer.ts';
-import { isExempt, matches, type NamespaceLabels } from '../dynamic/match.ts';
+import type { Peers } from '../dynamic/equivalent.ts';
+import { isExempt, type Matcher, type Ways, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
 import type { AdmissionRequest } from '../plugin.ts';
 import { authorizerValue } from './authorizer-value.ts';
@@ -47,6 +48,7 @@ export interface PolicyParts {
   readonly authorizer: Authorizer;
   readonly namespaceOf: (name: string) => KubeObject | undefined;
   readonly newUid: () => string;
+  readonly peers: Peers;
 }
 
 /** A configuration that cannot be carried out; the policy says whether that refuses the request. */
@@ -54,7 +56,7 @@ export class ConfigurationError extends Error {}
 
 const byName = (a: KubeObject, b: KubeObject): number => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
 
-function asMatcher(match: MatchResources | undefined): Parameters<typeof matches>[0] {
+function asMatcher(match: MatchResources | undefined): Matcher {
   const { resourceRules, excludeResourceRules, ...rest } = match ?? {};
   return {
     ...rest,
@@ -64,12 +66,12 @@ function asMatcher(match: MatchResources | undefined): Parameters<typeof matches
 }
 
 /** A binding without rules of its own takes what the policy takes. */
-function bindingTakes(match: MatchResources | undefined, request: AdmissionRequest, labels: NamespaceLabels): boolean {
+function bindingTakes(match: MatchResources | undefined, request: AdmissionRequest, ways: Ways): boolean {
   if (match === undefined) return true;
   const matcher = asMatcher(match);
   const everything = [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] }];
   const rules = matcher.rules === undefined || matcher.rules.length === 0 ? everything : matcher.rules;
-  return matches({ ...matcher, rules }, request, labels);
+  return wantedIn({ ...matcher, rules }, request, ways) !== undefined;
 }
 
 export interface Bound<P, B> {
@@ -85,14 +87,14 @@ export function boundPolicies<P extends Policy<PolicySpec>, B extends Binding<Bi
 ): Bound<P, B>[] {
   const bindings = [...lists.bindings];
   if (bindings.length === 0 || isExempt(request)) return [];
-  const labels: NamespaceLabels = (name) => parts.namespaceOf(name)?.metadata.labels;
+  const ways: Ways = { labelsOf: (name) => parts.namespaceOf(name)?.metadata.labels, peers: parts.peers };
   bindings.sort(byName);
   const found: Bound<P, B>[] = [];
   for (const policy of [...lists.policies].sort(byName)) {
-    if (!matches(asMatcher(policy.spec?.matchConstraints), request, labels)) continue;
+    if (wantedIn(asMatcher(policy.spec?.matchConstraints), request, ways) === undefined) continue;
     for (const binding of bindings) {
       if (binding.spec?.policyName !== policy.metadata.name) continue;
-      if (bindingTakes(binding.spec?.matchResources, request, labels)) found.push({ policy, binding });
+      if (bindingTakes(binding.spec?.matchResources, request, ways)) found.push({ policy, binding });
     }
   }
   return found;

@@ -90,6 +90,7 @@ function parts(policies: KubeObject[], bindings: KubeObject[]): ValidatingParts 
         reason: 'said so',
       }),
     },
+    peers: () => [],
     namespaceOf: (name) =>
       ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { env: 'prod' } } }) as KubeObject,
     newUid: () => 'u',

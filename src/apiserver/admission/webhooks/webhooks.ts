@@ -11,9 +11,11 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../../../resources/generated/admissionregistration-v1.ts';
 import { jsonPatch } from '../../patch/index.ts';
+import type { CatalogEntry } from '../../registry/catalog.ts';
 import { decodePatched } from '../../registry/codec.ts';
 import { evaluateConditions } from '../dynamic/conditions.ts';
-import { isExempt, matches, type NamespaceLabels } from '../dynamic/match.ts';
+import { converted, type Peers, requestIn } from '../dynamic/equivalent.ts';
+import { isExempt, type NamespaceLabels, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
 import { callWebhook, type ServiceResolver } from './caller.ts';
@@ -22,6 +24,7 @@ export interface WebhookParts {
   mutating(): Iterable<MutatingWebhookConfiguration>;
   validating(): Iterable<ValidatingWebhookConfiguration>;
   readonly namespaceLabels: NamespaceLabels;
+  readonly peers: Peers;
   readonly resolveService: ServiceResolver;
   readonly random: Random;
 }
@@ -31,15 +34,27 @@ type Webhook = MutatingWebhook | ValidatingWebhook;
 const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 const byName = (a: KubeObject, b: KubeObject) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
 
+/** A webhook, and the request in the version that it asked for. */
+interface Interest<T extends Webhook> {
+  readonly webhook: T;
+  readonly entry: CatalogEntry;
+}
+
 /** Webhooks that want this request, in the order of their configurations' names. */
 function interested<T extends Webhook>(
   configurations: Iterable<KubeObject & { webhooks?: T[] }>,
   request: AdmissionRequest,
   parts: WebhookParts,
-): T[] {
+): Interest<T>[] {
   const all = [...configurations];
   if (all.length === 0 || isExempt(request)) return [];
-  return all.sort(byName).flatMap((c) => (c.webhooks ?? []).filter((w) => matches(w, request, parts.namespaceLabels)));
+  const ways = { labelsOf: parts.namespaceLabels, peers: parts.peers };
+  return all.sort(byName).flatMap((c) =>
+    (c.webhooks ?? []).flatMap((webhook) => {
+      const entry = wantedIn(webhook, request, ways);
+      return entry === undefined ? [] : [{ webhook, entry }];
+    }),
+  );
 }
 
 interface Outcome {
@@ -68,9 +83,14 @@ function denied(webhook: Webhook, response: JsonObject): ApiError {
 const failsOpen = (webhook: Webhook) => webhook.failurePolicy === 'Ignore';
 
 /** Asks one webhook; throws when it refuses, or fails and its policy is Fail. */
-async function ask(webhook: Webhook, request: AdmissionRequest, parts: WebhookParts): Promise<Outcome> {
+async function ask(
+  webhook: Webhook,
+  seen: { readonly request: AdmissionRequest; readonly original: AdmissionRequest },
+  parts: WebhookParts,
+): Promise<Outcome> {
+  const { request } = seen;
   const uid = parts.random.uuid();
-  const document = requestDocument(request, uid);
+  const document = requestDocument(request, uid, seen.original);
   const verdict = evaluateConditions(webhook.matchConditions ?? [], document);
   if ('error' in verdict) {
     if (failsOpen(webhook)) return { patch: undefined };
@@ -135,12 +155,19 @@ function settled(webhook: Webhook, request: AdmissionRequest, patched: unknown):
   return next;
 }
 
-async function mutate(webhook: MutatingWebhook, request: AdmissionRequest, parts: WebhookParts): Promise<boolean> {
-  const { patch } = await ask(webhook, request, parts);
-  const draft = request.object;
-  if (patch === undefined || draft === undefined) return false;
+async function mutate(
+  { webhook, entry }: Interest<MutatingWebhook>,
+  original: AdmissionRequest,
+  parts: WebhookParts,
+): Promise<boolean> {
+  const request = requestIn(entry, original);
+  const { patch } = await ask(webhook, { request, original }, parts);
+  const draft = original.object;
+  const { object } = request;
+  if (patch === undefined || draft === undefined || object === undefined) return false;
   const before = deepClone(draft);
-  replaceDraft(draft, settled(webhook, request, jsonPatch(before, patch)));
+  const next = settled(webhook, request, jsonPatch(deepClone(object), patch));
+  replaceDraft(draft, converted(next, entry, original.entry));
   return !deepEqual(before, draft);
 }
 
@@ -151,12 +178,12 @@ export function mutatingWebhooks(parts: WebhookParts): AdmissionPlugin {
     async admit(request) {
       const webhooks = interested(parts.mutating(), request, parts);
       // Those that ask for it are called once more when a later one changed the object.
-      const again: MutatingWebhook[] = [];
+      const again: Interest<MutatingWebhook>[] = [];
       for (const [i, webhook] of webhooks.entries()) {
         const changed = await mutate(webhook, request, parts);
         if (!changed) continue;
         for (const earlier of webhooks.slice(0, i)) {
-          if (earlier.reinvocationPolicy === 'IfNeeded' && !again.includes(earlier)) again.push(earlier);
+          if (earlier.webhook.reinvocationPolicy === 'IfNeeded' && !again.includes(earlier)) again.push(earlier);
         }
       }
       for (const webhook of again) await mutate(webhook, request, parts);
@@ -170,7 +197,11 @@ export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
     operations: OPERATIONS,
     async validate(request) {
       const webhooks = interested(parts.validating(), request, parts);
-      const results = await Promise.allSettled(webhooks.map((w) => ask(w, request, parts)));
+      const results = await Promise.allSettled(
+        webhooks.map(({ webhook, entry }) =>
+          ask(webhook, { request: requestIn(entry, request), original: request }, parts),
+        ),
+      );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
