@@ -1,8 +1,8 @@
 // Server-side apply: merges what a manager wants into the live object, unless that takes fields from others.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/
 import { ApiError, badRequest } from '../../machinery/errors.ts';
-import { deepEqual } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type ManagedFieldsEntry } from '../../machinery/object.ts';
+import { isSame } from './compare.ts';
 import { conflictError } from './conflict.ts';
 import { decodeEntries, encodeEntries, identity, type Managed, type ManagedMap } from './entries.ts';
 import { extract } from './extract.ts';
@@ -12,7 +12,7 @@ import { mergeObjects } from './merge.ts';
 import { planOf } from './plan.ts';
 import { prune } from './prune.ts';
 import { entriesOf, recordUpdate, withoutEntries } from './update.ts';
-import { Change, type Frame, reconcileManaged, resetSet, strip } from './updater.ts';
+import { Change, compareAt, type Frame, reconcileManaged, resetSet, strip } from './updater.ts';
 import { typingErrors } from './validate.ts';
 import { zeroObject } from './zero.ts';
 
@@ -82,9 +82,8 @@ function checkBody(request: ApplyRequest): void {
   if (applied.apiVersion !== request.apiVersion || applied.kind !== request.kind) {
     // Go reads a version that is none as no kind at all.
     const isNone = text(applied.apiVersion).split('/').length > 2;
-    throw badRequest(
-      `invalid object type: ${isNone ? '/, Kind=' : gvkText(text(applied.apiVersion), text(applied.kind))}`,
-    );
+    const shown = isNone ? '/, Kind=' : gvkText(text(applied.apiVersion), text(applied.kind));
+    throw badRequest(`invalid object type: ${shown}`);
   }
   const metadata = applied.metadata;
   if (isJsonObject(metadata) && (metadata.managedFields ?? null) !== null) {
@@ -135,14 +134,20 @@ interface Outcome {
   readonly merged: JsonObject;
 }
 
-/** Takes from others what the apply changed; refuses to unless forced. False when nothing changed at all. */
+/** Takes from others what the apply changed; refuses to unless forced. False when nothing changed: the order of keyed items alone is
+ *  no change. */
 function settle(request: ApplyRequest, outcome: Outcome): boolean {
   const { managed, id } = outcome;
   const change = new Change(request, outcome.live, outcome.merged);
   const conflicts = change.conflicts(managed, id);
   if (conflicts.size > 0 && !request.force) refuseConflicts(request, outcome, conflicts);
   change.takeFromOthers(managed, id, conflicts);
-  return !deepEqual(outcome.live, outcome.merged);
+  const comparison = change.at(request.apiVersion);
+  if (comparison === undefined || !isSame(comparison)) return true;
+  // Fields that nobody can own through this door (the status) are a change all the same, until the strategy resets them.
+  if (isEmpty(resetSet(request.resetFields))) return false;
+  const whole = compareAt({ ...request, resetFields: [] }, request.apiVersion, outcome.live, outcome.merged);
+  return whole === undefined || !isSame(whole);
 }
 
 /** Fields that kubectl set itself, by client-side apply, are no conflict for it. */
