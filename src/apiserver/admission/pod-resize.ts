@@ -3,8 +3,8 @@
 import { ApiError } from '../../machinery/errors.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
-import { podRequests } from '../../resources/common/index.ts';
 import type { Node, Pod, PodSpec } from '../../resources/generated/core-v1.ts';
+import { podRequests } from '../../resources/index.ts';
 import type { LiveLookup } from './lookup.ts';
 import { isResource, refuse } from './match.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './plugin.ts';
