@@ -1,3 +1,4 @@
+// Pods wait for the ResourceClaims they name, and say what they wait for.
 import { expect, test } from 'vitest';
 import type { Pod } from '../resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
