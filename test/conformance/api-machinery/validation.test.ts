@@ -73,7 +73,7 @@ describe.skipIf(!isRoot)('what the server says and checks (the nodes of the clus
     expect(await show('apiservices', 'v1.apps')).toMatch(/^v1\.apps +Local +True /m);
     expect(await show('servicecidrs')).toMatch(/^kubernetes +10\.\d+\.0\.0\/16 /m);
     await soon(async () =>
-      expect(await show('ipaddresses')).toMatch(/^10\.\d+\.0\.1 +services\/default\/kubernetes$/m),
+      expect(await show('ipaddresses')).toMatch(/^10\.\d+\.0\.1 +services\/default\/kubernetes +\d+[smh]/m),
     );
     await soon(async () =>
       expect(await show('flowschemas', 'probes')).toMatch(/^probes +exempt +2 +<none> +.* False$/m),
