@@ -4,7 +4,6 @@ import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { ByteSink, StreamBody, WireResponse } from '../../machinery/http.ts';
-import { ChunkedSink, closing } from './chunked-sink.ts';
 
 const gzipAsync = promisify(gzip);
 /** As in kube-apiserver: smaller answers cost more to compress than to send. */
@@ -36,7 +35,14 @@ export class ResponseSink implements ByteSink {
   }
 
   onClose(callback: () => void): void {
-    closing(this.response, callback);
+    let called = false;
+    const once = (): void => {
+      if (called) return;
+      called = true;
+      callback();
+    };
+    this.response.once('close', once);
+    this.response.once('finish', once);
   }
 }
 
@@ -84,7 +90,7 @@ function sendStream(message: IncomingMessage, response: ServerResponse, answer: 
   if (whole === undefined) {
     response.writeHead(status, headers);
     response.flushHeaders();
-    body.start(ChunkedSink.of(response) ?? new ResponseSink(response));
+    body.start(new ResponseSink(response));
   } else if (message.method === 'HEAD') {
     response.writeHead(status, { ...headers, 'content-length': whole.length });
     response.end();

@@ -1,5 +1,5 @@
 // The HTTP server around the core: bodies, long answers, compression, streams, connections that end early.
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -165,48 +165,4 @@ test('a stream hears that its reader has gone', async () => {
   });
   await sinkClosed;
   expect(sink?.write(Buffer.from('late'))).toBe(true);
-});
-
-describe('a stream without a known length', () => {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  afterAll(() => agent.destroy());
-
-  function open(path: string): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      request({ port: server.port, path, agent }, resolve).on('error', reject).end();
-    });
-  }
-
-  async function textOf(message: IncomingMessage): Promise<string> {
-    let text = '';
-    for await (const chunk of message) text += String(chunk);
-    return text;
-  }
-
-  test('arrives as it was written, and leaves the connection to the next request', async () => {
-    const message = await open('/stream');
-    const port = message.socket.localPort;
-    sink?.write(Buffer.alloc(0));
-    sink?.write(Buffer.from('second\n'));
-    sink?.write(Buffer.from('second\n'));
-    sink?.end();
-    expect(await textOf(message)).toBe('first\nsecond\nsecond\n');
-    await sinkClosed;
-    const next = await open('/size');
-    expect(next.socket.localPort).toBe(port);
-    expect(await textOf(next)).toBe('-1');
-  });
-
-  test('waits for a slow reader, and goes on when it reads', async () => {
-    const message = await open('/stream');
-    const piece = Buffer.alloc(64 * 1024, 'x');
-    let written = 0;
-    while (sink?.write(piece) === true || (sink?.buffered ?? 0) < 1024 * 1024) written++;
-    expect(sink?.buffered).toBeGreaterThanOrEqual(1024 * 1024);
-    const drained = new Promise<void>((resolve) => sink?.onDrain(resolve));
-    const text = textOf(message);
-    await drained;
-    sink?.end();
-    expect((await text).length).toBe('first\n'.length + (written + 1) * piece.length);
-  });
 });
