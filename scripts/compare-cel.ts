@@ -1,28 +1,23 @@
 // Puts expressions into the rules of CustomResourceDefinitions on a genuine API server and on this one, and tells where they are understood or come out differently.
 // npx tsx scripts/compare-cel.ts --server URL --cert FILE --key FILE [--reference URL] [--token T] [--only PATTERN] [--file FILE] [--out FILE]
 // What an expression is refused with is asked in dry runs; what it comes to is shown by the message of a rule that is always broken.
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { CUSTOM_SELF, SELF_SCHEMA } from './compare/cel-self.ts';
-import { type Answer, type Ask, Endpoint } from './compare/endpoint.ts';
+import type { Answer, Endpoint } from './compare/endpoint.ts';
+import { openServers, SERVER_OPTIONS } from './compare/servers.ts';
 
 const { values } = parseArgs({
   options: {
-    reference: { type: 'string', default: 'https://127.0.0.1:6500' },
-    token: { type: 'string', default: 'admin-token' },
-    server: { type: 'string' },
-    cert: { type: 'string' },
-    key: { type: 'string' },
+    ...SERVER_OPTIONS,
     only: { type: 'string', default: '' },
     file: { type: 'string', default: path.join(import.meta.dirname, 'compare/expressions.txt') },
     out: { type: 'string' },
   },
 });
-if (values.server === undefined || values.cert === undefined || values.key === undefined)
-  throw new Error('--server, --cert and --key are needed');
-const genuine = new Endpoint(values.reference, { token: values.token });
-const ours = new Endpoint(values.server, { cert: readFileSync(values.cert), key: readFileSync(values.key) });
+const { genuine, ours, both } = openServers(values);
 const GROUP = `cel-${process.pid}.example.com`;
 const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 /** So many rules stay within what the rules of one object may cost. */
@@ -33,7 +28,6 @@ interface Rule {
   readonly message?: string;
   readonly messageExpression?: string;
 }
-const both = async (ask: Ask) => Promise.all([genuine.send(ask), ours.send(ask)]);
 const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
 /** Names of types that the genuine server draws by lot. */
 const plain = (message: string): string => message.replace(/selfType\d+/g, 'selfType');

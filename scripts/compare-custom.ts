@@ -1,32 +1,26 @@
 // Makes the same CustomResourceDefinitions on a genuine API server and on this one, sends both the same custom resources, good and bad, and tells where the answers differ.
 // npx tsx scripts/compare-custom.ts --server URL --cert FILE --key FILE [--reference URL] [--token T] [--kind PATTERN] [--mode create|update|merge|apply|warn] [--field PATTERN] [--out FILE]
-import { readFileSync, writeFileSync } from 'node:fs';
+
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CUSTOM_KINDS, type CustomKind, VALUES } from './compare/custom-kinds.ts';
-import { type Ask, Endpoint } from './compare/endpoint.ts';
+import type { Ask, Endpoint } from './compare/endpoint.ts';
 import type { Json } from './compare/mutations.ts';
 import { type Difference, differences } from './compare/normal.ts';
+import { openServers, SERVER_OPTIONS } from './compare/servers.ts';
 
 const { values } = parseArgs({
   options: {
-    reference: { type: 'string', default: 'https://127.0.0.1:6500' },
-    token: { type: 'string', default: 'admin-token' },
-    server: { type: 'string' },
-    cert: { type: 'string' },
-    key: { type: 'string' },
+    ...SERVER_OPTIONS,
     kind: { type: 'string', default: '' },
     field: { type: 'string', default: '' },
     mode: { type: 'string', default: 'create' },
     out: { type: 'string' },
   },
 });
-if (values.server === undefined || values.cert === undefined || values.key === undefined)
-  throw new Error('--server, --cert and --key are needed');
-const genuine = new Endpoint(values.reference, { token: values.token });
-const ours = new Endpoint(values.server, { cert: readFileSync(values.cert), key: readFileSync(values.key) });
+const { genuine, ours, both } = openServers(values);
 const GROUP = `custom-${process.pid}.example.com`;
 const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const both = async (ask: Ask) => Promise.all([genuine.send(ask), ours.send(ask)]);
 const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
 
 function definition({ plural, kind, versions }: CustomKind): object {

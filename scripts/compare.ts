@@ -1,21 +1,20 @@
 // Sends the same requests to a genuine API server and to this one, and tells where the answers differ: good objects changed field by field.
 // npx tsx scripts/compare.ts --reference URL --token T --server URL --cert FILE --key FILE [--kind PATTERN] [--mode create|update|status|merge|strategic|json|apply] [--seeds 2] [--max N] [--at PATTERN] [--out FILE]
 // All requests but the preparing ones are dry runs, so that nothing is left on either server. `--oracle DIRECTORY` brings more good objects.
-import { readFileSync, writeFileSync } from 'node:fs';
+
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Ask, Endpoint } from './compare/endpoint.ts';
+import type { Ask } from './compare/endpoint.ts';
+import { readKnown, shown } from './compare/known.ts';
 import { type Json, type Mutation, Mutator } from './compare/mutations.ts';
 import { type Difference, differences } from './compare/normal.ts';
 import { type Seed, seeds } from './compare/objects.ts';
+import { openServers, SERVER_OPTIONS } from './compare/servers.ts';
 
 const { values } = parseArgs({
   options: {
-    reference: { type: 'string', default: 'https://127.0.0.1:6500' },
-    token: { type: 'string', default: 'admin-token' },
-    server: { type: 'string' },
-    cert: { type: 'string' },
-    key: { type: 'string' },
+    ...SERVER_OPTIONS,
     kind: { type: 'string', default: '.' },
     at: { type: 'string', default: '' },
     mode: { type: 'string', default: 'create' },
@@ -27,23 +26,10 @@ const { values } = parseArgs({
     out: { type: 'string' },
   },
 });
-if (values.server === undefined || values.cert === undefined || values.key === undefined)
-  throw new Error('--server, --cert and --key are needed');
-const genuine = new Endpoint(values.reference, { token: values.token });
-const ours = new Endpoint(values.server, { cert: readFileSync(values.cert), key: readFileSync(values.key) });
+const { genuine, ours, both } = openServers(values);
 const namespace = `compare-${process.pid}`;
-const known = (JSON.parse(readFileSync(values.known, 'utf8')) as { path?: string; want?: string; got?: string }[]).map(
-  (k) => ({
-    path: new RegExp(k.path ?? '.'),
-    want: new RegExp(k.want ?? ''),
-    got: new RegExp(k.got ?? ''),
-  }),
-);
 
-const text = (value: unknown): string => (value === undefined ? 'nothing' : (JSON.stringify(value) ?? 'nothing'));
-const isKnown = (d: Difference): boolean =>
-  known.some((k) => k.path.test(d.path) && k.want.test(text(d.want)) && k.got.test(text(d.got)));
-const both = async (ask: Ask) => Promise.all([genuine.send(ask), ours.send(ask)]);
+const isKnown = readKnown(values.known);
 const substituted = (value: Json): string => JSON.stringify(value).replaceAll('$NS', namespace);
 
 /** What a mutation is sent as. */
@@ -106,13 +92,14 @@ function note(seed: Seed, mutation: Mutation, sent: Ask, all: readonly Differenc
       .replace(/\\"[^"\\]*\\"/g, '"…"')
       .replace(/\d+/g, '#')
       .slice(0, 100);
-  const key = `${seed.path.split('/').at(-1)} ${mutation.at.replace(/\.\d+/g, '[]')} :: ${first.path.replace(/\[\d+\]/g, '[]')} ${vague(text(first.want)).slice(0, 40)}`;
+  const key = `${seed.path.split('/').at(-1)} ${mutation.at.replace(/\.\d+/g, '[]')} :: ${first.path.replace(/\[\d+\]/g, '[]')} ${vague(shown(first.want)).slice(0, 40)}`;
   const group = groups.get(key) ?? {
     count: 0,
     example: `${mutation.what}\n      ${left
       .slice(0, 5)
       .map(
-        (d) => `${d.path}\n        genuine ${text(d.want).slice(0, 420)}\n        ours    ${text(d.got).slice(0, 420)}`,
+        (d) =>
+          `${d.path}\n        genuine ${shown(d.want).slice(0, 420)}\n        ours    ${shown(d.got).slice(0, 420)}`,
       )
       .join('\n      ')}`,
   };
@@ -126,7 +113,7 @@ async function prepare(seed: Seed): Promise<() => Promise<void>> {
   const [a, b] = await both({ method: 'POST', path: collection, body: substituted(seed.object) });
   if (a.status >= 300 || b.status >= 300)
     console.error(
-      `${collection}: not created: ${a.status} ${b.status} ${text(a.body).slice(0, 300)} | ${text(b.body).slice(0, 300)}`,
+      `${collection}: not created: ${a.status} ${b.status} ${shown(a.body).slice(0, 300)} | ${shown(b.body).slice(0, 300)}`,
     );
   const name = (a.body as { metadata?: { name?: string } }).metadata?.name ?? 'x';
   return async () => void (await both({ method: 'DELETE', path: `${collection}/${name}?gracePeriodSeconds=0` }));

@@ -1,21 +1,19 @@
 // Sends the same sequences of requests to a genuine API server and to this one, and tells where the answers differ: verbs, options, patches, watches.
 // npx tsx scripts/scenarios.ts --reference URL --token T --server URL --cert FILE --key FILE [--id PATTERN] [--top N] [--lanes N] [--verbose]
 // Other than scripts/compare.ts it writes, so use a genuine server that nobody else needs.
-import { readFileSync } from 'node:fs';
+
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Answer, Endpoint } from './compare/endpoint.ts';
+import type { Answer, Endpoint } from './compare/endpoint.ts';
+import { readKnown, shown } from './compare/known.ts';
 import { type Difference, differences } from './compare/normal.ts';
 import type { Scenario, Step } from './compare/scenario.ts';
 import { scenarios } from './compare/scenarios/index.ts';
+import { openServers, SERVER_OPTIONS } from './compare/servers.ts';
 
 const { values } = parseArgs({
   options: {
-    reference: { type: 'string', default: 'https://127.0.0.1:6500' },
-    token: { type: 'string', default: 'admin-token' },
-    server: { type: 'string' },
-    cert: { type: 'string' },
-    key: { type: 'string' },
+    ...SERVER_OPTIONS,
     id: { type: 'string', default: '.' },
     top: { type: 'string', default: '60' },
     lanes: { type: 'string', default: '8' },
@@ -24,20 +22,8 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
-if (values.server === undefined || values.cert === undefined || values.key === undefined)
-  throw new Error('--server, --cert and --key are needed');
-const genuine = new Endpoint(values.reference, { token: values.token });
-const ours = new Endpoint(values.server, { cert: readFileSync(values.cert), key: readFileSync(values.key) });
-const known = (JSON.parse(readFileSync(values.known, 'utf8')) as { path?: string; want?: string; got?: string }[]).map(
-  (k) => ({
-    path: new RegExp(k.path ?? '.'),
-    want: new RegExp(k.want ?? ''),
-    got: new RegExp(k.got ?? ''),
-  }),
-);
-const text = (value: unknown): string => (value === undefined ? 'nothing' : (JSON.stringify(value) ?? 'nothing'));
-const isKnown = (d: Difference): boolean =>
-  known.some((k) => k.path.test(d.path) && k.want.test(text(d.want)) && k.got.test(text(d.got)));
+const { genuine, ours } = openServers(values);
+const isKnown = readKnown(values.known);
 
 function at(value: unknown, path: string): string {
   let found = value;
@@ -109,13 +95,13 @@ async function run(scenario: Scenario, namespace: string): Promise<void> {
 function report(): void {
   const groups = new Map<string, { count: number; example: Finding }>();
   for (const finding of findings) {
-    const shown = finding.left.find((d) => d.path.endsWith('.message')) ?? finding.left[0];
-    const vague = text(shown?.want)
+    const first = finding.left.find((d) => d.path.endsWith('.message')) ?? finding.left[0];
+    const vague = shown(first?.want)
       .replace(/\\"[^"\\]*\\"/g, '"…"')
       .replace(/\d+/g, '#');
     const key = values.verbose
       ? `${finding.scenario.id} ${finding.step.method} ${finding.step.path}`
-      : `${finding.scenario.id.split('/')[0]} ${finding.step.method} ${shown?.path.replace(/\[\d+\]/g, '[]')} ${vague.slice(0, 60)}`;
+      : `${finding.scenario.id.split('/')[0]} ${finding.step.method} ${first?.path.replace(/\[\d+\]/g, '[]')} ${vague.slice(0, 60)}`;
     const group = groups.get(key) ?? { count: 0, example: finding };
     group.count++;
     groups.set(key, group);
@@ -124,11 +110,11 @@ function report(): void {
   for (const [key, { count, example }] of sorted) {
     const { step, scenario, left } = example;
     console.log(
-      `${String(count).padStart(4)} ${key}\n     ${scenario.id}: ${step.method} ${step.path} ${step.type ?? ''} ${step.accept ?? ''} ${text(step.body).slice(0, 300)}`,
+      `${String(count).padStart(4)} ${key}\n     ${scenario.id}: ${step.method} ${step.path} ${step.type ?? ''} ${step.accept ?? ''} ${shown(step.body).slice(0, 300)}`,
     );
     for (const d of left.slice(0, 5))
       console.log(
-        `       ${d.path}\n         genuine ${text(d.want).slice(0, 500)}\n         ours    ${text(d.got).slice(0, 500)}`,
+        `       ${d.path}\n         genuine ${shown(d.want).slice(0, 500)}\n         ours    ${shown(d.got).slice(0, 500)}`,
       );
   }
   console.log(`${compared - findings.length} of ${compared} answers are the same, ${groups.size} kinds of difference`);
