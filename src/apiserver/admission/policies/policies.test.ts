@@ -156,9 +156,11 @@ describe('a validating policy', () => {
   test('cannot run without end', async () => {
     const list = `[${'1,'.repeat(200)}1]`;
     const spec = check(`${list}.all(a, ${list}.all(b, ${list}.all(c, ${list}.all(d, true))))`);
-    const before = performance.now();
+    // Time of the processor: what else the machine does must not count.
+    const before = process.cpuUsage();
     expect((await refusal(spec, ask({})))?.message).toContain('cost limit exceeded');
-    expect(performance.now() - before).toBeLessThan(1500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(1500);
   });
 
   test('sees variables, parameters, the namespace and the authorizer', async () => {
