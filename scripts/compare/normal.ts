@@ -22,12 +22,33 @@ function text(value: string, key: string): string {
     .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<gen>')
     .replace(TIME, '<time>')
     .replace(UID, '<uid>')
-    .replace(/ResourceVersion in record \(\d+\)/, 'ResourceVersion in record (<rv>)')
+    .replace(/ResourceVersion in (record|the precondition) \(\d+\)/g, 'ResourceVersion in $1 (<rv>)')
     .replace(/resourceVersion(\\*"?): ?(\\*")\d+/g, 'resourceVersion$1:$2<rv>')
     .replace(/in scheme "[^"]*"/g, 'in scheme "<scheme>"')
     .replace(/(gen-)[a-z0-9]{5}\b/g, '$1<gen>');
-  // The Go text diff in refusals of an update.
-  return key === 'message' ? plain.replace(/\n[ \u00a0]{0,2}[&\w.]+\{\n[\s\S]*?\n[ \u00a0]{0,2}\}\n/g, '') : plain;
+  return key === 'message' ? refusal(plain) : plain;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, item]) => [name, name === 'generation' ? undefined : sorted(item)]));
+}
+
+/** Refusals show what they refuse in ways that say nothing else: the order of keys, Go's own types, a diff of these. */
+function refusal(message: string): string {
+  return message
+    .replace(/Invalid value: ("\{(?:[^"\\]|\\.)*\}"): /g, (all, quoted: string) => {
+      try {
+        return `Invalid value: ${JSON.stringify(sorted(JSON.parse(JSON.parse(quoted) as string)))}: `;
+      } catch {
+        return all;
+      }
+    })
+    .replace(/Invalid value: \{[^\n]*?\}: field is immutable/g, 'Invalid value: {…}: field is immutable')
+    .replace(/\n[ \u00a0]{0,2}[&\w.]+\{\n[\s\S]*?\n[ \u00a0]{0,2}\}\n/g, '')
+    .replace(/\n@@ -[\d,]+ \+[\d,]+ @@(?:\n[-+@ ][^\n]*)*\n?/g, '');
 }
 
 /** Entries of managedFields are sorted by the second in which they were written, which differs from run to run. */

@@ -65,7 +65,8 @@ function routeSubresource(info: RequestInfo, entry: CatalogEntry, special: Speci
 
 function routeVirtual(info: RequestInfo, entry: CatalogEntry, special: SpecialHandlers): Route {
   const handler = special.resource(entry.row);
-  if (handler === undefined) throw genericNotFound();
+  // What cannot be read one by one, like a review, has no names.
+  if (handler === undefined || (info.name !== '' && !entry.row.verbs.includes('get'))) throw genericNotFound();
   if (!handler.methods.includes(info.verb)) throw methodNotAllowed();
   return {
     target: { entry, namespace: info.namespace, name: info.name, subresource: '' },

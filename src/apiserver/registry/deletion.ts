@@ -88,15 +88,19 @@ function markGraceful(target: Target, draft: KubeObject, now: number, options: D
   if (row.gracePeriod === undefined) return { kind: 'none' };
   if (meta.deletionTimestamp !== undefined) {
     const current = meta.deletionGracePeriodSeconds;
-    const wanted = options.gracePeriodSeconds;
-    if (current === undefined || wanted === undefined || wanted >= current) return { kind: 'pending' };
-    // Only a shorter period may still be asked for.
-    const began = (parseTime(meta.deletionTimestamp) ?? now) - current * 1000;
-    meta.deletionTimestamp = rfc3339(began + wanted * 1000);
-    meta.deletionGracePeriodSeconds = wanted;
-    return { kind: 'graceful', seconds: wanted };
+    // Its time is over: whether it goes is up to its finalizers alone.
+    if (current === undefined || current === 0) return { kind: 'none' };
+    const asked = options.gracePeriodSeconds;
+    const wanted = asked !== undefined && asked < 0 ? 1 : asked;
+    if (wanted === undefined || wanted >= current) return { kind: 'pending' };
+    // Only a shorter period may still be asked for, and none that is over already.
+    const ends = (parseTime(meta.deletionTimestamp) ?? now) + (wanted - current) * 1000;
+    const seconds = ends < now && wanted > 0 ? 1 : wanted;
+    meta.deletionTimestamp = rfc3339(Math.max(ends, now));
+    meta.deletionGracePeriodSeconds = seconds;
+    return { kind: 'graceful', seconds };
   }
-  const seconds = Math.max(row.gracePeriod(draft, options.gracePeriodSeconds), 0);
+  const seconds = row.gracePeriod(draft, options.gracePeriodSeconds);
   meta.deletionTimestamp = rfc3339(now + seconds * 1000);
   meta.deletionGracePeriodSeconds = seconds;
   bumpGeneration(draft);

@@ -166,21 +166,26 @@ function checkListOptions(options: ListOptions): FieldError[] {
 
 function checkWatchOptions(options: ListOptions, match: FieldPath): FieldError[] {
   const out: FieldError[] = [];
-  if (options.sendInitialEvents !== undefined) {
-    if (options.resourceVersionMatch === '') {
-      out.push(fieldErrors.forbidden(match, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
-    } else if (options.resourceVersionMatch !== 'NotOlderThan') {
-      out.push(fieldErrors.notSupported(match, options.resourceVersionMatch, ['NotOlderThan']));
-    }
-    if (options.continue !== '') {
-      out.push(fieldErrors.forbidden(FieldPath.of('continue'), 'continue is forbidden for watch'));
-    }
-  } else if (options.resourceVersionMatch !== '') {
+  const wanted = options.resourceVersionMatch;
+  if (options.sendInitialEvents !== undefined && wanted !== 'NotOlderThan')
+    out.push(fieldErrors.forbidden(match, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
+  if (wanted === '') return out;
+  if (options.sendInitialEvents === undefined)
     out.push(
       fieldErrors.forbidden(match, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
     );
-  }
+  if (wanted !== 'NotOlderThan') out.push(fieldErrors.notSupported(match, wanted, ['NotOlderThan']));
+  if (options.continue !== '')
+    out.push(fieldErrors.forbidden(match, 'resourceVersionMatch is forbidden when continue is provided'));
   return out;
+}
+
+/** A watch that says nothing of where it begins, or "0", begins with what is there, as if it had asked for that. */
+function withInitialEvents(options: ListOptions): ListOptions {
+  const { resourceVersion, resourceVersionMatch, sendInitialEvents } = options;
+  const says = sendInitialEvents !== undefined || resourceVersionMatch !== '';
+  if (!options.watch || says || (resourceVersion !== '' && resourceVersion !== '0')) return options;
+  return { ...options, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' };
 }
 
 export function parseListOptions(query: URLSearchParams, watch: boolean): ListOptions {
@@ -188,7 +193,7 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
   const timeout = query.get('timeoutSeconds');
   const limit = query.get('limit');
   const initial = query.get('sendInitialEvents');
-  const options: ListOptions = {
+  const options = withInitialEvents({
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
     watch,
@@ -197,9 +202,9 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
     timeoutSeconds: timeout === null ? undefined : parseInt64(timeout),
-    limit: limit === null || limit === '' ? 0 : parseInt64(limit),
+    limit: limit === null ? 0 : parseInt64(limit),
     continue: query.get('continue') ?? '',
-  };
+  });
   const errors = checkListOptions(options);
   if (errors.length > 0) throw invalid('ListOptions', 'meta.k8s.io', '', errors);
   return options;

@@ -40,6 +40,8 @@ export interface WatchPlan {
 /** Changes that wait for a reader that is behind; beyond this the watch is closed and the client starts anew. */
 const MAX_PENDING = 20_000;
 const BOOKMARK_MS = 60_000;
+/** So long before a watch ends a last bookmark tells how far it got. */
+const LAST_BOOKMARK_MS = 2000;
 const MAX_BUFFERED = 512 * 1024;
 const INITIAL_CHUNK = 512;
 
@@ -162,6 +164,7 @@ class OpenWatch implements StreamBody {
   private revision: number;
   private bookmarkTimer: Timer | undefined;
   private endTimer: Timer | undefined;
+  private endsAt = 0;
   private readonly plan: Omit<WatchPlan, 'initial'>;
 
   constructor(
@@ -196,7 +199,8 @@ class OpenWatch implements StreamBody {
       return;
     }
     const { clock } = this.hub;
-    this.endTimer = clock.setTimer(this.plan.timeoutMs, () => this.timeUp());
+    this.endTimer = clock.setTimer(this.plan.timeoutMs, () => this.end());
+    this.endsAt = clock.now() + this.plan.timeoutMs;
     if (this.plan.bookmarks) this.armBookmark();
     this.pump();
   }
@@ -208,7 +212,10 @@ class OpenWatch implements StreamBody {
   }
 
   private armBookmark(): void {
-    this.bookmarkTimer = this.hub.clock.setTimer(BOOKMARK_MS, () => {
+    const { clock } = this.hub;
+    const left = this.endsAt - LAST_BOOKMARK_MS - clock.now();
+    if (left <= 0) return;
+    this.bookmarkTimer = clock.setTimer(Math.min(BOOKMARK_MS, left), () => {
       void this.bookmark().finally(() => {
         if (!this.ended) this.armBookmark();
       });
@@ -224,12 +231,6 @@ class OpenWatch implements StreamBody {
     } catch {
       this.end();
     }
-  }
-
-  private timeUp(): void {
-    const finish = (): void => this.end();
-    if (this.plan.bookmarks) void this.bookmark().finally(finish);
-    else finish();
   }
 
   private take(events: readonly StoreEvent[]): void {

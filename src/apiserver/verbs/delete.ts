@@ -23,14 +23,18 @@ function deletedDetails(target: Target, deletion: Deletion): StatusDetails {
   };
 }
 
+function warnOfDefault(context: RequestContext, { entry }: Target, options: DeleteOptions): void {
+  const unsaid = options.propagationPolicy === undefined && options.orphanDependents === undefined;
+  if (entry.row.deleteWarning !== undefined && unsaid) context.warnings.push(entry.row.deleteWarning);
+}
+
 export async function deleteVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const output = outputOfObject(context, target);
   const options = parseDeleteOptions(context.request);
   const { row } = target.entry;
   const refused = row.refuseDelete?.(target.name);
   if (refused !== undefined) throw forbidden(groupResource(target), target.name, refused);
-  const unsaid = options.propagationPolicy === undefined && options.orphanDependents === undefined;
-  if (row.deleteWarning !== undefined && unsaid) context.warnings.push(row.deleteWarning);
+  warnOfDefault(context, target, options);
   const deletion = await deleteObject(context, target, options);
   const accepted = !deletion.gone && options.orphanDependents === false;
   const status = accepted ? 202 : 200;
@@ -60,7 +64,9 @@ export async function deleteCollectionVerb(context: RequestContext, target: Targ
   const { entry } = target;
   const output = outputOfList(context, entry, 'collection');
   const options = parseDeleteOptions(context.request);
-  const page = await readPage(context, target, parseListOptions(context.request.query, false));
+  const selected = parseListOptions(context.request.query, false);
+  warnOfDefault(context, target, options);
+  const page = await readPage(context, target, selected);
   const targets = page.items.map((value): Target => {
     const { name, namespace } = readObject(entry, value).metadata;
     return { entry, namespace: namespace ?? '', name: name ?? '', subresource: '' };

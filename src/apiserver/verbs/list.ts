@@ -67,10 +67,10 @@ interface Start {
 
 async function startOf(context: RequestContext, options: ListOptions): Promise<Start> {
   if (options.continue !== '') {
+    const token = decodeContinue(options.continue);
     if (options.resourceVersion !== '' && options.resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue');
     }
-    const token = decodeContinue(options.continue);
     return { revision: token.revision < 0 ? undefined : token.revision, after: token.after };
   }
   const exact = options.resourceVersionMatch === 'Exact' || (options.resourceVersionMatch === '' && options.limit > 0);
@@ -121,7 +121,7 @@ async function selectPage(
 
 /** The watch cache, from which any version is answered, knows no pages; events are not in it. */
 function limitOf({ entry: { row } }: Target, options: ListOptions): number {
-  return options.resourceVersion === '0' && options.continue === '' && row.plural !== 'events' ? 0 : options.limit;
+  return options.resourceVersion === '0' && row.plural !== 'events' ? 0 : options.limit;
 }
 
 export async function readPage(context: RequestContext, target: Target, asked: ListOptions): Promise<ListPage> {

@@ -1,6 +1,7 @@
 // WATCH: where it starts (resourceVersion, initial events), and the frames of its stream.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
-import { ApiError } from '../../machinery/errors.ts';
+import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { escapeFieldValue } from '../../machinery/field-selector.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject, WatchEventType } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -11,7 +12,12 @@ import { encodeWatchEvent, PROTOBUF } from '../protobuf/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { cloneObject, objectText, readObject, sendsStoredBytes } from '../registry/objects.ts';
-import { type ListOptions, parseListOptions, parseResourceVersion } from '../registry/options.ts';
+import {
+  type ListOptions,
+  parseListOptions,
+  parseResourceVersion,
+  tooLargeResourceVersion,
+} from '../registry/options.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
 import type { FrameMaker } from '../registry/watch-hub.ts';
 import { listPrefix, outputOfList } from './list.ts';
@@ -108,17 +114,38 @@ interface Start {
   readonly initial: readonly StoredValue[];
 }
 
-/** Without a resourceVersion (or with "0") a watch begins with the present state. */
-async function startOf(context: RequestContext, target: Target, options: ListOptions): Promise<Start> {
+/** With initial events a watch begins with the present state, which must not be older than what is asked for. */
+async function startOf(context: RequestContext, target: Target, options: ListOptions): Promise<Start | ApiError> {
   const wanted = parseResourceVersion(options.resourceVersion);
   const { store } = context.kernel;
-  const initial = options.sendInitialEvents ?? wanted === 0;
-  if (!initial) {
+  if (options.sendInitialEvents !== true) {
     if (wanted > 0) return { afterRevision: wanted, initial: [] };
     return { afterRevision: await store.revision(), initial: [] };
   }
   const found = await store.list({ prefix: listPrefix(target) });
+  if (wanted > found.revision) return tooLargeResourceVersion(wanted, found.revision);
   return { afterRevision: found.revision, initial: found.items };
+}
+
+const STREAMED = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+
+/** YAML documents are not told apart in a stream. */
+function outputOfWatch(context: RequestContext, entry: CatalogEntry): OutputType {
+  const output = outputOfList(context, entry, 'watch');
+  if (output.mediaType !== 'application/yaml') return output;
+  const message = `only the following media types are accepted: ${STREAMED}`;
+  throw new ApiError({ reason: 'NotAcceptable', message });
+}
+
+/** A watch of one object, by its path, is one of all that is narrowed to its name. */
+function selectionOf({ entry, name }: Target, options: ListOptions): Selection | undefined {
+  const selection = parseSelection(entry, options.labelSelector, options.fieldSelector);
+  if (name === '') return selection;
+  if (options.fieldSelector !== '') {
+    if (selection?.name !== name) throw badRequest("fieldSelector metadata.name doesn't match requested name");
+    return selection;
+  }
+  return parseSelection(entry, options.labelSelector, `metadata.name=${escapeFieldValue(name)}`);
 }
 
 const MIN_TIMEOUT_MS = 1_800_000;
@@ -140,11 +167,12 @@ function onReplaced({ kernel: { catalog } }: RequestContext, entry: CatalogEntry
 export async function watchVerb(context: RequestContext, target: Target): Promise<WireResponse> {
   const { entry } = target;
   const { kernel } = context;
-  const output = outputOfList(context, entry, 'watch');
+  const output = outputOfWatch(context, entry);
   const contentType = output.mediaType === PROTOBUF ? `${PROTOBUF};stream=watch` : 'application/json';
   const options = parseListOptions(context.request.query, true);
-  const selection = parseSelection(entry, options.labelSelector, options.fieldSelector);
+  const selection = selectionOf(target, options);
   const start = await startOf(context, target, options);
+  if (start instanceof ApiError) return errorStream(start);
   const frames = frameMaker(context, entry, { output, ...(selection === undefined ? {} : { selection }) });
   const selected =
     selection === undefined ? start.initial : start.initial.filter((v) => selection.matches(readObject(entry, v)));
