@@ -1,4 +1,5 @@
 // The face of the resource table.
+export { admissionEnvironment, type ExpressionScope, variableType } from './admissionregistration/index.ts';
 export { podRequests } from './common/index.ts';
 export { type IPFamily, type ServiceNeeds, serviceNeeds, settleFamilies } from './core/index.ts';
 export {

@@ -17,7 +17,8 @@ export interface AdmissionRequest {
   readonly old: KubeObject | undefined;
   readonly user: UserInfo;
   readonly dryRun: boolean;
-  readonly options: JsonObject;
+  /** Null for connections, which have none. */
+  readonly options: JsonObject | null;
   readonly warn: (text: string) => void;
   /** Adds an annotation to the request's audit event, when there is one. */
   readonly annotate?: (key: string, value: string) => void;

@@ -63,7 +63,7 @@ export function serviceResolver(caches: Caches): ServiceResolver {
   return async (namespace, name, port) => serviceAddress(services.get(`${namespace}/${name}`), name, port);
 }
 
-function webhookParts({ caches, random, catalog }: AdmissionParts): WebhookParts {
+function webhookParts({ caches, random, catalog, authorizer }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
@@ -75,6 +75,7 @@ function webhookParts({ caches, random, catalog }: AdmissionParts): WebhookParts
     peers: peersAmong(() => catalog.all()),
     resolveService: serviceResolver(caches),
     random,
+    authorizer,
   };
 }
 

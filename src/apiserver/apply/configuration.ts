@@ -11,7 +11,7 @@ import { typingErrors } from './validate.ts';
 export function mergeConfiguration(schema: SchemaNode, object: JsonObject, configuration: JsonObject): JsonObject {
   const plan = planOf(schema);
   const problem = typingErrors(plan, configuration);
-  if (problem !== undefined) throw plainError(`error applying patch: ${problem}`);
+  if (problem !== undefined) throw plainError(`failed to convert patch object to typed object: ${problem}`);
   const atomic = atomicPaths(plan, configuration, '');
   if (atomic.length > 0) {
     throw plainError(`invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomic.join(', ')}`);
@@ -22,13 +22,16 @@ export function mergeConfiguration(schema: SchemaNode, object: JsonObject, confi
 function atomicPaths(plan: Plan, value: unknown, path: string): string[] {
   const isWhole = Array.isArray(value) || isJsonObject(value);
   if (!isWhole) return [];
-  if (plan.atomic || plan.kind === 'opaque') return [path];
+  if (plan.kind === 'opaque') return [path];
+  const own = plan.atomic ? [path] : [];
   if (Array.isArray(value)) {
     const { items } = plan;
-    return items === undefined ? [] : value.flatMap((item) => atomicPaths(items, item, path));
+    if (items === undefined) return own;
+    return [...own, ...value.flatMap((item, i) => atomicPaths(items, item, `${path}[${i}]`))];
   }
-  return Object.keys(value).flatMap((name) => {
+  const inner = Object.keys(value).flatMap((name) => {
     const below = plan.at(name);
     return below === undefined ? [] : atomicPaths(below, value[name], `${path}.${name}`);
   });
+  return [...own, ...inner];
 }

@@ -7,11 +7,9 @@ import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import type { WebhookConversion } from '../../resources/generated/apiextensions-v1.ts';
 import { callWebhook, type ServiceResolver } from '../admission/webhooks/caller.ts';
 import { plainError } from '../http/responses.ts';
+import type { Converter } from '../registry/catalog.ts';
 
 const TIMEOUT_MS = 30_000;
-
-/** Objects of one kind into another version; in their order. */
-export type Converter = (objects: readonly JsonObject[], apiVersion: string) => Promise<JsonObject[]>;
 
 function metadataOf(object: JsonObject): JsonObject {
   return isJsonObject(object.metadata) ? object.metadata : {};

@@ -95,7 +95,8 @@ export class CustomResources {
 
   private readonly viewOf: ViewMaker = (webhook, version) => {
     const { store, random, resolveService } = this.options;
-    return new VersionView(store, webhookConverter(webhook, { random, resolveService }), version);
+    const convert = webhookConverter(webhook, { random, resolveService });
+    return { view: new VersionView(store, convert, version), convert };
   };
 
   /** One piece of work at a time for each definition. */

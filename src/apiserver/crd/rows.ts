@@ -10,7 +10,7 @@ import type {
 } from '../../resources/generated/apiextensions-v1.ts';
 import { builtinSchema, type FieldNode, type SchemaNode, structuralSchema } from '../../resources/schema/index.ts';
 import type { Store } from '../../store/index.ts';
-import type { CustomRow } from '../registry/catalog.ts';
+import type { Converter, CustomRow } from '../registry/catalog.ts';
 import { columnsOf } from './columns.ts';
 import { rememberSchema } from './openapi.ts';
 import { type CustomKind, customStatus, customStrategy, generationChanged } from './strategy.ts';
@@ -172,8 +172,11 @@ function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionV
   return { row, schema: publicSchema(schema), schemaHash, served: version.served === true };
 }
 
-/** Makes the store as a version sees it, where a webhook converts. */
-export type ViewMaker = (webhook: WebhookConversion, version: { shown: string; stored: string }) => Store;
+/** What a row has of the webhook that converts its objects: the store as its version sees it, and the way to other versions. */
+export type ViewMaker = (
+  webhook: WebhookConversion,
+  version: { shown: string; stored: string },
+) => { readonly view: Store; readonly convert: Converter };
 
 /** The rows of a definition, in its order of versions; none when it has no storage version. */
 export function rowsOf(crd: CustomResourceDefinition, viewOf: ViewMaker): CustomRow[] {
@@ -187,7 +190,7 @@ export function rowsOf(crd: CustomResourceDefinition, viewOf: ViewMaker): Custom
     if (webhook === undefined) return made;
     return {
       ...made,
-      view: viewOf(webhook, { shown: `${group}/${version.name}`, stored: `${group}/${storage.name}` }),
+      ...viewOf(webhook, { shown: `${group}/${version.name}`, stored: `${group}/${storage.name}` }),
     };
   });
 }

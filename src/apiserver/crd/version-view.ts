@@ -11,8 +11,8 @@ import type {
   WatchRequest,
   Write,
 } from '../../store/index.ts';
+import type { Converter } from '../registry/catalog.ts';
 import { encodeAt, parseStored } from '../registry/objects.ts';
-import type { Converter } from './converter.ts';
 
 export interface Version {
   readonly shown: string;

@@ -3,14 +3,17 @@ import { ApiError, badRequest } from '../../machinery/errors.ts';
 import { FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 
 /** A JSON patch that could not be carried out: Kubernetes says no more than this about it. */
-export function unprocessable(cause: string): ApiError {
+export function unprocessable(cause: string | Error): ApiError {
   return new ApiError({
     reason: 'Invalid',
     message: 'the server rejected our request due to an error in our request',
     details: {},
-    cause: new Error(cause),
+    cause: typeof cause === 'string' ? new Error(cause) : cause,
   });
 }
+
+/** What a `test` asked for was not so. */
+export class TestFailed extends Error {}
 
 export function tooManyOperations(limit: number, got: number): ApiError {
   return new ApiError({

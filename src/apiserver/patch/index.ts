@@ -1,5 +1,5 @@
 // The face of the patches: three ways to make a new document of an old one, all pure.
-export { invalidPatch, plainError } from './errors.ts';
+export { invalidPatch, plainError, TestFailed } from './errors.ts';
 export { goText, jsonKind } from './go-text.ts';
 export { jsonPatch } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';

@@ -1,8 +1,7 @@
 // JSON patch (RFC 6902) with the departures of the library that Kubernetes uses (github.com/evanphx/json-patch v4).
-import type { ApiError } from '../../machinery/errors.ts';
-import { getOwn, setOwn } from '../../machinery/json.ts';
+import { getOwn, goQuote, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-import { decodingError, tooManyOperations, unprocessable } from './errors.ts';
+import { decodingError, TestFailed, tooManyOperations, unprocessable } from './errors.ts';
 import { jsonKind } from './go-text.ts';
 
 const MAX_OPERATIONS = 10_000;
@@ -65,14 +64,21 @@ function text(item: JsonObject, field: string): string | undefined {
 }
 
 function applyOne(draft: Draft, operation: Operation): void {
-  const path = operation.path;
-  if (path === undefined) throw unprocessable('missing path');
   const run = OPERATIONS.get(operation.op);
-  if (run === undefined) throw unprocessable(`unexpected kind: ${operation.op}`);
+  if (run === undefined) throw unprocessable(`Unexpected kind: ${operation.op}`);
+  const { path } = operation;
+  if (path === undefined) {
+    const why = PATH_NAMED.has(operation.op) ? 'operation missing path field: ' : '';
+    throw unprocessable(`${operation.op} operation failed to decode path: ${why}${MISSING}`);
+  }
   run(draft, path, operation);
 }
 
 type Run = (draft: Draft, path: string, operation: Operation) => void;
+
+const MISSING = 'missing value';
+/** The operations that say what they miss. */
+const PATH_NAMED: ReadonlySet<string> = new Set(['replace', 'move', 'test']);
 
 const OPERATIONS: ReadonlyMap<string, Run> = new Map<string, Run>([
   ['add', (draft, path, operation) => add(draft, path, operation.value ?? null)],
@@ -83,13 +89,32 @@ const OPERATIONS: ReadonlyMap<string, Run> = new Map<string, Run>([
   ['test', (draft, path, operation) => test(draft, path, operation.value ?? null)],
 ]);
 
-function needFrom(operation: Operation): string {
-  if (operation.from === undefined) throw unprocessable('missing from');
-  return operation.from;
+function needFrom({ op, from }: Operation): string {
+  if (from === undefined)
+    throw unprocessable(`${op} operation failed to decode from: operation, missing from field: ${MISSING}`);
+  return from;
 }
 
-function missing(path: string): ApiError {
-  return unprocessable(`doc is missing path: ${path}`);
+/** A path leads nowhere. */
+class NoPlace extends Error {}
+
+/** What stands at the end of a path does not do what it should. */
+class Refused extends Error {}
+
+/** What an operation says when its path leads nowhere, and what it says before it tells what was refused there. */
+interface Words {
+  readonly lost: string;
+  readonly refused: string;
+}
+
+function inWords<T>({ lost, refused }: Words, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof NoPlace) throw unprocessable(`${lost}: ${MISSING}`);
+    if (error instanceof Refused) throw unprocessable(`${refused}: ${error.message}`);
+    throw error;
+  }
 }
 
 /** The steps of a pointer. What stands before the first slash is not looked at. */
@@ -104,20 +129,23 @@ function isContainer(value: unknown): value is Container {
   return typeof value === 'object' && value !== null;
 }
 
-/** Number of an existing item, counted from the end when negative. */
-function itemIndex(step: string, length: number): number | undefined {
-  if (!/^[+-]?\d+$/.test(step)) return undefined;
+const isNumber = (step: string): boolean => /^[+-]?\d+$/.test(step);
+const noNumber = (step: string): string => `strconv.Atoi: parsing ${goQuote(step)}: invalid syntax`;
+const badIndex = (step: string): Refused =>
+  new Refused(`Unable to access invalid index: ${Number(step)}: invalid index referenced`);
+
+/** Number of an item among so many, counted from the end when negative. */
+function itemIndex(step: string, length: number): number {
+  if (!isNumber(step)) throw new Refused(noNumber(step));
   const n = Number(step);
   const index = n < 0 ? n + length : n;
-  return index >= 0 && index < length ? index : undefined;
+  if (index < 0 || index >= length) throw badIndex(step);
+  return index;
 }
 
 /** What stands at `step`: undefined for a missing key of an object; a missing item of a list is an error. */
-function read(container: Container, step: string, path: string): unknown {
-  if (!Array.isArray(container)) return getOwn(container, step);
-  const index = itemIndex(step, container.length);
-  if (index === undefined) throw missing(path);
-  return container[index];
+function read(container: Container, step: string): unknown {
+  return Array.isArray(container) ? container[itemIndex(step, container.length)] : getOwn(container, step);
 }
 
 interface Place {
@@ -125,16 +153,23 @@ interface Place {
   readonly key: string;
 }
 
+/** One step on the way; nothing to go on with is nowhere. */
+function onward(container: Container, step: string): Container {
+  try {
+    const next = read(container, step);
+    if (isContainer(next)) return next;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+  }
+  throw new NoPlace();
+}
+
 function find(draft: Draft, path: string): Place {
   const way = steps(path);
   const key = way.pop();
+  if (key === undefined || !isContainer(draft.root)) throw new NoPlace();
   let at = draft.root;
-  if (key === undefined) throw missing(path);
-  for (const step of way) {
-    if (!isContainer(at)) throw missing(path);
-    at = read(at, step, path);
-  }
-  if (!isContainer(at)) throw missing(path);
+  for (const step of way) at = onward(at, step);
   return { container: at, key };
 }
 
@@ -142,12 +177,11 @@ function find(draft: Draft, path: string): Place {
 function findOwned(draft: Draft, path: string): Place {
   const way = steps(path);
   const key = way.pop();
-  if (key === undefined || !isContainer(draft.root)) throw missing(path);
+  if (key === undefined || !isContainer(draft.root)) throw new NoPlace();
   let at = own(draft, draft.root);
   draft.root = at;
   for (const step of way) {
-    const next = read(at, step, path);
-    if (!isContainer(next)) throw missing(path);
+    const next = onward(at, step);
     const owned = own(draft, next);
     if (owned !== next) write(at, step, owned);
     at = owned;
@@ -164,40 +198,35 @@ function own(draft: Draft, container: Container): Container {
 
 /** Puts a value where one stands already, or under a new key of an object. */
 function write(container: Container, step: string, value: unknown): void {
-  if (Array.isArray(container)) {
-    const index = itemIndex(step, container.length);
-    if (index !== undefined) container[index] = value;
-  } else {
-    setOwn(container, step, value);
-  }
+  if (Array.isArray(container)) container[itemIndex(step, container.length)] = value;
+  else setOwn(container, step, value);
 }
 
-function insert(place: Place, path: string, value: unknown): void {
-  const { container, key } = place;
+function insert({ container, key }: Place, value: unknown): void {
   if (!Array.isArray(container)) setOwn(container, key, value);
   else if (key === '-') container.push(value);
-  else {
-    // One more place than there are items: an item may be added behind the last.
-    const index = itemIndex(key, container.length + 1);
-    if (index === undefined) throw missing(path);
-    container.splice(index, 0, value);
+  else if (!isNumber(key)) throw new Refused(`value was not a proper array index: '${key}': ${noNumber(key)}`);
+  // One more place than there are items: an item may be added behind the last.
+  else container.splice(itemIndex(key, container.length + 1), 0, value);
+}
+
+function takeOut({ container, key }: Place): void {
+  if (Array.isArray(container)) {
+    container.splice(itemIndex(key, container.length), 1);
+    return;
   }
+  if (!Object.hasOwn(container, key)) throw new Refused(`Unable to remove nonexistent key: ${key}: ${MISSING}`);
+  delete container[key];
 }
 
 function add(draft: Draft, path: string, value: unknown): void {
-  insert(findOwned(draft, path), path, value);
+  const lost = `add operation does not apply: doc is missing path: "${path}"`;
+  inWords({ lost, refused: `error in add for path: '${path}'` }, () => insert(findOwned(draft, path), value));
 }
 
 function remove(draft: Draft, path: string): void {
-  const { container, key } = findOwned(draft, path);
-  if (Array.isArray(container)) {
-    const index = itemIndex(key, container.length);
-    if (index === undefined) throw missing(path);
-    container.splice(index, 1);
-  } else {
-    if (!Object.hasOwn(container, key)) throw unprocessable(`Unable to remove nonexistent key: ${key}`);
-    delete container[key];
-  }
+  const lost = `remove operation does not apply: doc is missing path: "${path}"`;
+  inWords({ lost, refused: `error in remove for path: '${path}'` }, () => takeOut(findOwned(draft, path)));
 }
 
 /** Unlike the RFC's, this `replace` adds a key that is missing. */
@@ -206,35 +235,60 @@ function replace(draft: Draft, path: string, value: unknown): void {
     draft.root = value;
     return;
   }
-  const { container, key } = findOwned(draft, path);
-  read(container, key, path);
+  const doesNot = 'replace operation does not apply: doc is missing';
+  const { container, key } = inWords({ lost: `${doesNot} path: ${path}`, refused: '' }, () => findOwned(draft, path));
+  try {
+    read(container, key);
+  } catch (error) {
+    if (error instanceof Refused) throw unprocessable(`${doesNot} key: ${path}: ${MISSING}`);
+    throw error;
+  }
   write(container, key, value);
 }
 
 function move(draft: Draft, from: string, path: string): void {
-  const source = find(draft, from);
-  const value = read(source.container, source.key, from);
-  remove(draft, from);
-  add(draft, path, value);
+  const doesNot = 'move operation does not apply: doc is missing';
+  const refused = (at: string): string => `error in move for path: '${at}'`;
+  const words = { lost: `${doesNot} from path: ${from}`, refused: refused(steps(from).at(-1) ?? '') };
+  const value = inWords(words, () => {
+    const source = findOwned(draft, from);
+    const found = read(source.container, source.key);
+    takeOut(source);
+    return found;
+  });
+  inWords({ lost: `${doesNot} destination path: ${path}`, refused: refused(path) }, () =>
+    insert(findOwned(draft, path), value),
+  );
 }
 
 /** Unlike the RFC's, this `copy` takes a missing key for null. */
 function copy(draft: Draft, from: string, path: string): void {
-  const source = find(draft, from);
-  const encoded = JSON.stringify(read(source.container, source.key, from) ?? null);
-  draft.copiedBytes += encoded.length;
-  if (draft.copiedBytes > MAX_COPIED_BYTES) throw unprocessable('the accumulated size of copies is over the limit');
-  // A true copy: what is written in one place must not show in the other.
-  add(draft, path, JSON.parse(encoded));
+  const doesNot = 'copy operation does not apply: doc is missing';
+  const words = { lost: `${doesNot} from path: ${from}`, refused: `error in copy for from: '${from}'` };
+  const encoded = inWords(words, () => {
+    const { container, key } = find(draft, from);
+    return JSON.stringify(read(container, key) ?? null);
+  });
+  inWords({ lost: `${doesNot} destination path: ${path}`, refused: 'error while adding value during copy' }, () => {
+    const place = findOwned(draft, path);
+    draft.copiedBytes += encoded.length;
+    if (draft.copiedBytes > MAX_COPIED_BYTES)
+      throw unprocessable(
+        `Unable to complete the copy, the accumulated size increase of copy is ${draft.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
+      );
+    // A true copy: what is written in one place must not show in the other.
+    insert(place, JSON.parse(encoded));
+  });
 }
 
 function test(draft: Draft, path: string, expected: unknown): void {
-  let value = draft.root;
-  if (path !== '') {
+  const lost = `test operation does not apply: is missing path: ${path}`;
+  const value = inWords({ lost, refused: `error in test for path: '${path}'` }, () => {
+    if (path === '') return draft.root;
     const { container, key } = find(draft, path);
-    value = read(container, key, path) ?? null;
-  }
-  if (!sameJson(value, expected)) throw unprocessable(`testing value ${path} failed`);
+    return read(container, key) ?? null;
+  });
+  if (!sameJson(value, expected)) throw unprocessable(new TestFailed(`testing value ${path} failed: test failed`));
 }
 
 export function sameJson(a: unknown, b: unknown): boolean {

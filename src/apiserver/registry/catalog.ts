@@ -1,6 +1,6 @@
 // Which resources are served now: the built-in table, and the rows that CustomResourceDefinitions add and take away.
 
-import type { KubeObject } from '../../machinery/object.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { type AnyResource, resourceKey, type Subresource } from '../../resources/definition.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -28,7 +28,12 @@ export interface CatalogEntry {
   readonly view?: Store;
   /** What the definition of a custom row says, as text: another text, another row. */
   readonly form?: string;
+  /** Objects into another version, when a webhook converts. */
+  readonly convert?: Converter;
 }
+
+/** Objects of one kind into another version; in their order. */
+export type Converter = (objects: readonly JsonObject[], apiVersion: string) => Promise<JsonObject[]>;
 
 /** A row that a CustomResourceDefinition adds. */
 export interface CustomRow {
@@ -40,6 +45,7 @@ export interface CustomRow {
   readonly view?: Store;
   /** What the definition of a custom row says, as text: another text, another row. */
   readonly form?: string;
+  readonly convert?: Converter;
 }
 
 /** Kubernetes stores built-in kinds under their plural, custom ones under group and plural. */
@@ -136,10 +142,8 @@ export class Catalog {
       this.entries.delete(resourceKey(entry.row));
     }
     const peers = rows.map(({ row }) => row);
-    for (const { row, schema, schemaHash, served, view, form } of rows) {
-      if (!served) continue;
-      const entry = { ...this.entryOf(row, true, peers), schema, schemaHash, ...(form === undefined ? {} : { form }) };
-      this.add(view === undefined ? entry : { ...entry, view });
+    for (const { row, served, ...rest } of rows) {
+      if (served) this.add({ ...this.entryOf(row, true, peers), ...rest });
     }
     this.generation++;
     for (const listener of this.listeners) listener();

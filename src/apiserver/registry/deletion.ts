@@ -1,5 +1,6 @@
 // Deletion: preconditions, grace periods, finalizers and propagation, as Kubernetes' generic registry does it.
 // Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and k8s.io/apiserver/pkg/registry
+
 import { conflict, notFound } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
@@ -11,6 +12,7 @@ import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent, isNamespace, markNamespace } from './namespaces.ts';
 import { cloneObject, readObject, sentBytes, toStored, writeOf } from './objects.ts';
+import { optionsDocument } from './options.ts';
 import { admissionRequest } from './write.ts';
 
 const ORPHAN = 'orphan';
@@ -236,7 +238,7 @@ async function attempt(
       object: undefined,
       old: object,
       dryRun: options.dryRun,
-      options: {},
+      options: optionsDocument('DeleteOptions', options),
     }),
   );
   if (action === 'nothing') return shown(target, current, false);

@@ -3,6 +3,7 @@
 import { ApiError, badRequest } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import { goQuote } from '../../machinery/json.ts';
+import type { JsonObject } from '../../machinery/object.ts';
 import { plainError } from '../http/responses.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -13,9 +14,19 @@ export interface WriteOptions {
   readonly fieldValidation: FieldValidation;
   /** Only for apply patches. */
   readonly force: boolean;
+  /** What was said, as admission is told of it. */
+  readonly sent: JsonObject;
 }
 
 type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
+
+/** The options of a request as webhooks and policies see them. */
+export function optionsDocument(
+  kind: 'CreateOptions' | 'UpdateOptions' | 'DeleteOptions',
+  { sent }: { readonly sent: JsonObject },
+): JsonObject {
+  return { kind, apiVersion: 'meta.k8s.io/v1', ...sent };
+}
 
 const MAX_MANAGER = 128;
 
@@ -85,7 +96,7 @@ function defaultOptions(userAgent: string | undefined): WriteOptions {
   const manager = managerOf('', userAgent);
   let options = NO_OPTIONS.get(manager);
   if (options === undefined) {
-    options = { dryRun: false, fieldManager: manager, fieldValidation: 'Warn', force: false };
+    options = { dryRun: false, fieldManager: manager, fieldValidation: 'Warn', force: false, sent: {} };
     if (NO_OPTIONS.size < 1000) NO_OPTIONS.set(manager, options);
   }
   return options;
@@ -111,6 +122,11 @@ export function parseWriteOptions({ kind, query, userAgent, apply }: WriteOption
     fieldManager: managerOf(manager, userAgent),
     fieldValidation: validation === '' ? 'Warn' : (validation as FieldValidation),
     force: apply && parseBool(query.get('force')),
+    sent: {
+      ...(dryRun.length === 0 ? {} : { dryRun }),
+      ...(manager === '' ? {} : { fieldManager: manager }),
+      ...(validation === '' ? {} : { fieldValidation: validation }),
+    },
   };
 }
 

@@ -34,7 +34,7 @@ export interface AdmissionInput {
   readonly object: KubeObject | undefined;
   readonly old: KubeObject | undefined;
   readonly dryRun: boolean;
-  readonly options: JsonObject;
+  readonly options: JsonObject | null;
 }
 
 export function admissionRequest(context: RequestContext, target: Target, input: AdmissionInput): AdmissionRequest {
@@ -316,7 +316,7 @@ async function createByUpdate(context: RequestContext, target: Target, plan: Upd
   delete draft.metadata.resourceVersion;
   return createObject(context, target, draft, {
     dryRun: plan.dryRun,
-    options: plan.options,
+    options: { ...plan.options, kind: 'CreateOptions' },
   });
 }
 

@@ -1,5 +1,6 @@
 // pods/binding and bindings: a pod gets its node.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
+
 import { badRequest, conflict, notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { goQuote } from '../../machinery/json.ts';
@@ -10,6 +11,7 @@ import type { Binding, Pod } from '../../resources/generated/core-v1.ts';
 import { plainError, successStatus } from '../http/responses.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
+import { optionsDocument } from '../registry/options.ts';
 import { admissionRequest } from '../registry/write.ts';
 import { outputOfObject, valueAnswer } from '../verbs/answer.ts';
 import { checkNamespace } from '../verbs/body.ts';
@@ -101,7 +103,7 @@ async function bind(context: RequestContext, target: Target, pods: CatalogEntry,
       object: binding,
       old: undefined,
       dryRun: options.dryRun,
-      options: {},
+      options: optionsDocument('CreateOptions', options),
     }),
   );
   await changeObject<StoredPod>(context.kernel, {

@@ -60,7 +60,7 @@ async function admitConnect(context: RequestContext, target: Target, kind: strin
     object,
     old: undefined,
     dryRun: false,
-    options: {},
+    options: null,
   });
   await context.kernel.admission.admit(request);
   await context.kernel.admission.validate(request);

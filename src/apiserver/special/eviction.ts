@@ -4,7 +4,7 @@ import { ApiError, badRequest, isApiError } from '../../machinery/errors.ts';
 import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
-import type { KubeObject } from '../../machinery/object.ts';
+import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../resources/generated/policy-v1.ts';
@@ -134,6 +134,7 @@ function optionsOf(eviction: Eviction, dryRun: boolean): DeleteOptions {
     uid: options?.preconditions?.uid,
     resourceVersion: options?.preconditions?.resourceVersion,
     dryRun: dryRun || (options?.dryRun ?? []).length > 0,
+    sent: (options ?? {}) as JsonObject,
   };
 }
 

@@ -136,7 +136,7 @@ async function admit(context: RequestContext, target: Target): Promise<void> {
     object,
     old: undefined,
     dryRun: false,
-    options: {},
+    options: null,
   });
   await context.kernel.admission.admit(request);
   await context.kernel.admission.validate(request);

@@ -15,7 +15,7 @@ import { decodeBody, parsePatch, reportStrict } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { replicasPathAt, trackOwnership } from '../registry/managed.ts';
 import { cloneObject, readObject } from '../registry/objects.ts';
-import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
+import { optionsDocument, parseWriteOptions, type WriteOptions } from '../registry/options.ts';
 import { updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
 import { applyPlan } from '../verbs/apply.ts';
@@ -145,7 +145,7 @@ export async function scaleVerb(context: RequestContext, target: Target): Promis
   const change = changeOf(context, target, options);
   const result = await updateObject(context, target, {
     dryRun: options.dryRun,
-    options: {},
+    options: optionsDocument('UpdateOptions', options),
     allowCreate: false,
     async next(old) {
       if (old === undefined) throw notFound(groupResource(target), target.name);

@@ -1,12 +1,14 @@
 // Checks the expressions of ValidatingAdmissionPolicies against the types of the objects they are for, and tells what cannot be right.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#type-checking
 import { CelSyntaxError, type CelType, compileCel, DYN, STRING } from '../../machinery/cel/index.ts';
+import { setOwn } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type {
   ExpressionWarning,
   NamedRuleWithOperations,
   ValidatingAdmissionPolicy,
 } from '../../resources/generated/admissionregistration-v1.ts';
+import { admissionEnvironment, type ExpressionScope, variableType } from '../../resources/index.ts';
 import { builtinSchema, celTypeOf } from '../../resources/schema/index.ts';
 import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
 import { schemaOf } from '../registry/codec.ts';
@@ -33,11 +35,11 @@ function kindsOf(rules: readonly NamedRuleWithOperations[], catalog: Catalog): C
       }
     }
   }
-  return [...found.values()];
+  const order = ({ row }: CatalogEntry): string => [row.group, row.version, row.kind].join('\0');
+  return [...found.values()].sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-const kindText = ({ row }: CatalogEntry): string =>
-  `${row.group === '' ? '' : `${row.group}/`}${row.version}, Kind=${row.kind}`;
+const kindText = ({ row }: CatalogEntry): string => `${row.group}/${row.version}, Kind=${row.kind}`;
 
 interface Expression {
   readonly fieldRef: string;
@@ -64,33 +66,49 @@ function typeOf(entry: CatalogEntry): CelType {
   return { ...type, fields };
 }
 
-function problemOf(text: string, object: CelType, variables: readonly string[]): string | undefined {
-  const own = new Map(variables.map((name) => [name, { json: name, type: DYN }]));
-  const types = {
-    object,
-    oldObject: object,
-    request: DYN,
-    params: DYN,
-    namespaceObject: DYN,
-    authorizer: DYN,
-    variables: { kind: 'object', name: 'kubernetes.variables', fields: own } as CelType,
-  };
+/** The type that an expression comes to, or what is wrong with it. */
+function checked(text: string, scope: ExpressionScope): CelType | string {
+  const { types } = admissionEnvironment(scope);
   try {
-    compileCel(text, types);
-    return undefined;
+    return compileCel(text, types).type;
   } catch (error) {
     if (error instanceof CelSyntaxError) return error.message;
     throw error;
   }
 }
 
+/** The type of the parameters, where the policy has some; anything, where their kind is not known. */
+function paramsOf({ paramKind }: NonNullable<ValidatingAdmissionPolicy['spec']>, catalog: Catalog): ExpressionScope {
+  if (paramKind === undefined) return {};
+  const { apiVersion = '', kind = '' } = paramKind;
+  const slash = apiVersion.indexOf('/');
+  const entry = catalog.findKind(slash < 0 ? '' : apiVersion.slice(0, slash), apiVersion.slice(slash + 1), kind);
+  return { params: entry === undefined ? DYN : typeOf(entry) };
+}
+
+/** What expressions for one kind know; what is wrong with variables is told where they are used. */
+function scopeOf(
+  spec: NonNullable<ValidatingAdmissionPolicy['spec']>,
+  entry: CatalogEntry,
+  catalog: Catalog,
+): ExpressionScope {
+  const known = { object: typeOf(entry), ...paramsOf(spec, catalog) };
+  const variables: Record<string, CelType> = {};
+  for (const { name, expression } of spec.variables ?? []) {
+    const type = checked(expression, { ...known, variables: { ...variables } });
+    setOwn(variables, name, typeof type === 'string' ? DYN : variableType(type));
+  }
+  return { ...known, variables };
+}
+
 export function warningsOf(policy: ValidatingAdmissionPolicy, catalog: Catalog): ExpressionWarning[] {
-  const kinds = kindsOf(policy.spec?.matchConstraints?.resourceRules ?? [], catalog);
-  const variables = (policy.spec?.variables ?? []).map(({ name }) => name);
+  const { spec = {} } = policy;
+  const kinds = kindsOf(spec.matchConstraints?.resourceRules ?? [], catalog);
+  const scopes = kinds.map((entry) => ({ entry, scope: scopeOf(spec, entry, catalog) }));
   return expressionsOf(policy).flatMap(({ fieldRef, text }) => {
-    const problems = kinds.flatMap((entry) => {
-      const problem = problemOf(text, typeOf(entry), variables);
-      return problem === undefined ? [] : [`${kindText(entry)}: ${problem}\n`];
+    const problems = scopes.flatMap(({ entry, scope }) => {
+      const problem = checked(text, scope);
+      return typeof problem === 'string' ? [`${kindText(entry)}: ${problem}\n`] : [];
     });
     return problems.length === 0 ? [] : [{ fieldRef, warning: problems.join('\n') }];
   });

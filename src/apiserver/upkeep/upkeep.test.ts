@@ -92,8 +92,40 @@ test('a policy tells which of its expressions do not fit the types that they are
       validations: expressions.map((expression) => ({ expression })),
     },
   });
-  const good = ['object.spec.replicas > 1', "object.metadata.labels['a'] == 'b'", "object.kind == 'Deployment'"];
+  const good = [
+    'object.spec.strategy.rollingUpdate.maxSurge == 1',
+    'object.spec.replicas > 1',
+    "object.metadata.labels['a'] == 'b'",
+    "object.kind == 'Deployment'",
+  ];
   await server.call('POST', policies, policy('good', ...good));
+  const typed = (expression: string) => ({
+    ...policy('typed', expression, "params.data.max == '1'"),
+    spec: {
+      ...policy('typed', expression, "params.data.max == '1'").spec,
+      matchConstraints: { resourceRules: [rule, { ...rule, apiGroups: [''], resources: ['pods'] }] },
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      variables: [
+        { name: 'count', expression: 'object.spec.replicas' },
+        { name: 'broken', expression: 'object.spec.nope' },
+      ],
+    },
+  });
+  await server.call('POST', policies, typed("variables.count == 'a' || variables.broken == 1"));
+  await expect
+    .poll(async () => (await get(`${policies}/typed`)).status)
+    .toMatchObject({
+      typeChecking: {
+        expressionWarnings: [
+          {
+            fieldRef: 'spec.validations[0].expression',
+            warning: expect.stringMatching(
+              /^apps\/v1, Kind=Deployment: ERROR: <input>:1:17: found no matching overload for '_==_' applied to '\(int, string\)'/,
+            ) as string,
+          },
+        ],
+      },
+    });
   await server.call('POST', policies, policy('bad', 'object.replicas > 1', "object.spec.replicas == '1'"));
   await expect
     .poll(async () => (await get(`${policies}/good`)).status)

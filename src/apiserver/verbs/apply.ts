@@ -11,7 +11,7 @@ import { decodePatched } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { frameOf } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
-import type { WriteOptions } from '../registry/options.ts';
+import { optionsDocument, type WriteOptions } from '../registry/options.ts';
 import type { UpdatePlan } from '../registry/write.ts';
 import { bodyOf, checkName, checkNamespace, checkYamlSize } from './body.ts';
 
@@ -73,7 +73,7 @@ export function applyPlan(context: RequestContext, target: Target, options: Writ
   const { entry } = target;
   return {
     dryRun: options.dryRun,
-    options: {},
+    options: optionsDocument('UpdateOptions', options),
     allowCreate: target.subresource === '',
     next(live) {
       const result = applyPatch({

@@ -6,7 +6,7 @@ import { dedupeOwners } from '../registry/before.ts';
 import { decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
-import { parseWriteOptions } from '../registry/options.ts';
+import { optionsDocument, parseWriteOptions } from '../registry/options.ts';
 import { createObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
 import { bodyOf, cannotBeHandled, checkNamespace, wipeSystemFields } from './body.ts';
@@ -33,7 +33,10 @@ export async function createVerb(context: RequestContext, target: Target): Promi
   entry.row.strategy.applyDefaults?.(draft);
   dedupeOwners(context, draft, 'sent');
   draft = trackOwnership(context, target, { old: undefined, next: draft, manager: options.fieldManager });
-  const result = await createObject(context, target, draft, { dryRun: options.dryRun, options: {} });
+  const result = await createObject(context, target, draft, {
+    dryRun: options.dryRun,
+    options: optionsDocument('CreateOptions', options),
+  });
   const bytes = result.bytes === undefined ? {} : { bytes: result.bytes };
   return objectAnswer(context, target, { status: 201, object: result.object, ...bytes, output });
 }

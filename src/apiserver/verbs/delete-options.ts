@@ -19,6 +19,8 @@ export interface DeleteOptions {
   readonly uid: string | undefined;
   readonly resourceVersion: string | undefined;
   readonly dryRun: boolean;
+  /** What was said, as admission is told of it. */
+  readonly sent: JsonObject;
 }
 
 const POLICIES = ['Foreground', 'Background', 'Orphan'];
@@ -79,6 +81,7 @@ function fromBody(body: JsonObject): DeleteOptions {
     uid: sent.preconditions?.uid,
     resourceVersion: sent.preconditions?.resourceVersion,
     dryRun: dryRun.length > 0,
+    sent: body,
   };
 }
 
@@ -90,13 +93,26 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
   const orphanDependents = orphan === null ? undefined : parseBool(orphan);
   const gracePeriodSeconds = grace === null ? undefined : parseInt64(grace);
   checkDeleteOptions(dryRun, policy, orphanDependents);
+  const uid = query.get('uid') ?? undefined;
+  const resourceVersion = query.get('resourceVersion') ?? undefined;
+  const preconditions = {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
   return {
     gracePeriodSeconds,
     propagationPolicy: policy,
     orphanDependents,
-    uid: query.get('uid') ?? undefined,
-    resourceVersion: query.get('resourceVersion') ?? undefined,
+    uid,
+    resourceVersion,
     dryRun: dryRun.length > 0,
+    sent: {
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
+      ...(orphanDependents === undefined ? {} : { orphanDependents }),
+      ...(policy === undefined ? {} : { propagationPolicy: policy }),
+      ...(dryRun.length === 0 ? {} : { dryRun }),
+    },
   };
 }
 
@@ -125,6 +141,7 @@ const PLAIN: DeleteOptions = {
   uid: undefined,
   resourceVersion: undefined,
   dryRun: false,
+  sent: {},
 };
 
 export function parseDeleteOptions(request: WireRequest): DeleteOptions {

@@ -11,7 +11,7 @@ import { clearsOwners, decodePatchOf, kindProblem, parsePatch, reportStrict, sch
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
-import { parseWriteOptions, type WriteOptions } from '../registry/options.ts';
+import { optionsDocument, parseWriteOptions, type WriteOptions } from '../registry/options.ts';
 import { untouched } from '../registry/unchanged.ts';
 import { type UpdatePlan, updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
@@ -116,7 +116,7 @@ function planPatch(
   const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind) };
   return {
     dryRun: options.dryRun,
-    options: {},
+    options: optionsDocument('UpdateOptions', options),
     allowCreate: false,
     next(old) {
       if (old === undefined) throw notFound(groupResource(target), target.name);

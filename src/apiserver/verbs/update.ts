@@ -7,7 +7,7 @@ import { clearsOwners, decodeBody, reportStrict } from '../registry/codec.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
-import { parseWriteOptions } from '../registry/options.ts';
+import { optionsDocument, parseWriteOptions } from '../registry/options.ts';
 import { updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from './answer.ts';
 import { bodyOf, cannotBeHandled, checkName, checkNamespace } from './body.ts';
@@ -47,7 +47,7 @@ export async function updateVerb(context: RequestContext, target: Target): Promi
   const uid = sent.metadata.uid;
   const result = await updateObject(context, target, {
     dryRun: options.dryRun,
-    options: {},
+    options: optionsDocument('UpdateOptions', options),
     allowCreate: entry.row.createOnUpdate === true && target.subresource === '',
     ...(uid === undefined ? {} : { uid }),
     next(old) {

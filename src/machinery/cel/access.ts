@@ -1,7 +1,7 @@
 // Takes values apart: fields of objects, entries of maps, items of lists.
 import { KEYWORDS } from './type-names.ts';
-import type { CelField, CelType } from './types.ts';
-import { CelError, fromJson, ObjectValue, Optional, typeNameOf, Uint } from './values.ts';
+import { type CelField, STRING, type StructType } from './types.ts';
+import { CelError, fromJson, ObjectValue, Optional, StructValue, typeNameOf, Uint } from './values.ts';
 
 export function refuse(): never {
   throw new CelError('no such overload');
@@ -25,11 +25,10 @@ const GO_NAMES: Readonly<Record<string, string>> = {
   null_type: 'Null',
 };
 
-type ObjectType = Extract<CelType, { kind: 'object' }>;
-
 /** Words of the language may be written as they are where only a field can stand. */
-export function fieldNamed({ fields }: ObjectType, name: string): CelField | undefined {
-  return fields.get(name) ?? (KEYWORDS.has(name) ? fields.get(`__${name}__`) : undefined);
+export function fieldNamed({ fields, others }: StructType, name: string): CelField | undefined {
+  const known = fields.get(name) ?? (KEYWORDS.has(name) ? fields.get(`__${name}__`) : undefined);
+  return known ?? (others === undefined ? undefined : { json: name, type: others });
 }
 
 /** A field that is null is not there. */
@@ -44,6 +43,7 @@ export function field(value: unknown, name: string): unknown {
   }
   if (value instanceof Map) {
     if (value.has(name)) return value.get(name);
+    if (value instanceof StructValue && value.type.fields.get(name)?.type === STRING) return '';
     throw new CelError(`no such key: ${name}`);
   }
   if (value instanceof Optional) return optionalField(value, name);

@@ -15,6 +15,14 @@ interface BinaryParts {
 export type BinaryNode = Placed & BinaryParts;
 export type SelectNode = Placed & { readonly op: '.'; readonly args: readonly [ASTNode, string] };
 
+/** A field of an object's literal; `at` is its colon. */
+export interface StructField extends Placed {
+  readonly name: string;
+  readonly value: ASTNode;
+  /** There only when the value is. */
+  readonly optional: boolean;
+}
+
 export type ASTNode = Placed &
   (
     | { readonly op: 'value'; readonly args: unknown }
@@ -31,7 +39,7 @@ export type ASTNode = Placed &
         readonly args: readonly (readonly [ASTNode, ASTNode])[];
         readonly optional: ReadonlySet<number>;
       }
-    | { readonly op: 'struct'; readonly args: readonly [string, readonly (readonly [string, ASTNode])[]] }
+    | { readonly op: 'struct'; readonly args: readonly [string, readonly StructField[]] }
     | { readonly op: '?:'; readonly args: readonly [ASTNode, ASTNode, ASTNode] }
     | { readonly op: '||' | '&&'; readonly args: readonly [ASTNode, ASTNode] }
     | { readonly op: '!_' | '-_'; readonly args: ASTNode }

@@ -1,6 +1,22 @@
 // Tests of CEL: results, refusals in cel-go's words, budgets.
 import { describe, expect, it } from 'vitest';
-import { BudgetExceeded, type CelType, compileCel, DYN, INT, listOf, mapOf, STRING } from './index.ts';
+import {
+  AUTHORIZER,
+  authorizerOf,
+  BudgetExceeded,
+  type CelType,
+  compileCel,
+  DYN,
+  INT,
+  type Judge,
+  listOf,
+  mapOf,
+  RESOURCE_CHECK,
+  resourceCheckOf,
+  STRING,
+  type StructType,
+  typeText,
+} from './index.ts';
 
 const SELF: CelType = {
   kind: 'object',
@@ -134,21 +150,116 @@ describe('CEL', () => {
     expect(evaluate('[2] + l')).toEqual([2n, 1n, 2n]);
   });
 
-  it('typed literals stand for maps where their types are known', () => {
-    const source = 'Object{a: 1, b: Object.b{__namespace__: "n", a__dash__b: 2}}';
-    const made = compileCel(source, {}, /^Object(\.\w+)*$/).evaluate({}, { left: 100 });
-    expect(made).toEqual(
-      new Map<string, unknown>([
-        ['a', 1n],
-        [
-          'b',
-          new Map<string, unknown>([
-            ['namespace', 'n'],
-            ['a-b', 2n],
-          ]),
-        ],
+  describe('literals of objects', () => {
+    const open = { kind: 'object', name: 'Object', fields: new Map(), others: DYN } as const;
+    const patch: StructType = {
+      kind: 'object',
+      name: 'JSONPatch',
+      fields: new Map([
+        ['op', { json: 'op', type: STRING }],
+        ['value', { json: 'value', type: DYN }],
       ]),
-    );
+    };
+    const structs = (name: string): StructType | undefined =>
+      name === 'JSONPatch' ? patch : name.startsWith('Object') ? { ...open, name } : undefined;
+    const made = (source: string) => compileCel(source, {}, structs).evaluate({}, { left: 100 });
+
+    it('have the fields that they name', () => {
+      const object = made(
+        'Object{a: 1, b: Object.b{__namespace__: "n", a__dash__b: 2}, ?c: optional.none(), ?d: optional.of(3)}',
+      );
+      expect(new Map(object as Map<string, unknown>)).toEqual(
+        new Map<string, unknown>([
+          ['a', 1n],
+          ['b', expect.objectContaining({ size: 2 })],
+          ['d', 3n],
+        ]),
+      );
+    });
+
+    it('are of their own type, and equal to those of the same', () => {
+      expect(typeText(compileCel('[Object.b{}]', {}, structs).type)).toBe('list(Object.b)');
+      expect(made('Object{a: 1} == Object{a: 1} && Object{a: 1} != Object{a: 2}')).toBe(true);
+      expect(made('dyn(Object{}) == dyn(Object.b{})')).toBe(false);
+      expect(made("JSONPatch{value: 1}.op == '' && !has(JSONPatch{}.op) && has(JSONPatch{op: 'add'}.op)")).toBe(true);
+      expect(made('type(Object.b{}) == type(Object.b{a: 1}) && type(Object{}) != type(Object.b{})')).toBe(true);
+    });
+
+    it.each([
+      ['Thing{}', "undeclared reference to 'Thing' (in container '')"],
+      ['JSONPatch{nope: 1}', "undefined field 'nope'"],
+      ['JSONPatch{op: 1}', "expected type of field 'op' is 'string' but provided type is 'int'"],
+      ["JSONPatch{?op: 'a'}", "expected type 'optional_type(string)' but found 'string'"],
+    ])('%s is refused', (source, problem) => {
+      expect(() => compileCel(source, {}, structs)).toThrow(problem);
+    });
+
+    it('and keys of patches are only known where there are types of them', () => {
+      expect(() => compileCel('Object{}', {})).toThrow("undeclared reference to 'Object'");
+      expect(made("jsonpatch.escapeKey('a/b~c')")).toBe('a~1b~0c');
+      expect(() => compileCel("jsonpatch.escapeKey('a')", {})).toThrow("undeclared reference to 'jsonpatch'");
+    });
+  });
+
+  describe('the authorizer', () => {
+    const judge = (user: string): Judge => ({
+      ask: (question) => ({
+        allowed: user === 'ann' && 'resource' in question && question.verb === 'get',
+        reason: JSON.stringify(question),
+      }),
+      forServiceAccount: (namespace, name) => judge(`${namespace}/${name}`),
+    });
+    const types = { authorizer: AUTHORIZER, 'authorizer.requestResource': RESOURCE_CHECK };
+    const values = {
+      authorizer: authorizerOf(judge('ann')),
+      'authorizer.requestResource': resourceCheckOf(judge('ann'), { group: 'g', resource: 'r' }),
+    };
+    const asked = (source: string) => compileCel(source, types).evaluate(values, { left: 1e7 });
+
+    it('is asked about resources, paths, and for service accounts', () => {
+      const check =
+        "authorizer.group('').resource('pods').subresource('log').namespace('n').name('p').labelSelector('a=b')";
+      expect(asked(`${check}.check('get').allowed()`)).toBe(true);
+      expect(asked(`${check}.check('get').errored()`)).toBe(false);
+      expect(JSON.parse(String(asked(`${check}.check('list').reason()`)))).toEqual({
+        group: '',
+        resource: 'pods',
+        subresource: 'log',
+        namespace: 'n',
+        name: 'p',
+        fieldSelector: '',
+        labelSelector: 'a=b',
+        verb: 'list',
+      });
+      expect(asked("authorizer.path('/healthz').check('get').allowed()")).toBe(false);
+      expect(asked("authorizer.requestResource.check('get').allowed()")).toBe(true);
+      const robot = "authorizer.serviceAccount('n', 'robot').group('').resource('pods')";
+      expect(asked(`${robot}.check('get').allowed()`)).toBe(false);
+    });
+
+    it.each([
+      ["authorizer.path(' ')", 'path must not be empty'],
+      ["authorizer.group('').resource('')", 'resource must not be empty'],
+      ["authorizer.serviceAccount('N', 'a')", 'Invalid service account namespace'],
+      ["authorizer.serviceAccount('n', '-')", 'Invalid service account name'],
+      ["dyn('x').group('')", 'no such overload'],
+    ])('does not answer %s', (source, problem) => {
+      expect(() => asked(source)).toThrow(problem);
+    });
+
+    it.each([
+      [
+        "authorizer.group('').check('get')",
+        "found no matching overload for 'check' applied to 'kubernetes.authorization.GroupCheck.(string)'",
+      ],
+      [
+        "authorizer.path('/x').namespace('n')",
+        "found no matching overload for 'namespace' applied to 'kubernetes.authorization.PathCheck.(string)'",
+      ],
+      ['authorizer.nope', "unexpected failed resolution of 'kubernetes.authorization.Authorizer'"],
+    ])('does not know %s', (source, problem) => {
+      expect(() => compileCel(source, types)).toThrow(problem);
+    });
   });
 
   it('stops what costs too much', () => {

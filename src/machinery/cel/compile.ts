@@ -14,8 +14,9 @@ import { binaryType, OPERATORS } from './operators.ts';
 import { applyOverload, type Checker, type Scope } from './overloads.ts';
 import { dotted } from './parser.ts';
 import { attempt, type Budget, BudgetExceeded, type Compiled, charge } from './run.ts';
+import { compileStruct, type StructTypes } from './structs.ts';
 import { type ASTNode, parseExpression, refusal } from './syntax.ts';
-import { celNameOf, namedType } from './type-names.ts';
+import { namedType } from './type-names.ts';
 import {
   assignable,
   BOOL,
@@ -30,7 +31,7 @@ import {
   same,
   typeText,
 } from './types.ts';
-import { CelError, checkedInt, fromJson, Optional } from './values.ts';
+import { CelError, checkedInt, fromJson, Optional, ReceiverValue, TypeValue } from './values.ts';
 
 export interface CelProgram {
   readonly type: CelType;
@@ -44,9 +45,11 @@ export interface CelProgram {
   evaluate(variables: Readonly<Record<string, unknown>>, budget: Budget): unknown;
 }
 
+/** Functions for JSON patches are known where there are literals of them. */
+const PATCHES = 'jsonpatch';
+
 class Compiler implements Checker {
-  /** `structs`: the names of types whose literals are taken. */
-  constructor(private readonly structs?: RegExp) {}
+  constructor(private readonly structs?: StructTypes) {}
 
   readonly errors: Problem[] = [];
   /** What is looked at when the types are right. */
@@ -103,7 +106,7 @@ class Compiler implements Checker {
       case 'map':
         return compileMap(this, node, scope);
       case 'struct':
-        return this.struct(node, scope);
+        return compileStruct(this, node, this.structs === undefined ? { scope } : { scope, types: this.structs });
       case '?:':
         return this.ternary(node, scope);
       case '||':
@@ -117,15 +120,6 @@ class Compiler implements Checker {
     }
   }
 
-  /** Objects of the types that are known here: a map stands for each. */
-  private struct(node: Extract<ASTNode, { op: 'struct' }>, scope: Scope): Compiled {
-    const [name, fields] = node.args;
-    const values = fields.map(([field, value]) => [celNameOf(field), this.compile(value, scope)] as const);
-    if (this.structs?.test(name) !== true)
-      return this.error(node.at, `undeclared reference to '${name}' (in container '')`);
-    return { type: DYN, run: (state) => new Map(values.map(([field, value]) => [field, value.run(state)])) };
-  }
-
   private identifier(name: string, at: number, scope: Scope): Compiled {
     const known = name.replace(/^\./, '');
     const type = scope.get(known);
@@ -133,14 +127,23 @@ class Compiler implements Checker {
       this.uses.add(known);
       return { type, run: ({ variables }) => variables.get(known) };
     }
-    return namedType(known) ?? this.error(at, `undeclared reference to '${name}' (in container '')`);
+    return this.typeNamed(known) ?? this.error(at, `undeclared reference to '${name}' (in container '')`);
   }
 
-  /** `net.IP`: a type with dots in its name, unless it begins with a variable. */
+  /** `authorizer.requestResource`, a variable with a dot in its name; `net.IP`, a type, unless it begins with a variable. */
   private qualified(node: ASTNode, scope: Scope): Compiled | undefined {
     const name = dotted(node);
-    if (name === undefined || scope.has(name.split('.')[0] ?? '')) return undefined;
-    return namedType(name);
+    if (name === undefined) return undefined;
+    if (scope.has(name)) return this.identifier(name, node.at, scope);
+    return scope.has(name.split('.')[0] ?? '') ? undefined : this.typeNamed(name);
+  }
+
+  /** The name of a type, which is a value too. */
+  private typeNamed(name: string): Compiled | undefined {
+    const own = this.structs?.(name);
+    return own === undefined
+      ? namedType(name)
+      : { type: { kind: 'type', of: own }, run: () => new TypeValue(own.name) };
   }
 
   private select(
@@ -171,6 +174,9 @@ class Compiler implements Checker {
       if (known !== undefined) return known.type;
       return this.error(offset, `undefined field '${name}'`).type;
     }
+    // Of the libraries' own types nobody has said what is in them.
+    if (type.kind === 'simple' && type.name.startsWith('kubernetes.'))
+      return this.error(offset, `unexpected failed resolution of '${type.name}'`).type;
     return this.error(offset, `type '${typeText(type)}' does not support field selection`).type;
   }
 
@@ -336,7 +342,7 @@ class Compiler implements Checker {
     const prefix = dotted(receiver);
     if (prefix !== undefined && FUNCTION_NAMESPACES.has(prefix) && !scope.has(prefix)) {
       const full = `${prefix}.${name}`;
-      const overloads = overloadsOf(full);
+      const overloads = prefix === PATCHES && this.structs === undefined ? [] : overloadsOf(full);
       if (overloads.length > 0)
         return applyOverload(this, { name: full, overloads, at }, this.arguments(name, args, scope), false);
     }
@@ -354,11 +360,15 @@ class Compiler implements Checker {
 
 /** JSON has no such values: they are CEL's already. */
 function isNative(value: unknown): boolean {
-  return value instanceof Optional || value instanceof Map;
+  return value instanceof Optional || value instanceof Map || value instanceof ReceiverValue;
 }
 
 /** Compiles an expression over typed variables. Throws CelSyntaxError with all that is wrong with it. */
-export function compileCel(source: string, variables: Readonly<Record<string, CelType>>, structs?: RegExp): CelProgram {
+export function compileCel(
+  source: string,
+  variables: Readonly<Record<string, CelType>>,
+  structs?: StructTypes,
+): CelProgram {
   const compiler = new Compiler(structs);
   const scope = new Map(Object.entries(variables));
   const root = parseExpression(source);

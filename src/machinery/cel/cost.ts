@@ -92,7 +92,7 @@ class Coster {
       case 'struct':
         return {
           cost: this.all(
-            node.args[1].map(([, value]) => value),
+            node.args[1].map(({ value }) => value),
             scope,
           ),
         };

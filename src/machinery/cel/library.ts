@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { parseQuantity, Quantity, tryParseQuantity } from '../quantity.ts';
+import { defineAuthorizer } from './authorizer.ts';
 import { defineFormat } from './format.ts';
 import { defineLists } from './lists.ts';
 import { defineNames } from './named-formats.ts';
@@ -200,6 +201,11 @@ function defineOptionals(): void {
   define('optional<A>.or(optional<A>): optional<A>', (o: Optional, other: Optional) => (o.present ? o : other));
 }
 
+/** Keys in the paths of JSON patches. */
+function defineKeys(): void {
+  define('jsonpatch.escapeKey(string): string', (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'));
+}
+
 defineStrings();
 defineFormat();
 defineCollections();
@@ -211,3 +217,5 @@ defineNames();
 defineVersions();
 defineQuantities();
 defineOptionals();
+defineAuthorizer();
+defineKeys();

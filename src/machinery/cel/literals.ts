@@ -2,7 +2,7 @@
 import type { Overload } from './library.ts';
 import type { Compiled } from './run.ts';
 import { BOOL, BYTES, type CelType, DOUBLE, INT, NULL, STRING, UINT } from './types.ts';
-import { Duration, ObjectValue, Optional, Timestamp, Uint } from './values.ts';
+import { Duration, ObjectValue, Optional, Timestamp, typeNameOf, Uint } from './values.ts';
 
 export function literal(value: unknown): Compiled {
   const run = (): unknown => value;
@@ -40,7 +40,7 @@ function holds(value: unknown, type: CelType): boolean {
     case 'optional':
       return value instanceof Optional;
     case 'simple':
-      return SIMPLE[type.name]?.(value) ?? true;
+      return SIMPLE[type.name]?.(value) ?? (!type.name.includes('.') || typeNameOf(value) === type.name);
     default:
       return true;
   }

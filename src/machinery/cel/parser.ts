@@ -1,7 +1,7 @@
 // From tokens to the tree. Mistakes are told, and gone on from, as the parser that ANTLR generates for cel-go does.
 // Source: https://github.com/google/cel-go/blob/master/parser/gen/CEL.g4 and
 // https://github.com/antlr/antlr4/blob/master/doc/parser-rules.md#catching-exceptions
-import type { ASTNode, BinaryOperator } from './ast.ts';
+import type { ASTNode, BinaryOperator, StructField } from './ast.ts';
 import type { Problem, Token } from './lexer.ts';
 import { misusedMacro } from './macro-forms.ts';
 import { bytesOf, textOf } from './text-literals.ts';
@@ -216,7 +216,7 @@ export class Parser {
         throw new Lost();
       }
       this.take();
-      return { op: '.?', args: [target, unescaped(name)], at: dot.start };
+      return { op: '.?', args: [target, this.fieldName(name)], at: dot.start };
     }
     const name = this.peek();
     if (this.is('true', 'false', 'null')) this.lost(`mismatched input '${name.text}' expecting IDENTIFIER`);
@@ -229,12 +229,19 @@ export class Parser {
         const type = dotted({ op: '.', args: [target, name.text], at: dot.start });
         if (type !== undefined) return this.struct(type);
       }
-      return { op: '.', args: [target, unescaped(name)], at: dot.start };
+      return { op: '.', args: [target, this.fieldName(name)], at: dot.start };
     }
     const args = this.callArguments();
     const node: ASTNode = { op: 'rcall', args: [name.text, target, args], at: open.start };
     this.checkMacro(node);
     return node;
+  }
+
+  /** Names in backticks are known to the grammar, but Kubernetes does not take them. */
+  private fieldName({ kind, text, start }: Token): string {
+    if (kind !== 'ESC_IDENTIFIER') return text;
+    this.problems.push({ at: start, text: "unsupported syntax: '`'" });
+    return text.slice(1, -1);
   }
 
   private checkMacro(node: ASTNode): void {
@@ -356,14 +363,17 @@ export class Parser {
 
   private struct(type: string): ASTNode {
     const open = this.take();
-    const fields: [string, ASTNode][] = [];
-    this.items('}', () => {
-      this.accept('?');
+    const fields: StructField[] = [];
+    this.items('}', (i) => {
+      const optional = this.accept('?') !== undefined;
       if (!this.is('IDENTIFIER', 'ESC_IDENTIFIER'))
-        this.lost(`mismatched input '${this.peek().text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`);
-      const name = unescaped(this.take());
+        this.lost(
+          `mismatched input '${this.peek().text}' expecting {${i === 0 && !optional ? "'}', ',', '?', " : ''}IDENTIFIER, ESC_IDENTIFIER}`,
+        );
+      const name = this.fieldName(this.take());
+      const at = this.peek().start;
       this.expect(':', "':'", (token) => FIRST.has(token.kind));
-      fields.push([name, this.expression()]);
+      fields.push({ name, value: this.expression(), optional, at });
     });
     return { op: 'struct', args: [type, fields], at: open.start };
   }
@@ -379,11 +389,6 @@ export class Parser {
     }
     return { op: 'value', args: value ?? null, at: sign?.start ?? start };
   }
-}
-
-/** `` `a-b` `` is the name a-b. */
-function unescaped({ kind, text }: Token): string {
-  return kind === 'ESC_IDENTIFIER' ? text.slice(1, -1) : text;
 }
 
 /** Names with dots between them, as one. */

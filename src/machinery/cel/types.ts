@@ -11,11 +11,19 @@ export type CelType =
   /** `by`: what tells the items of sets and of lists with keys apart. */
   | { readonly kind: 'list'; readonly item: CelType; readonly by?: ListKind }
   | { readonly kind: 'map'; readonly key: CelType; readonly value: CelType }
-  | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelField> }
+  | StructType
   | { readonly kind: 'optional'; readonly of: CelType }
   | { readonly kind: 'type'; readonly of: CelType }
   /** A type parameter of a function's signature. */
   | { readonly kind: 'param'; readonly name: string };
+
+export interface StructType {
+  readonly kind: 'object';
+  readonly name: string;
+  readonly fields: ReadonlyMap<string, CelField>;
+  /** Of fields that are not declared; without it there are no others. */
+  readonly others?: CelType;
+}
 
 export interface CelField {
   /** The name in JSON: the name in an expression may be escaped. */
@@ -67,6 +75,26 @@ export function typeText(type: CelType): string {
       return `optional_type(${typeText(type.of)})`;
     case 'type':
       return `type(${typeText(type.of)})`;
+    default:
+      return type.name;
+  }
+}
+
+/** As cel-go's types print themselves, which is not how its errors print them: `list(google.protobuf.Timestamp)`. */
+export function ownTypeText(type: CelType): string {
+  switch (type.kind) {
+    case 'simple':
+      return type.name === 'timestamp' || type.name === 'duration'
+        ? `google.protobuf.${type.name === 'timestamp' ? 'Timestamp' : 'Duration'}`
+        : type.name;
+    case 'list':
+      return `list(${ownTypeText(type.item)})`;
+    case 'map':
+      return `map(${ownTypeText(type.key)}, ${ownTypeText(type.value)})`;
+    case 'optional':
+      return `optional_type(${ownTypeText(type.of)})`;
+    case 'type':
+      return `type(${ownTypeText(type.of)})`;
     default:
       return type.name;
   }

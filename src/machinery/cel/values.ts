@@ -6,7 +6,7 @@ import { Quantity } from '../quantity.ts';
 import { goDurationNanos, parseTime, rfc3339 } from '../time.ts';
 import { addressProblem, prefixProblem } from './addresses.ts';
 import { listKindOf, markList } from './keyed-lists.ts';
-import { type CelType, DYN } from './types.ts';
+import { type CelType, DYN, type StructType } from './types.ts';
 import type { GoUrl } from './urls.ts';
 
 /** A failure of an expression; `&&`, `||` and `all` may swallow it. */
@@ -92,6 +92,11 @@ function comparePre(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
+/** A value that has functions and nothing else; each of its types is a class of its own. */
+export abstract class ReceiverValue {
+  abstract readonly typeName: string;
+}
+
 export class IpValue {
   constructor(readonly text: string) {}
 }
@@ -120,6 +125,15 @@ export class ObjectValue {
       ([, { json }]) => Object.hasOwn(this.json, json) && this.json[json] !== null,
     );
     return all.map(([name, { json, type }]) => [name, fromJson(this.json[json], type)]);
+  }
+}
+/** An object that the expression made itself. */
+export class StructValue extends Map<unknown, unknown> {
+  constructor(
+    readonly type: StructType,
+    fields: Iterable<readonly [string, unknown]>,
+  ) {
+    super(fields);
   }
 }
 /** Keys are strings, bigints or booleans. */
@@ -208,6 +222,7 @@ export function typeNameOf(value: unknown): string {
 
 function classNameOf(value: unknown): string {
   if (Array.isArray(value)) return 'list';
+  if (value instanceof StructValue) return value.type.name;
   if (value instanceof Map) return 'map';
   if (value instanceof Uint) return 'uint';
   if (value instanceof Uint8Array) return 'bytes';
@@ -220,6 +235,7 @@ function classNameOf(value: unknown): string {
   if (value instanceof UrlValue) return 'kubernetes.URL';
   if (value instanceof SemverValue) return 'kubernetes.Semver';
   if (value instanceof NamedFormat) return 'kubernetes.NamedFormat';
+  if (value instanceof ReceiverValue) return value.typeName;
   if (value instanceof ObjectValue) return 'map';
   return 'type';
 }
@@ -239,6 +255,7 @@ export function equal(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return equalLists(a, b);
   if (a instanceof ObjectValue && b instanceof ObjectValue) return deepEqual(a.json, b.json);
   if (a instanceof Map && b instanceof Map) {
+    if (typeNameOf(a) !== typeNameOf(b)) return false;
     return a.size === b.size && [...a].every(([key, value]) => b.has(key) && equal(value, b.get(key)));
   }
   if (a instanceof Timestamp && b instanceof Timestamp) return a.nanos === b.nanos;

@@ -5,6 +5,8 @@ import { MUTATING_POLICY_ROWS } from './mutating-policy.ts';
 import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from './validating-policy.ts';
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from './webhook-configuration.ts';
 
+export { admissionEnvironment, type Environment, type Scope as ExpressionScope, variableType } from './environment.ts';
+
 export const ADMISSIONREGISTRATION_ROWS: readonly AnyResource[] = metadataOnUpdate(
   [
     mutatingWebhookConfigurations,

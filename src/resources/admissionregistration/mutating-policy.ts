@@ -1,4 +1,5 @@
 // MutatingAdmissionPolicy and its binding. https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
+import { DYN } from '../../machinery/cel/index.ts';
 import type { FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { ageColumn, column, ErrorList, nameColumn, twinOf } from '../checks/index.ts';
 import { ALL_VERBS, type AnyResource, defineResource } from '../definition.ts';
@@ -8,6 +9,8 @@ import type {
   MutatingAdmissionPolicyBinding,
   Mutation,
 } from '../generated/admissionregistration-v1.ts';
+import type { Scope } from './environment.ts';
+import { checkExpression, type Wanted } from './expressions.ts';
 import {
   checkFailurePolicy,
   checkMatchConstraints,
@@ -25,8 +28,16 @@ import { checkMatchConditions } from './rules.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
 const PATCHES = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
+/** What the expressions of the two come to. */
+const RESULTS = { ApplyConfiguration: 'Object', JSONPatch: 'list(JSONPatch)' } as const;
 
-function checkMutation(found: ErrorList, mutation: Mutation, path: FieldPath): void {
+function checkPatch(found: ErrorList, text: string, path: FieldPath, wanted: Wanted): void {
+  const expression = text.trim();
+  if (expression === '') found.required(path.child('expression'));
+  else checkExpression(found, expression, path.child('expression'), wanted);
+}
+
+function checkMutation(found: ErrorList, mutation: Mutation, path: FieldPath, scope: Scope): void {
   const type = mutation.patchType ?? '';
   if (type === '') {
     found.required(path.child('patchType'));
@@ -36,13 +47,18 @@ function checkMutation(found: ErrorList, mutation: Mutation, path: FieldPath): v
     found.notSupported(path.child('patchType'), type, Object.keys(PATCHES));
     return;
   }
-  for (const [name, field] of Object.entries(PATCHES)) {
+  const fields = Object.entries(PATCHES);
+  for (const [name, field] of type === 'JSONPatch' ? fields.reverse() : fields) {
     const part = mutation[field];
     if (name === type && part === undefined)
       found.required(path.child(field), `must be specified when patchType is ${type}`);
-    else if (name === type && (part?.expression ?? '').trim() === '') found.required(path.child(field, 'expression'));
-    else if (name !== type && part !== undefined)
-      found.invalid(path.child(field), '{}', `must not be specified when patchType is ${type}`);
+    else if (name === type)
+      checkPatch(found, part?.expression ?? '', path.child(field), {
+        scope: { ...scope, patches: true },
+        types: [RESULTS[type]],
+      });
+    else if (part !== undefined)
+      found.invalid(path.child(field), `{${field}}`, `must not be specified when patchType is ${type}`);
   }
 }
 
@@ -60,13 +76,13 @@ function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
   checkOperations(found, spec.matchConstraints, 'matchConstraints');
-  const scope = { params: spec.paramKind !== undefined, namespace: true };
+  const scope: Scope = spec.paramKind === undefined ? {} : { params: DYN };
   checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), scope);
-  checkVariables(found, spec.variables ?? [], scope);
+  const variables = checkVariables(found, spec.variables ?? [], scope);
   const { mutations = [] } = spec;
   if (mutations.length === 0) found.required(SPEC.child('mutations'), 'mutations must contain at least one item');
   mutations.forEach((mutation, i) => {
-    checkMutation(found, mutation, SPEC.child('mutations').index(i));
+    checkMutation(found, mutation, SPEC.child('mutations').index(i), { ...scope, variables });
   });
   const reinvocation = spec.reinvocationPolicy ?? '';
   if (reinvocation === '') found.required(SPEC.child('reinvocationPolicy'));

@@ -1,10 +1,13 @@
 // Parts that validating and mutating admission policies share. https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import type { CelType } from '../../machinery/cel/index.ts';
 import { FieldPath } from '../../machinery/field-error.ts';
+import { setOwn } from '../../machinery/json.ts';
 import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
 import type { ErrorList } from '../checks/index.ts';
 import { checkLabelSelector } from '../common/index.ts';
 import type { MatchResources, ParamKind, ParamRef, Variable } from '../generated/admissionregistration-v1.ts';
-import { checkExpression, isIdentifier, type Scope } from './expressions.ts';
+import { type Scope, variableType } from './environment.ts';
+import { checkExpression, isIdentifier } from './expressions.ts';
 import { checkNamedRule, defaultRule } from './rules.ts';
 
 export const SPEC = FieldPath.of('spec');
@@ -77,8 +80,13 @@ export function checkMatchConstraints(found: ErrorList, match: MatchResources | 
   if ((match.resourceRules ?? []).length === 0) found.required(path.child('resourceRules'));
 }
 
-/** A variable knows those before it. */
-export function checkVariables(found: ErrorList, variables: readonly Variable[], scope: Scope): void {
+/** A variable knows those before it. Answers with what is known of all of them. */
+export function checkVariables(
+  found: ErrorList,
+  variables: readonly Variable[],
+  scope: Scope,
+): Readonly<Record<string, CelType>> {
+  const known: Record<string, CelType> = {};
   variables.forEach((variable, i) => {
     const path = SPEC.child('variables').index(i);
     const { name = '', expression = '' } = variable;
@@ -86,10 +94,13 @@ export function checkVariables(found: ErrorList, variables: readonly Variable[],
     else if (!isIdentifier(name)) found.invalid(path.child('name'), name, 'must be a valid CEL identifier');
     if (expression.trim() === '') found.required(path.child('expression'), 'expression is not specified');
     else {
-      const earlier = variables.slice(0, i).map((one) => one.name ?? '');
-      checkExpression(found, expression, path.child('expression'), { scope: { ...scope, variables: earlier } });
+      const type = checkExpression(found, expression, path.child('expression'), {
+        scope: { ...scope, variables: { ...known } },
+      });
+      setOwn(known, name, variableType(type));
     }
   });
+  return known;
 }
 
 export function checkParamRef(found: ErrorList, reference: ParamRef | undefined): void {

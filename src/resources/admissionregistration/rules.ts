@@ -7,7 +7,8 @@ import type {
   NamedRuleWithOperations,
   RuleWithOperations,
 } from '../generated/admissionregistration-v1.ts';
-import { checkExpression, type Scope } from './expressions.ts';
+import type { Scope } from './environment.ts';
+import { checkExpression } from './expressions.ts';
 
 const ANY = '*';
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];

@@ -1,4 +1,6 @@
 // ValidatingAdmissionPolicy and its binding. https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+
+import { DYN } from '../../machinery/cel/index.ts';
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
 import {
@@ -17,7 +19,8 @@ import type {
   ValidatingAdmissionPolicyBinding,
   Validation,
 } from '../generated/admissionregistration-v1.ts';
-import { checkExpression, type Scope } from './expressions.ts';
+import type { Scope } from './environment.ts';
+import { checkExpression } from './expressions.ts';
 import {
   checkFailurePolicy,
   checkMatchConstraints,
@@ -36,6 +39,7 @@ import { checkMatchConditions } from './rules.ts';
 const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const AT_LEAST_ONE = 'validations or auditAnnotations must contain at least one item';
 const MAX_ANNOTATIONS = 20;
+const MAX_ANNOTATION_EXPRESSION = 5 * 1024;
 
 function checkValidation(found: ErrorList, validation: Validation, path: FieldPath, scope: Scope): void {
   const { expression = '', message = '', messageExpression = '', reason } = validation;
@@ -44,13 +48,18 @@ function checkValidation(found: ErrorList, validation: Validation, path: FieldPa
   if (messageExpression !== '' && messageExpression.trim() === '')
     found.invalid(path.child('messageExpression'), messageExpression, 'must be non-empty if specified');
   else if (messageExpression !== '')
-    checkExpression(found, messageExpression, path.child('messageExpression'), { scope, types: ['string'] });
+    checkExpression(found, messageExpression, path.child('messageExpression'), {
+      scope: { ...scope, authorizer: false },
+      types: ['string'],
+    });
   const text = message.trim();
-  if (message !== '' && text === '')
-    found.invalid(path.child('message'), message, 'message must be non-empty if specified');
-  else if (/[\r\n]/.test(text)) found.invalid(path.child('message'), message, 'message must not contain line breaks');
+  if (message !== '' && text === '') found.invalid(path.child('message'), message, 'must be non-empty if specified');
+  else if (/[\r\n]/.test(text)) found.invalid(path.child('message'), message, 'must not contain line breaks');
   if (reason !== undefined) found.oneOf(path.child('reason'), reason, REASONS);
 }
+
+/** As Kubernetes shows one in errors: with the names of its own fields. */
+const asGo = ({ key, valueExpression }: AuditAnnotation) => ({ Key: key, ValueExpression: valueExpression });
 
 function checkAnnotations(
   found: ErrorList,
@@ -58,15 +67,20 @@ function checkAnnotations(
   { policy, scope }: { readonly policy: string; readonly scope: Scope },
 ): void {
   const path = SPEC.child('auditAnnotations');
-  if (annotations.length > MAX_ANNOTATIONS) found.tooMany(path, annotations.length, MAX_ANNOTATIONS);
+  if (annotations.length > MAX_ANNOTATIONS)
+    found.invalid(path, annotations.map(asGo), `must not have more than ${MAX_ANNOTATIONS} auditAnnotations`);
   const keys = new Set<string>();
   annotations.forEach((annotation, i) => {
     const { key = '', valueExpression = '' } = annotation;
     const at = path.index(i);
-    found.text(at.child('key'), policy === '' ? key : `${policy}/${key}`, isQualifiedName);
-    if (valueExpression.trim() === '') found.required(at.child('valueExpression'), 'valueExpression is not specified');
-    else
-      checkExpression(found, valueExpression, at.child('valueExpression'), { scope, types: ['string', 'null_type'] });
+    if (policy === '') found.invalid(at.child('key'), key, 'requires metadata.name be non-empty');
+    else found.text(at.child('key'), `${policy}/${key}`, isQualifiedName);
+    const trimmed = valueExpression.trim();
+    const place = at.child('valueExpression');
+    if (trimmed === '') found.required(place, 'valueExpression is not specified');
+    else if (Buffer.byteLength(trimmed) > MAX_ANNOTATION_EXPRESSION)
+      found.required(place, `must not exceed ${MAX_ANNOTATION_EXPRESSION} bytes in length`);
+    else checkExpression(found, trimmed, place, { scope, types: ['string', 'null_type'], shown: valueExpression });
     if (keys.has(key)) found.duplicate(at.child('key'), key);
     keys.add(key);
   });
@@ -79,11 +93,10 @@ function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
   checkFailurePolicy(found, spec.failurePolicy);
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
-  const params = spec.paramKind !== undefined;
-  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), { params, namespace: true });
-  checkVariables(found, spec.variables ?? [], { params, namespace: true });
-  const variables = (spec.variables ?? []).map((variable) => variable.name ?? '');
-  const scope = { params, namespace: true, ...(variables.length === 0 ? {} : { variables }) };
+  const given: Scope = spec.paramKind === undefined ? {} : { params: DYN };
+  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), given);
+  const variables = checkVariables(found, spec.variables ?? [], given);
+  const scope = (spec.variables ?? []).length === 0 ? given : { ...given, variables };
   if (validations.length + auditAnnotations.length === 0) {
     found.required(SPEC.child('validations'), AT_LEAST_ONE);
     found.required(SPEC.child('auditAnnotations'), AT_LEAST_ONE);

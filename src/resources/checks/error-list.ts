@@ -47,6 +47,10 @@ export class ErrorList {
     this.errors.push(fieldErrors.notSupported(path, value, supported));
   }
 
+  internal(path: FieldPath, detail: string): void {
+    this.errors.push(fieldErrors.internal(path, detail));
+  }
+
   tooLong(path: FieldPath, max: number): void {
     this.errors.push(fieldErrors.tooLong(path, max));
   }

@@ -56,6 +56,7 @@ export function celName(name: string): string | undefined {
 
 function stringType(format: string | undefined): CelType {
   if (format === 'byte') return BYTES;
+  if (format === 'int-or-string') return DYN;
   if (format === 'duration') return DURATION;
   return format === 'date' || format === 'date-time' ? TIMESTAMP : STRING;
 }
@@ -84,9 +85,10 @@ function objectType(node: SchemaNode, root: boolean): CelType {
   return { kind: 'object', name: `object.${++count}`, fields };
 }
 
-/** Values of schemas without a type are not known to rules, those of numbers or texts are. */
+/** Values of schemas without a type are not known to rules, those of numbers or texts are; quantities have no type in Kubernetes' schemas. */
 function isTyped(node: SchemaNode): boolean {
   if (node.type === 'any') return node.format !== undefined;
+  if (node.format === 'quantity') return false;
   if (node.type === 'array') return node.items === undefined || isTyped(node.items);
   const { additionalProperties: values } = node;
   return node.type !== 'object' || values === undefined || isTyped(values);

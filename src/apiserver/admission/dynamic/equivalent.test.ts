@@ -1,6 +1,6 @@
 // What a rule about one version of a resource says of requests in another, and how the object looks then.
 import { describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../../machinery/object.ts';
+import type { JsonObject, KubeObject } from '../../../machinery/object.ts';
 import { RESOURCES } from '../../../resources/index.ts';
 import { Catalog, type CatalogEntry } from '../../registry/catalog.ts';
 import type { AdmissionRequest } from '../plugin.ts';
@@ -61,6 +61,11 @@ describe('a rule', () => {
     ['of the same version', { rules: [rule('autoscaling', 'v1', plural)] }, 'autoscaling/v1'],
     ['of another version', { rules: [rule('autoscaling', 'v2', plural)] }, 'autoscaling/v2'],
     ['of both', { rules: [rule('autoscaling', 'v2', plural), rule('*', '*', '*')] }, 'autoscaling/v1'],
+    [
+      'of two others, the first of which counts',
+      { rules: [rule('autoscaling', 'v3', plural), rule('autoscaling', 'v2', plural)] },
+      'autoscaling/v2',
+    ],
     ['of another version, exactly', { matchPolicy: 'Exact', rules: [rule('autoscaling', 'v2', plural)] }, undefined],
     ['of a version that is not there', { rules: [rule('autoscaling', 'v3', plural)] }, undefined],
     ['of another resource', { rules: [rule('autoscaling', 'v2', 'scales')] }, undefined],
@@ -81,9 +86,9 @@ describe('a rule', () => {
 });
 
 describe('a converted request', () => {
-  test('shows the object in the version of the rule, and what was asked for beside it', () => {
+  test('shows the object in the version of the rule, and what was asked for beside it', async () => {
     const original = request(v1, hpa);
-    const document = requestDocument(requestIn(v2, original), 'uid', original);
+    const document = requestDocument(await requestIn(v2, original), 'uid', original);
     expect(document).toMatchObject({
       kind: { version: 'v2' },
       resource: { version: 'v2' },
@@ -93,12 +98,28 @@ describe('a converted request', () => {
     });
   });
 
-  test('comes back as it was', () => {
-    expect(converted(converted(hpa, v1, v2), v2, v1)).toMatchObject(hpa);
+  test('comes back as it was', async () => {
+    expect(await converted(await converted(hpa, v1, v2), v2, v1)).toMatchObject(hpa);
   });
 
-  test('leaves objects of other kinds alone', () => {
+  test('is made by the webhook of a definition where there is one', async () => {
+    const asked: [string, string][] = [];
+    const link = entryOf('apps', 'v1', 'deployments');
+    const from = {
+      ...link,
+      convert: (objects: readonly JsonObject[], apiVersion: string) => {
+        asked.push([String(objects[0]?.kind), apiVersion]);
+        return Promise.resolve(objects.map((object) => ({ ...object, apiVersion, spec: { by: 'webhook' } })));
+      },
+    };
+    const object = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' } } as KubeObject;
+    const to = { ...link, row: { ...link.row, version: 'v2' } };
+    expect(await converted(object, from, to)).toMatchObject({ apiVersion: 'apps/v2', spec: { by: 'webhook' } });
+    expect(asked).toEqual([['Deployment', 'apps/v2']]);
+  });
+
+  test('leaves objects of other kinds alone', async () => {
     const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: {} } as KubeObject;
-    expect(requestIn(v2, request(v1, scale, 'scale')).object).toBe(scale);
+    expect((await requestIn(v2, request(v1, scale, 'scale'))).object).toBe(scale);
   });
 });

@@ -94,7 +94,14 @@ export function wantedIn(
   const named = (list: readonly MatchRule[]) => (entry: CatalogEntry) =>
     list.some((rule) => ruleMatches(rule, entry.row, request));
   const others = (): readonly CatalogEntry[] => (matcher.matchPolicy === 'Exact' ? [] : peers(request.entry));
-  const found = named(rules)(request.entry) ? request.entry : others().find(named(rules));
+  const equivalent = (): CatalogEntry | undefined => {
+    for (const one of rules) {
+      const other = others().find(named([one]));
+      if (other !== undefined) return other;
+    }
+    return undefined;
+  };
+  const found = named(rules)(request.entry) ? request.entry : equivalent();
   if (found === undefined) return undefined;
   const excluded = matcher.excludeRules ?? [];
   if (excluded.length > 0 && [request.entry, ...others()].some(named(excluded))) return undefined;

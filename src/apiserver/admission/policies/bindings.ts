@@ -10,12 +10,14 @@ import type {
   Variable,
 } from '../../../resources/generated/admissionregistration-v1.ts';
 import type { Authorizer } from '../../auth/authorizer.ts';
+import type { CatalogEntry } from '../../registry/catalog.ts';
+import { evaluateConditions, type Verdict } from '../dynamic/conditions.ts';
 import type { Peers } from '../dynamic/equivalent.ts';
+import { authorizerValues } from '../dynamic/judge.ts';
 import { isExempt, type Matcher, type Ways, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
 import type { AdmissionRequest } from '../plugin.ts';
-import { authorizerValue } from './authorizer-value.ts';
-import { expressionError, Scope } from './scope.ts';
+import { Scope } from './scope.ts';
 
 export interface PolicySpec {
   readonly failurePolicy?: string;
@@ -54,6 +56,9 @@ export interface PolicyParts {
 /** A configuration that cannot be carried out; the policy says whether that refuses the request. */
 export class ConfigurationError extends Error {}
 
+/** The same for what is wrong with the policy itself, whatever its bindings. */
+export class PolicyError extends ConfigurationError {}
+
 const byName = (a: KubeObject, b: KubeObject): number => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
 
 function asMatcher(match: MatchResources | undefined): Matcher {
@@ -77,6 +82,8 @@ function bindingTakes(match: MatchResources | undefined, request: AdmissionReque
 export interface Bound<P, B> {
   readonly policy: P;
   readonly binding: B;
+  /** The version that the policy's rules name. */
+  readonly entry: CatalogEntry;
 }
 
 /** The bindings that a request meets, in the order of the policies' and the bindings' names. */
@@ -91,10 +98,11 @@ export function boundPolicies<P extends Policy<PolicySpec>, B extends Binding<Bi
   bindings.sort(byName);
   const found: Bound<P, B>[] = [];
   for (const policy of [...lists.policies].sort(byName)) {
-    if (wantedIn(asMatcher(policy.spec?.matchConstraints), request, ways) === undefined) continue;
+    const entry = wantedIn(asMatcher(policy.spec?.matchConstraints), request, ways);
+    if (entry === undefined) continue;
     for (const binding of bindings) {
       if (binding.spec?.policyName !== policy.metadata.name) continue;
-      if (bindingTakes(binding.spec?.matchResources, request, ways)) found.push({ policy, binding });
+      if (bindingTakes(binding.spec?.matchResources, request, ways)) found.push({ policy, binding, entry });
     }
   }
   return found;
@@ -122,11 +130,13 @@ export async function paramsOf(
 ): Promise<readonly (KubeObject | null)[]> {
   const kind = bound.policy.spec?.paramKind;
   const reference = bound.binding.spec?.paramRef;
-  if (kind === undefined || reference === undefined) return [null];
+  if (kind === undefined) return [null];
   const known = parts.params.kind(kind.apiVersion ?? '', kind.kind ?? '');
   if (known === undefined) {
-    throw new ConfigurationError(`paramKind kind \`${kind.apiVersion ?? ''}, Kind=${kind.kind ?? ''}\` not known`);
+    const shown = `'${kind.apiVersion ?? ''}, Kind=${kind.kind ?? ''}'`;
+    throw new PolicyError(`failed to find resource referenced by paramKind: ${shown}`);
   }
+  if (reference === undefined) return [null];
   const namespace = namespaceForParams(reference, known.namespaced, request);
   const found = await selectParams(kind, reference, namespace, parts.params);
   if (found.length > 0 || reference.parameterNotFoundAction === 'Allow') return found;
@@ -149,43 +159,44 @@ async function selectParams(
   return all.filter((param) => selector.matches(param.metadata.labels ?? {}));
 }
 
-export interface ScopeRequest {
+/** What one policy sees, for one binding and one set of parameters. */
+export interface Sight {
+  /** In the version that the policy's rules name. */
   readonly request: AdmissionRequest;
+  /** As the client made it. */
+  readonly original: AdmissionRequest;
   readonly spec: PolicySpec;
   readonly params: KubeObject | null;
 }
 
-export function scopeOf({ request, spec, params }: ScopeRequest, parts: PolicyParts): Scope {
+export function scopeOf({ request, original, spec, params }: Sight, parts: PolicyParts): Scope {
   const { row } = request.entry;
   const namespace = row.namespaced ? parts.namespaceOf(request.namespace) : undefined;
   return new Scope(
     {
-      document: requestDocument(request, parts.newUid()),
+      document: requestDocument(request, parts.newUid(), original),
       params: params as unknown as JsonObject | null,
       namespaceObject: (namespace ?? null) as unknown as JsonObject | null,
-      authorizer: authorizerValue(parts.authorizer, request),
+      authorizer: authorizerValues(parts.authorizer, request),
     },
     spec.variables ?? [],
   );
 }
 
-/** Whether all conditions hold; one that is false outweighs those that fail. Throws ConfigurationError. */
-export function conditionsHold(conditions: readonly MatchCondition[], scope: Scope): boolean {
-  let failed: string | undefined;
-  for (const { expression } of conditions) {
-    try {
-      if (scope.evaluate(expression) !== true) return false;
-    } catch (error) {
-      failed ??= expressionError(expression, error);
-    }
-  }
-  if (failed !== undefined) throw new ConfigurationError(failed);
-  return true;
+export function conditionsOf({ request, original, spec, params }: Sight, parts: PolicyParts): Verdict {
+  return evaluateConditions(spec.matchConditions ?? [], {
+    document: requestDocument(request, parts.newUid(), original),
+    params: params as unknown as JsonObject | null,
+    authorizer: authorizerValues(parts.authorizer, request),
+  });
 }
+
+export const POLICY_TROUBLE = 'failed to configure policy: ';
 
 /** What the policy's name and the binding's make of a refusal. */
 export function refusalText(what: string, bound: Bound<KubeObject, KubeObject>, message: string): string {
   const { policy, binding } = bound;
+  if (message.startsWith(POLICY_TROUBLE)) return `${what} '${policy.metadata.name ?? ''}' denied request: ${message}`;
   return `${what} '${policy.metadata.name ?? ''}' with binding '${binding.metadata.name ?? ''}' denied request: ${message}`;
 }
 

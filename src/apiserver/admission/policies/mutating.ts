@@ -1,30 +1,28 @@
 // MutatingAdmissionPolicy: expressions that say how an object is to be changed before it is checked and written.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
-import { ApiError } from '../../../machinery/errors.ts';
-import { deepClone, deepEqual } from '../../../machinery/json.ts';
-import { isJsonObject, type JsonObject, type KubeObject } from '../../../machinery/object.ts';
+import { ApiError, internalError } from '../../../machinery/errors.ts';
+import { deepEqual, goQuote } from '../../../machinery/json.ts';
+import type { KubeObject } from '../../../machinery/object.ts';
 import type {
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
-  Mutation,
 } from '../../../resources/generated/admissionregistration-v1.ts';
-import { mergeConfiguration } from '../../apply/index.ts';
-import { jsonPatch, plainError } from '../../patch/index.ts';
-import { decodePatched, schemaOf } from '../../registry/codec.ts';
+import { converted, requestIn } from '../dynamic/equivalent.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
 import { replaceDraft } from '../webhooks/webhooks.ts';
 import {
   type Bound,
   boundPolicies,
   ConfigurationError,
-  conditionsHold,
+  conditionsOf,
   denial,
+  POLICY_TROUBLE,
+  PolicyError,
   type PolicyParts,
   paramsOf,
-  refusalText,
   scopeOf,
 } from './bindings.ts';
-import { expressionError, type Scope, toJson } from './scope.ts';
+import { mutated } from './mutations.ts';
 
 type MutatingPolicy = MutatingAdmissionPolicy & KubeObject;
 type MutatingBinding = MutatingAdmissionPolicyBinding & KubeObject;
@@ -35,65 +33,104 @@ export interface MutatingParts extends PolicyParts {
   bindings(): Iterable<MutatingBinding>;
 }
 
-function resultOf(expression: string, scope: Scope): unknown {
-  try {
-    return toJson(scope.evaluate(expression));
-  } catch (error) {
-    throw new ConfigurationError(expressionError(expression, error));
+/** A policy with one binding and one set of parameters. */
+interface Invocation {
+  readonly bound: BoundPolicy;
+  readonly params: KubeObject | null;
+}
+
+/** What went wrong in one request, by the policies that do not fail open. */
+class Failures {
+  private readonly found: { readonly text: string; readonly reason: 'Forbidden' | 'Invalid' }[] = [];
+
+  add({ policy, binding }: BoundPolicy, problem: string, reason: 'Forbidden' | 'Invalid'): void {
+    const names = `policy '${policy.metadata.name ?? ''}' with binding '${binding.metadata.name ?? ''}'`;
+    this.push(policy, `${names} denied request: ${problem}`, reason);
+  }
+
+  /** Trouble with the policy itself. */
+  addConfiguration(policy: MutatingPolicy, problem: string): void {
+    const name = goQuote(policy.metadata.name ?? '');
+    this.push(policy, `policy ${name} denied request: ${POLICY_TROUBLE}${problem}`, 'Forbidden');
+  }
+
+  private push(policy: MutatingPolicy, text: string, reason: 'Forbidden' | 'Invalid'): void {
+    const isKnown = this.found.some((one) => one.text === text);
+    if (policy.spec?.failurePolicy !== 'Ignore' && !isKnown) this.found.push({ text, reason });
+  }
+
+  /** The first is told, with the code that all refusals of admission have. */
+  check(request: AdmissionRequest): void {
+    const [first] = this.found;
+    if (first === undefined) return;
+    const { details } = denial(request, first.text);
+    const causes = this.found.map(({ text }) => ({ message: text }));
+    throw new ApiError({ reason: first.reason, code: 403, message: first.text, details: { ...details, causes } });
   }
 }
 
-function applyConfiguration(draft: KubeObject, request: AdmissionRequest, configuration: unknown): unknown {
-  if (!isJsonObject(configuration)) throw new ConfigurationError('apply configuration must be an object');
-  const own: JsonObject = { ...configuration, apiVersion: draft.apiVersion, kind: draft.kind };
-  return mergeConfiguration(schemaOf(request.entry), draft as unknown as JsonObject, own);
-}
-
-function mutated(mutation: Mutation, request: AdmissionRequest, draft: KubeObject, scope: Scope): unknown {
-  if (mutation.patchType === 'ApplyConfiguration') {
-    return applyConfiguration(draft, request, resultOf(mutation.applyConfiguration?.expression ?? '', scope));
+async function invocationsOf(
+  bounds: readonly BoundPolicy[],
+  request: AdmissionRequest,
+  { parts, failures }: { readonly parts: MutatingParts; readonly failures: Failures },
+): Promise<Invocation[]> {
+  const found: Invocation[] = [];
+  for (const bound of bounds) {
+    try {
+      for (const params of await paramsOf(bound, request, parts)) found.push({ bound, params });
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      if (error instanceof PolicyError) failures.addConfiguration(bound.policy, error.message);
+      else failures.add(bound, `failed to configure binding: ${error.message}`, 'Forbidden');
+    }
   }
-  const operations = resultOf(mutation.jsonPatch?.expression ?? '', scope);
-  if (!Array.isArray(operations)) throw new ConfigurationError('JSON patch must be a list of JSONPatch');
-  return jsonPatch(draft, operations);
+  return found;
 }
 
-/** Carries out one mutation on the draft. What cannot be carried out is the policy's failure. */
-function mutate(mutation: Mutation, request: AdmissionRequest, draft: KubeObject, scope: Scope): void {
-  try {
-    const next = mutated(mutation, request, deepClone(draft), scope);
-    const decoded = decodePatched(request.entry, next, (problem) => plainError(problem));
-    replaceDraft(draft, deepClone(decoded.object));
-    request.entry.row.strategy.applyDefaults?.(draft);
-  } catch (error) {
-    if (error instanceof ApiError)
-      throw new ConfigurationError(error.cause instanceof Error ? error.cause.message : error.message);
-    throw error;
-  }
-}
-
-/** True when the object was changed. */
-async function run(bound: BoundPolicy, request: AdmissionRequest, parts: MutatingParts): Promise<boolean> {
-  const draft = request.object;
+/** True when the object was changed. A mutation that fails leaves what the others make. */
+async function run(
+  { bound, params }: Invocation,
+  original: AdmissionRequest,
+  { parts, failures }: { readonly parts: MutatingParts; readonly failures: Failures },
+): Promise<boolean> {
+  const { object: draft } = original;
   if (draft === undefined) return false;
-  const before = deepClone(draft);
   const spec = bound.policy.spec ?? {};
+  let request: AdmissionRequest;
   try {
-    for (const params of await paramsOf(bound, request, parts)) {
-      if (!conditionsHold(spec.matchConditions ?? [], scopeOf({ request, spec, params }, parts))) continue;
-      // Each mutation sees what those before it made.
-      for (const mutation of spec.mutations ?? []) {
-        mutate(mutation, request, draft, scopeOf({ request, spec, params }, parts));
-      }
-    }
+    request = await requestIn(bound.entry, original);
   } catch (error) {
-    replaceDraft(draft, before);
-    if (!(error instanceof ConfigurationError)) throw error;
-    if (spec.failurePolicy !== 'Ignore') {
-      throw denial(request, refusalText('MutatingAdmissionPolicy', bound, error.message));
+    failures.addConfiguration(bound.policy, (error as Error).message);
+    return false;
+  }
+  const verdict = conditionsOf({ request, original, spec, params }, parts);
+  if ('error' in verdict) failures.add(bound, verdict.error, 'Invalid');
+  if ('error' in verdict || !verdict.matches) return false;
+  const before = request.object;
+  for (const mutation of spec.mutations ?? []) {
+    const { object } = request;
+    if (object === undefined) continue;
+    try {
+      // Each mutation sees what those before it made.
+      const scope = scopeOf({ request, original, spec, params }, parts);
+      request = { ...request, object: mutated(mutation, bound.entry, object, scope) };
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      failures.add(bound, error.message, 'Invalid');
     }
   }
-  return !deepEqual(before, draft);
+  const { object: after } = request;
+  if (after === undefined || deepEqual(before, after)) return false;
+  replaceDraft(draft, await convertedBack(after, bound, original));
+  return true;
+}
+
+async function convertedBack(object: KubeObject, bound: BoundPolicy, original: AdmissionRequest): Promise<KubeObject> {
+  try {
+    return await converted(object, bound.entry, original.entry);
+  } catch (error) {
+    throw internalError(new Error(`failed to convert object: ${(error as Error).message}`));
+  }
 }
 
 const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE'];
@@ -104,15 +141,20 @@ export function mutatingPolicies(parts: MutatingParts): AdmissionPlugin {
     operations: OPERATIONS,
     async admit(request) {
       const bounds = boundPolicies({ policies: parts.policies(), bindings: parts.bindings() }, request, parts);
+      if (bounds.length === 0) return;
+      const failures = new Failures();
+      const invocations = await invocationsOf(bounds, request, { parts, failures });
       // Those that ask for it are run once more when a later one changed the object.
-      const again = new Set<BoundPolicy>();
-      for (const [i, bound] of bounds.entries()) {
-        if (!(await run(bound, request, parts))) continue;
-        for (const earlier of bounds.slice(0, i)) {
-          if (earlier.policy.spec?.reinvocationPolicy === 'IfNeeded') again.add(earlier);
+      const again = new Set<Invocation>();
+      for (const [i, invocation] of invocations.entries()) {
+        if (!(await run(invocation, request, { parts, failures }))) continue;
+        for (const earlier of invocations.slice(0, i)) {
+          if (earlier.bound.policy.spec?.reinvocationPolicy === 'IfNeeded') again.add(earlier);
         }
       }
-      for (const bound of again) await run(bound, request, parts);
+      failures.check(request);
+      for (const invocation of again) await run(invocation, request, { parts, failures });
+      failures.check(request);
     },
   };
 }

@@ -4,6 +4,7 @@ import { ApiError } from '../../../machinery/errors.ts';
 import type { JsonObject, KubeObject } from '../../../machinery/object.ts';
 import { RESOURCES } from '../../../resources/index.ts';
 import { Catalog } from '../../registry/catalog.ts';
+import { peersAmong } from '../dynamic/equivalent.ts';
 import type { AdmissionRequest } from '../plugin.ts';
 import { type MutatingParts, mutatingPolicies, type ValidatingParts, validatingPolicies } from './index.ts';
 
@@ -141,7 +142,7 @@ describe('a validating policy', () => {
     ).toBeUndefined();
     expect(given.warnings).toEqual(["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': no"]);
     expect(JSON.parse(given.annotations.get('validation.policy.admission.k8s.io/validation_failure') ?? '')).toEqual([
-      { message: 'no', policy: 'p', binding: 'b', expressionIndex: '0', validationActions: ['Warn', 'Audit'] },
+      { message: 'no', policy: 'p', binding: 'b', expressionIndex: 0, validationActions: ['Warn', 'Audit'] },
     ]);
   });
 
@@ -214,6 +215,50 @@ describe('a validating policy', () => {
     expect((await refusal(conditions("request.userInfo.username == 'ann'"), ask({})))?.code).toBe(422);
   });
 
+  test('refuses for want of an annotation, also when its binding only warns', async () => {
+    const auditAnnotations = [{ key: 'k', valueExpression: 'object.spec.none' }];
+    const spec = { ...check('true'), auditAnnotations };
+    const refused = await refusal(spec, ask({}), { validationActions: ['Warn'] });
+    expect(refused?.message).toContain("expression 'object.spec.none' resulted in error: no such key: none");
+    expect(await refusal({ ...spec, failurePolicy: 'Ignore' }, ask({}))).toBeUndefined();
+  });
+
+  test('whose expressions cost too much together refuses', async () => {
+    const list = `[${'1,'.repeat(40)}1]`;
+    const costly = `${list}.all(a, ${list}.all(b, ${list}.all(c, true)))`;
+    const variables = Array.from({ length: 80 }, (_, i) => ({ name: `v${i}`, expression: costly }));
+    const spec = { variables, validations: variables.map(({ name }) => ({ expression: `variables.${name}` })) };
+    expect((await refusal(spec, ask({})))?.message).toContain(
+      'validation failed due to running out of cost budget, no further validation rules will be run',
+    );
+  });
+
+  test('sees the object in the version that its rules name', async () => {
+    const v1 = catalog.find('autoscaling', 'v1', 'horizontalpodautoscalers');
+    const rules = [
+      { operations: ['*'], apiGroups: ['autoscaling'], apiVersions: ['v2'], resources: ['horizontalpodautoscalers'] },
+    ];
+    const object = {
+      apiVersion: 'autoscaling/v1',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h', namespace: 'n' },
+      spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'd' }, targetCPUUtilizationPercentage: 7 },
+    } as KubeObject;
+    const seen =
+      "object.apiVersion == 'autoscaling/v2' && object.spec.metrics.size() == 1 && request.kind.version == 'v2' && request.requestKind.version == 'v1'";
+    const spec = (match: JsonObject): JsonObject => ({
+      ...check(`!(${seen})`),
+      matchConstraints: { ...CONSTRAINTS, resourceRules: rules, ...match },
+    });
+    const asked = (match: JsonObject) =>
+      validatingPolicies({
+        ...parts([policy(spec(match))], [binding()]),
+        peers: peersAmong(() => catalog.all()),
+      }).validate?.(ask({}, { ...(v1 === undefined ? {} : { entry: v1 }), object }).request);
+    await expect(asked({})).rejects.toThrow('failed expression');
+    await asked({ matchPolicy: 'Exact' });
+  });
+
   test('adds annotations to the audit event', async () => {
     const given = ask({ replicas: 3 });
     const auditAnnotations = [{ key: 'k', valueExpression: "'replicas: ' + string(object.spec.replicas)" }];
@@ -271,20 +316,85 @@ describe('a mutating policy', () => {
   });
 
   test.each([
-    [applied('Object{spec: Object.spec{nope: 1}}'), '.spec.nope: field not declared in schema'],
+    [
+      applied('Object{spec: Object.spec{nope: 1}}'),
+      'error applying patch: failed to convert patch object to typed object: .spec.nope: field not declared in schema',
+    ],
     [
       applied('Object{spec: Object.spec{selector: {"matchLabels": {"a": "b"}}}}'),
-      'may not mutate atomic arrays, maps or structs: .spec.selector',
+      'error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.selector',
     ],
-    [patched('[JSONPatch{op: "remove", path: "/nope"}]'), 'Unable to remove nonexistent key'],
+    [
+      applied('Object{spec: Object.status{replicas: 1}}'),
+      'type mismatch: unexpected type name "Object.status", expected "Object.spec", which matches field name path from root Object type',
+    ],
+    [
+      patched('[JSONPatch{op: "remove", path: "/nope"}]'),
+      "JSON Patch: error in remove for path: '/nope': Unable to remove nonexistent key: nope: missing value",
+    ],
     [patched('object.spec.none'), "expression 'object.spec.none' resulted in error: no such key: none"],
-    [patched('[JSONPatch{op: "add", path: "/spec/replicas", value: "x"}]'), 'json: cannot unmarshal string'],
+    [
+      patched('[JSONPatch{op: "add", path: "/spec/paused", value: Object.spec{template: Object.spec.x{}}}]'),
+      'type mismatch: unexpected type name "Object.spec.x", expected "Object.spec.template"',
+    ],
   ])('that cannot be carried out refuses and changes nothing: %j', async (spec, why) => {
     const given = ask({ replicas: 2, ...template });
     const before = structuredClone(given.request.object);
-    await expect(mutate(spec, given)).rejects.toThrow(why);
+    const refused = await mutate(spec, given).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 403, reason: 'Invalid', details: { name: 'd', kind: 'deployments' } });
+    expect(String(refused)).toContain(`policy 'p' with binding 'b' denied request: ${why}`);
     expect(given.request.object).toEqual(before);
     await mutate({ ...spec, failurePolicy: 'Ignore' }, given);
     expect(given.request.object).toEqual(before);
+  });
+
+  test.each([
+    ['value: "x"', '/spec/replicas', 'json: cannot unmarshal string into Go struct field'],
+    ['value: 1', '/spec/nope', 'strict decoding error: unknown field "spec.nope"'],
+  ])('whose patch does not fit the type fails, whatever its failure policy is: %s', async (value, path, why) => {
+    const spec = patched(`[JSONPatch{op: "add", path: "${path}", ${value}}]`);
+    for (const failurePolicy of ['Fail', 'Ignore']) {
+      const refused = mutate({ ...spec, failurePolicy }, ask({ replicas: 2, ...template }));
+      await expect(refused).rejects.toMatchObject({ code: 500, message: expect.stringContaining(why) });
+    }
+  });
+
+  test('whose patch tests for what is not so changes nothing', async () => {
+    const test =
+      '[JSONPatch{op: "test", path: "/spec/replicas", value: 9}, JSONPatch{op: "remove", path: "/spec/replicas"}]';
+    expect(await mutate(patched(test), ask({ replicas: 2, ...template }))).toMatchObject({ spec: { replicas: 2 } });
+  });
+
+  test('that fails open keeps what its other mutations made', async () => {
+    const good = patched('[JSONPatch{op: "add", path: "/spec/replicas", value: 7}]').mutations as JsonObject[];
+    const bad = patched('object.spec.none').mutations as JsonObject[];
+    const spec = { mutations: [...bad, ...good], failurePolicy: 'Ignore' };
+    expect(await mutate(spec, ask({ replicas: 2, ...template }))).toMatchObject({ spec: { replicas: 7 } });
+  });
+
+  test('sees and changes an object in the version that its rules name', async () => {
+    const v1 = catalog.find('autoscaling', 'v1', 'horizontalpodautoscalers');
+    if (v1 === undefined) throw new Error('there are no autoscalers');
+    const rules = [
+      { operations: ['*'], apiGroups: ['autoscaling'], apiVersions: ['v2'], resources: ['horizontalpodautoscalers'] },
+    ];
+    const spec = {
+      matchConstraints: { ...CONSTRAINTS, resourceRules: rules },
+      ...patched(`[JSONPatch{
+        op: "replace", path: "/spec/metrics/0/resource/target/averageUtilization",
+        value: object.spec.metrics[0].resource.target.averageUtilization + (request.kind.version == "v2" ? 1 : 0)
+      }]`),
+    };
+    const scaleTargetRef = { kind: 'Deployment', name: 'd' };
+    const object = {
+      apiVersion: 'autoscaling/v1',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h', namespace: 'n' },
+      spec: { maxReplicas: 3, scaleTargetRef, targetCPUUtilizationPercentage: 7 },
+    } as KubeObject;
+    const given = ask({}, { entry: v1, object, name: 'h' });
+    const source = { ...parts([policy(spec)], [binding()]), peers: peersAmong(() => catalog.all()) };
+    await mutatingPolicies(source).admit?.(given.request);
+    expect(object).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { targetCPUUtilizationPercentage: 8 } });
   });
 });

@@ -1,42 +1,29 @@
 // What the expressions of one policy see: the request, the parameters, and the policy's own variables, worked out when asked for.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-expression
-import { type Budget, type CelProgram, compileCel, DYN, fromJson } from '../../../machinery/cel/index.ts';
-import { define } from '../../../machinery/cel/registry.ts';
+import { type Budget, BudgetExceeded, DYN, fromJson } from '../../../machinery/cel/index.ts';
 import { CelError, Duration, Optional, Timestamp, Uint } from '../../../machinery/cel/values.ts';
 import { setOwn } from '../../../machinery/json.ts';
 import type { JsonObject } from '../../../machinery/object.ts';
 import { Quantity } from '../../../machinery/quantity.ts';
 import type { Variable } from '../../../resources/generated/admissionregistration-v1.ts';
-import { CEL_BUDGET } from '../dynamic/conditions.ts';
+import { Programs } from '../dynamic/programs.ts';
 
-define('jsonpatch.escapeKey(string): string', (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'));
+/** What the expressions of one policy may cost together, and each of them alone. */
+const BUDGET = 10_000_000;
+const EACH = 1_000_000;
 
-const VARIABLES = {
-  object: DYN,
-  oldObject: DYN,
-  request: DYN,
-  params: DYN,
-  namespaceObject: DYN,
-  authorizer: DYN,
-  variables: DYN,
-};
-
-/** Typed literals of mutating policies stand for maps. */
-const TYPED = /^(Object(\.\w+)*|JSONPatch)$/;
-
-const MAX_PROGRAMS = 2000;
-const programs = new Map<string, CelProgram>();
-
-/** Compiled once per text. Throws CelSyntaxError. */
-function programOf(expression: string): CelProgram {
-  let program = programs.get(expression);
-  if (program === undefined) {
-    program = compileCel(expression, VARIABLES, TYPED);
-    if (programs.size > MAX_PROGRAMS) programs.clear();
-    programs.set(expression, program);
+/** All of what they may cost together is used up. */
+export class OutOfBudget extends Error {
+  constructor() {
+    super('validation failed due to running out of cost budget, no further validation rules will be run');
   }
-  return program;
 }
+
+/** What is taken as it is, whatever is declared of it. */
+const ANY: ReadonlySet<string> = new Set(['object', 'oldObject', 'params', 'namespaceObject']);
+
+/** Types were checked when the policy was written: here, variables of all policies share what is compiled. */
+const programs = new Programs({ params: DYN, variables: 'any', patches: true });
 
 /** `variables`: each is evaluated once, when an expression first asks for it. */
 class LazyVariables extends Map<string, unknown> {
@@ -63,7 +50,7 @@ class LazyVariables extends Map<string, unknown> {
       this.set(name, value);
       return value;
     } catch (error) {
-      if (error instanceof CelError)
+      if (error instanceof CelError || error instanceof BudgetExceeded)
         throw new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`);
       throw error;
     } finally {
@@ -77,12 +64,13 @@ export interface ScopeValues {
   readonly document: JsonObject;
   readonly params: JsonObject | null;
   readonly namespaceObject: JsonObject | null;
-  readonly authorizer: unknown;
+  /** `authorizer` and what belongs to it. */
+  readonly authorizer: Readonly<Record<string, unknown>>;
 }
 
 /** The scope of one policy, for one binding and one set of parameters; all its expressions share a budget. */
 export class Scope {
-  private readonly budget: Budget = { left: CEL_BUDGET };
+  private left = BUDGET;
   private readonly values: Readonly<Record<string, unknown>>;
   /** The same as CEL values: made once, when an expression first uses them. */
   private readonly converted = new Map<string, unknown>();
@@ -95,32 +83,37 @@ export class Scope {
       request: given.document,
       params: given.params,
       namespaceObject: given.namespaceObject,
-      authorizer: given.authorizer,
+      ...given.authorizer,
       variables: new LazyVariables(declared, (expression) => this.evaluate(expression)),
     };
   }
 
   /** Throws what compiling or running the expression throws. */
   evaluate(expression: string): unknown {
-    const program = programOf(expression);
+    const program = programs.of(expression);
     const used = Object.fromEntries([...program.uses].map((name) => [name, this.native(name)]));
-    return program.evaluate(used, this.budget);
+    const budget: Budget = { left: EACH };
+    try {
+      return program.evaluate(used, budget);
+    } finally {
+      this.spend(EACH - Math.max(budget.left, 0));
+    }
+  }
+
+  private spend(cost: number): void {
+    this.left -= cost;
+    if (this.left < 0) throw new OutOfBudget();
   }
 
   private native(name: string): unknown {
     const known = this.converted.get(name);
     if (known !== undefined) return known;
     const given = this.values[name];
-    const value = given instanceof Map ? given : fromJson(given, DYN);
+    if (!ANY.has(name)) return given;
+    const value = fromJson(given, DYN);
     this.converted.set(name, value);
     return value;
   }
-}
-
-/** A failed expression, in Kubernetes' words. */
-export function expressionError(expression: string, error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return `expression '${expression.trim()}' resulted in error: ${text}`;
 }
 
 /** A CEL value as JSON. */

@@ -7,19 +7,24 @@ import type {
   ValidatingAdmissionPolicyBinding,
   Validation,
 } from '../../../resources/generated/admissionregistration-v1.ts';
+import { requestIn } from '../dynamic/equivalent.ts';
+import { expressionError } from '../dynamic/programs.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
 import {
   type Bound,
   boundPolicies,
   ConfigurationError,
-  conditionsHold,
+  conditionsOf,
   denial,
+  POLICY_TROUBLE,
+  PolicyError,
   type PolicyParts,
   paramsOf,
   refusalText,
+  type Sight,
   scopeOf,
 } from './bindings.ts';
-import { expressionError, type Scope } from './scope.ts';
+import { OutOfBudget, type Scope } from './scope.ts';
 
 type ValidatingPolicy = ValidatingAdmissionPolicy & KubeObject;
 type ValidatingBinding = ValidatingAdmissionPolicyBinding & KubeObject;
@@ -34,6 +39,8 @@ interface Failure {
   readonly message: string;
   readonly reason: string;
   readonly index: number;
+  /** Refuses whatever the binding's actions are. */
+  readonly always?: boolean;
 }
 
 /** Longer messages are not shown. */
@@ -65,64 +72,116 @@ function failuresOf(validations: readonly Validation[], scope: Scope, failsOpen:
         failures.push({ message: messageOf(validation, scope), reason, index });
       }
     } catch (error) {
+      if (error instanceof OutOfBudget) throw error;
       if (!failsOpen) failures.push({ message: expressionError(validation.expression, error), reason, index });
     }
   }
   return failures;
 }
 
-function annotate(
-  request: AdmissionRequest,
-  policy: KubeObject,
-  annotations: readonly AuditAnnotation[],
-  scope: Scope,
-): void {
-  if (request.annotate === undefined) return;
-  for (const { key, valueExpression } of annotations) {
-    try {
-      const value = scope.evaluate(valueExpression);
-      if (typeof value !== 'string' || value.trim() === '') continue;
-      request.annotate(`${policy.metadata.name ?? ''}/${key}`, value.trim().slice(0, MAX_ANNOTATION));
-    } catch {
-      // An annotation that cannot be made is left out.
+/** Annotations of one policy: what its bindings make of one key is told together. */
+class Annotations {
+  private readonly values = new Map<string, Set<string>>();
+
+  /** What could not be worked out. */
+  collect(annotations: readonly AuditAnnotation[], scope: Scope): string[] {
+    const failed: string[] = [];
+    for (const { key, valueExpression } of annotations) {
+      try {
+        const value = scope.evaluate(valueExpression.trim());
+        const text = typeof value === 'string' ? value.trim().slice(0, MAX_ANNOTATION) : '';
+        if (text !== '') this.values.set(key, (this.values.get(key) ?? new Set()).add(text));
+      } catch (error) {
+        failed.push(expressionError(valueExpression, error));
+      }
     }
+    return failed;
+  }
+
+  publish(request: AdmissionRequest, policy: string): void {
+    for (const [key, values] of this.values) request.annotate?.(`${policy}/${key}`, [...values].join(', '));
   }
 }
 
-async function evaluate(bound: BoundPolicy, request: AdmissionRequest, parts: ValidatingParts): Promise<Failure[]> {
-  const spec = bound.policy.spec ?? {};
-  const failures: Failure[] = [];
-  for (const params of await paramsOf(bound, request, parts)) {
-    const scope = scopeOf({ request, spec, params }, parts);
-    if (!conditionsHold(spec.matchConditions ?? [], scope)) continue;
-    failures.push(...failuresOf(spec.validations ?? [], scope, spec.failurePolicy === 'Ignore'));
-    annotate(request, bound.policy, spec.auditAnnotations ?? [], scope);
-  }
-  return failures;
-}
-
-/** What is wrong with the policy or the binding counts as a failure, unless the policy fails open. */
-async function failuresIn(bound: BoundPolicy, request: AdmissionRequest, parts: ValidatingParts): Promise<Failure[]> {
+/** With one set of parameters. */
+function failuresWith(
+  sight: Sight & { readonly spec: NonNullable<ValidatingPolicy['spec']> },
+  parts: ValidatingParts,
+  annotations: Annotations,
+): Failure[] {
+  const { spec } = sight;
+  const failsOpen = spec.failurePolicy === 'Ignore';
+  const broken = (message: string): Failure[] => (failsOpen ? [] : [{ message, reason: 'Invalid', index: 0 }]);
+  const verdict = conditionsOf(sight, parts);
+  if ('error' in verdict) return broken(verdict.error);
+  if (!verdict.matches) return [];
   try {
-    return await evaluate(bound, request, parts);
+    const failures = failuresOf(spec.validations ?? [], scopeOf(sight, parts), failsOpen);
+    const failed = annotations.collect(spec.auditAnnotations ?? [], scopeOf(sight, parts));
+    return failsOpen
+      ? failures
+      : [...failures, ...failed.map((message) => ({ message, reason: 'Invalid', index: 0, always: true }))];
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    if (bound.policy.spec?.failurePolicy === 'Ignore') return [];
-    const isExpression = error.message.startsWith('expression ');
-    const message = isExpression ? error.message : `failed to configure binding: ${error.message}`;
-    return [{ message, reason: 'Invalid', index: 0 }];
+    if (error instanceof OutOfBudget) return broken(error.message);
+    throw error;
   }
 }
 
+/** What is wrong with the binding refuses, unless the policy fails open. */
+async function failuresIn(
+  { policy, binding, entry }: BoundPolicy,
+  request: AdmissionRequest,
+  { parts, annotations }: { readonly parts: ValidatingParts; readonly annotations: Annotations },
+): Promise<Failure[]> {
+  const spec = policy.spec ?? {};
+  const misconfigured = (problem: string, before = 'failed to configure binding: '): Failure[] =>
+    spec.failurePolicy === 'Ignore'
+      ? []
+      : [{ message: `${before}${problem}`, reason: 'Invalid', index: 0, always: true }];
+  let all: readonly (KubeObject | null)[];
+  try {
+    all = await paramsOf({ policy, binding, entry }, request, parts);
+  } catch (error) {
+    if (error instanceof PolicyError) return misconfigured(error.message, POLICY_TROUBLE);
+    if (error instanceof ConfigurationError) return misconfigured(error.message);
+    throw error;
+  }
+  if (all.length === 0) return [];
+  let seen: AdmissionRequest;
+  try {
+    seen = await requestIn(entry, request);
+  } catch (error) {
+    return misconfigured(`failed to convert object version: ${(error as Error).message}`);
+  }
+  return all.flatMap((params) => failuresWith({ request: seen, original: request, spec, params }, parts, annotations));
+}
+
+/** Kubernetes notes the first failure only. */
 function audit(request: AdmissionRequest, bound: BoundPolicy, failures: readonly Failure[]): void {
-  const list = failures.map((failure) => ({
+  const [failure] = failures.filter((one) => one.always !== true);
+  if (failure === undefined) return;
+  const value = {
     message: failure.message,
     policy: bound.policy.metadata.name ?? '',
     binding: bound.binding.metadata.name ?? '',
-    expressionIndex: String(failure.index),
+    expressionIndex: failure.index,
     validationActions: bound.binding.spec.validationActions ?? [],
-  }));
-  request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify(list));
+  };
+  request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([value]));
+}
+
+/** Carries out the binding's actions; answers with the refusal, where there is one. */
+function act(bound: BoundPolicy, failures: readonly Failure[], request: AdmissionRequest): Error | undefined {
+  const actions = bound.binding.spec.validationActions ?? [];
+  if (actions.includes('Audit')) audit(request, bound, failures);
+  const names = `ValidatingAdmissionPolicy '${bound.policy.metadata.name ?? ''}' with binding '${bound.binding.metadata.name ?? ''}'`;
+  if (actions.includes('Warn')) {
+    for (const failure of failures)
+      if (failure.always !== true) request.warn(`Validation failed for ${names}: ${failure.message}`);
+  }
+  const first = failures.find((failure) => failure.always === true || actions.includes('Deny'));
+  if (first === undefined) return undefined;
+  return denial(request, refusalText('ValidatingAdmissionPolicy', bound, first.message), first.reason);
 }
 
 const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
@@ -134,20 +193,15 @@ export function validatingPolicies(parts: ValidatingParts): AdmissionPlugin {
     async validate(request) {
       const lists = { policies: parts.policies(), bindings: parts.bindings() };
       let refused: Error | undefined;
+      const annotations = new Map<string, Annotations>();
       for (const bound of boundPolicies(lists, request, parts)) {
-        const failures = await failuresIn(bound, request, parts);
-        if (failures.length === 0) continue;
-        const actions = bound.binding.spec.validationActions ?? [];
-        if (actions.includes('Audit')) audit(request, bound, failures);
-        const names = `ValidatingAdmissionPolicy '${bound.policy.metadata.name ?? ''}' with binding '${bound.binding.metadata.name ?? ''}'`;
-        if (actions.includes('Warn')) {
-          for (const failure of failures) request.warn(`Validation failed for ${names}: ${failure.message}`);
-        }
-        const [first] = failures;
-        if (actions.includes('Deny') && first !== undefined) {
-          refused ??= denial(request, refusalText('ValidatingAdmissionPolicy', bound, first.message), first.reason);
-        }
+        const name = bound.policy.metadata.name ?? '';
+        const own = annotations.get(name) ?? new Annotations();
+        annotations.set(name, own);
+        const refusal = act(bound, await failuresIn(bound, request, { parts, annotations: own }), request);
+        refused ??= refusal;
       }
+      for (const [name, own] of annotations) own.publish(request, name);
       if (refused !== undefined) throw refused;
     },
   };

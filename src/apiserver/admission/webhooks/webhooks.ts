@@ -10,13 +10,16 @@ import type {
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../../../resources/generated/admissionregistration-v1.ts';
+import type { Authorizer } from '../../auth/authorizer.ts';
 import { jsonPatch } from '../../patch/index.ts';
 import type { CatalogEntry } from '../../registry/catalog.ts';
 import { decodePatched } from '../../registry/codec.ts';
 import { evaluateConditions } from '../dynamic/conditions.ts';
 import { converted, type Peers, requestIn } from '../dynamic/equivalent.ts';
+import { authorizerValues } from '../dynamic/judge.ts';
 import { isExempt, type NamespaceLabels, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
+import { refuse } from '../match.ts';
 import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
 import { callWebhook, type ServiceResolver } from './caller.ts';
 
@@ -27,6 +30,7 @@ export interface WebhookParts {
   readonly peers: Peers;
   readonly resolveService: ServiceResolver;
   readonly random: Random;
+  readonly authorizer: Authorizer;
 }
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
@@ -91,10 +95,11 @@ async function ask(
   const { request } = seen;
   const uid = parts.random.uuid();
   const document = requestDocument(request, uid, seen.original);
-  const verdict = evaluateConditions(webhook.matchConditions ?? [], document);
+  const authorizer = authorizerValues(parts.authorizer, request);
+  const verdict = evaluateConditions(webhook.matchConditions ?? [], { document, authorizer });
   if ('error' in verdict) {
     if (failsOpen(webhook)) return { patch: undefined };
-    throw internalError(new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: ${verdict.error}`));
+    throw refuse(seen.original, verdict.error);
   }
   if (!verdict.matches) return { patch: undefined };
   if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') {
@@ -155,19 +160,35 @@ function settled(webhook: Webhook, request: AdmissionRequest, patched: unknown):
   return next;
 }
 
+/** An object that cannot be converted is the server's own trouble. */
+async function orInternal<T>(made: Promise<T>): Promise<T> {
+  try {
+    return await made;
+  } catch (error) {
+    throw internalError(error as Error);
+  }
+}
+
+const seenIn = (entry: CatalogEntry, request: AdmissionRequest): Promise<AdmissionRequest> =>
+  orInternal(requestIn(entry, request));
+
+/** Kubernetes wraps what goes wrong in a mutating webhook twice. */
+const seenForChange = (entry: CatalogEntry, request: AdmissionRequest): Promise<AdmissionRequest> =>
+  orInternal(seenIn(entry, request));
+
 async function mutate(
   { webhook, entry }: Interest<MutatingWebhook>,
   original: AdmissionRequest,
   parts: WebhookParts,
 ): Promise<boolean> {
-  const request = requestIn(entry, original);
+  const request = await seenForChange(entry, original);
   const { patch } = await ask(webhook, { request, original }, parts);
   const draft = original.object;
   const { object } = request;
   if (patch === undefined || draft === undefined || object === undefined) return false;
   const before = deepClone(draft);
   const next = settled(webhook, request, jsonPatch(deepClone(object), patch));
-  replaceDraft(draft, converted(next, entry, original.entry));
+  replaceDraft(draft, await orInternal(converted(next, entry, original.entry)));
   return !deepEqual(before, draft);
 }
 
@@ -198,8 +219,8 @@ export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
     async validate(request) {
       const webhooks = interested(parts.validating(), request, parts);
       const results = await Promise.allSettled(
-        webhooks.map(({ webhook, entry }) =>
-          ask(webhook, { request: requestIn(entry, request), original: request }, parts),
+        webhooks.map(async ({ webhook, entry }) =>
+          ask(webhook, { request: await seenIn(entry, request), original: request }, parts),
         ),
       );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
