@@ -32,8 +32,9 @@ function* created(directory: string): Generator<{ path: string; object: Seed['ob
   }
 }
 
-function* written(file: string): Generator<{ path: string; object: Seed['object'] }> {
-  for (const document of parseAllDocuments(readFileSync(file, 'utf8'))) {
+/** Those of objects.yaml. */
+export function* written(): Generator<{ path: string; object: Seed['object'] }> {
+  for (const document of parseAllDocuments(readFileSync(join(import.meta.dirname, 'objects.yaml'), 'utf8'))) {
     const { path, object } = document.toJS() as { path: string; object: Seed['object'] };
     yield { path, object };
   }
@@ -56,7 +57,7 @@ export function seeds(definitions: Swagger, oracle: string, most: number): Seed[
       byKind.set(`${group === '' ? '' : `${group}/`}${version}/${kind}`, name);
   }
   const byPath = new Map<string, Seed[]>();
-  for (const { path, object } of [...written(join(import.meta.dirname, 'objects.yaml')), ...created(oracle)]) {
+  for (const { path, object } of [...written(), ...created(oracle)]) {
     const definition = byKind.get(`${String(object.apiVersion)}/${String(object.kind)}`);
     if (definition === undefined || path.includes('$NS.')) continue;
     const found = byPath.get(path) ?? [];

@@ -22,7 +22,7 @@ import { rootCaPublisher } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
 import type { ControllerRow } from './shared/context.ts';
 import { statefulSet } from './stateful-set/controller.ts';
-import { claimProtection, volumeProtection } from './storage-protection/controller.ts';
+import { claimProtection, classProtection, volumeProtection } from './storage-protection/controller.ts';
 import { taintEviction } from './taint-eviction/controller.ts';
 import { ttlAfterFinished } from './ttl-after-finished/controller.ts';
 
@@ -55,5 +55,6 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   ephemeralVolumes,
   claimProtection,
   volumeProtection,
+  classProtection,
   horizontalPodAutoscaler,
 ];

@@ -64,6 +64,8 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
     if (request.object === undefined) return;
     if (isResource(request, '', 'persistentvolumeclaims')) addFinalizer(request.object, 'kubernetes.io/pvc-protection');
     if (isResource(request, '', 'persistentvolumes')) addFinalizer(request.object, 'kubernetes.io/pv-protection');
+    if (isResource(request, 'storage.k8s.io', 'volumeattributesclasses'))
+      addFinalizer(request.object, 'kubernetes.io/vac-protection');
   },
 };
 

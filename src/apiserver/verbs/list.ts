@@ -8,7 +8,7 @@ import { CompactedError, FutureRevisionError, type RangeResult, type StoredValue
 import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
 import { bodyOfPieces, type Pieces } from '../http/portions.ts';
 import { encodeObject as encodeMessage, PROTOBUF } from '../protobuf/index.ts';
-import type { CatalogEntry } from '../registry/catalog.ts';
+import { type CatalogEntry, storageKey } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../registry/continue-token.ts';
 import { objectText, readObject, sendsStoredBytes, typePrefix } from '../registry/objects.ts';
@@ -95,7 +95,7 @@ const SELECT_PORTION = 500;
 
 /** Reads portions until the page is full: a selector may leave out much of what the store gives. */
 async function selectPage(
-  read: (after: string | undefined, limit: number | undefined, revision: number | undefined) => Promise<RangeResult>,
+  read: Read,
   start: Start,
   request: { readonly entry: CatalogEntry; readonly limit: number; readonly selection: Selection },
 ): Promise<RangeResult> {
@@ -124,36 +124,63 @@ function limitOf({ entry: { row } }: Target, options: ListOptions): number {
   return options.resourceVersion === '0' && row.plural !== 'events' ? 0 : options.limit;
 }
 
-export async function readPage(context: RequestContext, target: Target, asked: ListOptions): Promise<ListPage> {
-  const options = { ...asked, limit: limitOf(target, asked) };
-  const prefix = listPrefix(target);
-  const selection = parseSelection(target.entry, options.labelSelector, options.fieldSelector);
-  const start = await startOf(context, options);
-  const { store } = context.kernel;
-  const read = (
-    after: string | undefined,
-    limit: number | undefined,
-    revision: number | undefined,
-  ): Promise<RangeResult> =>
+type Read = (
+  after: string | undefined,
+  limit: number | undefined,
+  revision: number | undefined,
+) => Promise<RangeResult>;
+
+function readerOf({ kernel: { store } }: RequestContext, prefix: string): Read {
+  return (after, limit, revision) =>
     store.list({
       prefix,
       ...(after === undefined ? {} : { startAfter: after }),
       ...(limit === undefined ? {} : { limit }),
       ...(revision === undefined ? {} : { revision }),
     });
+}
+
+/** The key that a selection of one name leaves; undefined where that name may be in several namespaces. */
+function onlyKey({ entry, namespace }: Target, options: ListOptions, selection: Selection): string | undefined {
+  if (selection.name === undefined || options.continue !== '') return undefined;
+  return entry.row.namespaced && namespace === '' ? undefined : storageKey(entry, namespace, selection.name);
+}
+
+interface Reading {
+  readonly target: Target;
+  readonly options: ListOptions;
+  readonly start: Start;
+  readonly selection: Selection | undefined;
+}
+
+async function found(context: RequestContext, { target, options, start, selection }: Reading): Promise<RangeResult> {
+  const { entry } = target;
+  const prefix = listPrefix(target);
   const first = { revision: start.revision, after: start.after === undefined ? undefined : prefix + start.after };
+  const read = readerOf(context, prefix);
+  if (selection === undefined) return read(first.after, options.limit > 0 ? options.limit : undefined, first.revision);
+  const key = onlyKey(target, options, selection);
+  if (key === undefined) return selectPage(read, first, { entry, limit: options.limit, selection });
+  // Whoever asks for one name is spared the others, and never sent on to another page.
+  const { items, revision } = await readerOf(context, key)(undefined, 1, first.revision);
+  const only = items.filter((value) => value.key === key && selection.matches(readObject(entry, value)));
+  return { items: only, revision, more: false, remaining: 0 };
+}
+
+export async function readPage(context: RequestContext, target: Target, asked: ListOptions): Promise<ListPage> {
+  const options = { ...asked, limit: limitOf(target, asked) };
+  const selection = parseSelection(target.entry, options.labelSelector, options.fieldSelector);
+  const start = await startOf(context, options);
   try {
-    const found =
-      selection === undefined
-        ? await read(first.after, options.limit > 0 ? options.limit : undefined, first.revision)
-        : await selectPage(read, first, { entry: target.entry, limit: options.limit, selection });
-    const last = found.items[found.items.length - 1];
-    const more = options.limit > 0 && found.more && last !== undefined;
+    const { items, revision, ...left } = await found(context, { target, options, start, selection });
+    const last = items[items.length - 1];
+    const more = options.limit > 0 && left.more && last !== undefined;
+    const after = last?.key.slice(listPrefix(target).length) ?? '';
     return {
-      items: found.items,
-      revision: found.revision,
-      continue: more ? encodeContinue({ revision: found.revision, after: last.key.slice(prefix.length) }) : '',
-      remaining: more && selection === undefined ? found.remaining : undefined,
+      items,
+      revision,
+      continue: more ? encodeContinue({ revision, after }) : '',
+      remaining: more && selection === undefined ? left.remaining : undefined,
     };
   } catch (error) {
     throw listError(error, options, start.after);

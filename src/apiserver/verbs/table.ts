@@ -40,7 +40,7 @@ const DEFAULT_COLUMNS: readonly Column<KubeObject>[] = [
     type: 'date',
     description: CREATED_DESCRIPTION,
     priority: 0,
-    cell: (object) => object.metadata.creationTimestamp ?? '',
+    cell: (object) => object.metadata.creationTimestamp ?? '0001-01-01T00:00:00Z',
   },
 ];
 
@@ -75,7 +75,8 @@ function conditionsOf(entry: CatalogEntry, object: KubeObject): { conditions?: u
 }
 
 export function tableOf(context: RequestContext, entry: CatalogEntry, request: TableRequest): JsonObject {
-  const columns = entry.row.columns.length === 0 ? DEFAULT_COLUMNS : entry.row.columns;
+  const plain = entry.row.columns.length === 0;
+  const columns = plain ? DEFAULT_COLUMNS : entry.row.columns;
   const version = request.output.metaVersion ?? 'v1';
   const include = includeObject(context);
   const now = new Date(context.kernel.clock.now());
@@ -94,6 +95,7 @@ export function tableOf(context: RequestContext, entry: CatalogEntry, request: T
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
     columnDefinitions: request.withoutColumns === true ? null : columns.map(columnDefinition),
-    rows,
+    // Go leaves the slice nil where nothing was shown.
+    rows: plain && rows.length === 0 ? null : rows,
   };
 }

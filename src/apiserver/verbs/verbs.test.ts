@@ -1,5 +1,6 @@
 // The verbs over the whole server: what is written, what is answered, what is refused.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../machinery/object.ts';
 import { startTestServer, type TestServer, TestSink } from '../test-fixture.ts';
 
 let server: TestServer;
@@ -168,6 +169,22 @@ describe('list', () => {
     expect((body.rows as { cells: unknown[] }[]).map((row) => row.cells[0])).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  test('of one name is one page, whatever else there is', async () => {
+    const { body } = await server.call('GET', `${SECRETS}?fieldSelector=metadata.name%3Db&limit=1`);
+    expect(body.items?.map((item) => (item.metadata as JsonObject).name)).toEqual(['b']);
+    expect(body.metadata).toEqual({ resourceVersion: expect.any(String) });
+    const other = await server.call('GET', `${SECRETS}?fieldSelector=metadata.name%3Db,type%3DOther`);
+    expect(other.body.items).toEqual([]);
+  });
+
+  test('as a table of a kind without columns of its own has no rows where there is nothing', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles';
+    expect((await server.call('GET', roles, undefined, { accept })).body.rows).toBeNull();
+    const pods = await server.call('GET', '/api/v1/namespaces/default/pods', undefined, { accept });
+    expect(pods.body.rows).toEqual([]);
+  });
+
   test('of a revision to come is refused', async () => {
     const { status, body } = await server.call('GET', `${SECRETS}?resourceVersion=999999999`);
     expect([status, body.reason]).toEqual([504, 'Timeout']);
@@ -267,36 +284,5 @@ describe('delete', () => {
     const { body } = await server.call('DELETE', `${MAPS}?fieldSelector=metadata.name%3Dcreated`);
     expect(body.items).toHaveLength(1);
     expect((await server.call('GET', `${MAPS}/created`)).status).toBe(404);
-  });
-});
-
-describe('paths', () => {
-  test.each([
-    ['GET', '/api/v1/namespaces/default/widgets', 404, 'the server could not find the requested resource'],
-    ['POST', `${MAPS}/x`, 405, 'the server does not allow this method on the requested resource'],
-    ['PATCH', MAPS, 405, 'the server does not allow this method on the requested resource'],
-    ['GET', '/api/v1/configmaps/a', 404, 'the server could not find the requested resource'],
-    ['POST', '/apis/authentication.k8s.io/v1/tokenreviews/a', 404, 'the server could not find the requested resource'],
-    [
-      'GET',
-      '/apis/authentication.k8s.io/v1/tokenreviews',
-      405,
-      'the server does not allow this method on the requested resource',
-    ],
-    ['GET', `${MAPS}?limit=`, 400, 'strconv.ParseInt: parsing "": invalid syntax'],
-    [
-      'GET',
-      `${MAPS}?resourceVersion=5&continue=%21`,
-      400,
-      'invalid continue token: continue key is not valid: illegal base64 data at input byte 0',
-    ],
-  ])('%s %s is answered with %i', async (method, path, status, message) => {
-    const answer = await server.call(method, path, method === 'GET' ? undefined : {});
-    expect([answer.status, answer.body.message]).toEqual([status, message]);
-  });
-
-  test('that nothing serves are not found, in plain text', async () => {
-    const { status, text } = await server.call('GET', '/apis/nope.example.com/v1/widgets');
-    expect([status, text]).toEqual([404, '404 page not found\n']);
   });
 });

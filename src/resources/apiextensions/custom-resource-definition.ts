@@ -1,5 +1,4 @@
 // CustomResourceDefinition: the row that makes other rows. https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
-import { createdAtColumns } from '../checks/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CustomResourceDefinition } from '../generated/apiextensions-v1.ts';
 import { formatWarnings } from './format-warnings.ts';
@@ -71,5 +70,5 @@ export const customResourceDefinitions = defineResource<CustomResourceDefinition
       },
     },
   },
-  columns: createdAtColumns(),
+  columns: [],
 });

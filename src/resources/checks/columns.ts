@@ -1,6 +1,6 @@
 // Builds table columns: names, ages, and descriptions taken from the API's own documentation only when a table is asked for.
 import type { KubeObject } from '../../machinery/object.ts';
-import { ageColumn, createdAtColumn, nameColumn } from '../common/index.ts';
+import { ageColumn, nameColumn } from '../common/index.ts';
 import type { Column } from '../definition.ts';
 import { describeField } from './describe.ts';
 
@@ -28,11 +28,6 @@ export function column<T extends KubeObject>(spec: ColumnSpec<T>): Column<T> {
       return typeof description === 'string' ? description : describeField(...description);
     },
   };
-}
-
-/** The two columns of kinds that the API server has no printer for. */
-export function createdAtColumns<T extends KubeObject>(): Column<T>[] {
-  return [nameColumn<T>(), createdAtColumn<T>()];
 }
 
 /** The columns of kinds that only have a name and an age. */

@@ -3,7 +3,6 @@ export { ageColumn, formatLabelSelector as selectorText, nameColumn } from '../c
 export {
   type ColumnSpec,
   column,
-  createdAtColumns,
   listWithMore,
   nameAndAge,
 } from './columns.ts';

@@ -1,6 +1,5 @@
 // The row of a kind that is created, answered at once and never stored.
 import { type AnyResource, defineResource } from '../definition.ts';
-import { createdAtColumns } from './columns.ts';
 
 export interface ReviewFacts {
   readonly group: string;
@@ -24,7 +23,7 @@ export function reviewRow(facts: ReviewFacts): AnyResource {
     schema: `${schemas}.${kind}`,
     strategy: {},
     generation: 'none',
-    columns: createdAtColumns(),
+    columns: [],
     virtual: true,
   });
 }

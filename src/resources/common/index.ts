@@ -52,7 +52,6 @@ export {
   containerImages,
   containerNames,
   containersColumn,
-  createdAtColumn,
   formatLabelSelector,
   formatLabels,
   imagesColumn,

@@ -39,17 +39,6 @@ export function ageColumn<T extends KubeObject>(): Column<T> {
   };
 }
 
-/** A column with a timestamp that the client turns into an age. */
-export function createdAtColumn<T extends KubeObject>(): Column<T> {
-  return {
-    name: 'Created At',
-    type: 'date',
-    description: AGE_DESCRIPTION,
-    priority: 0,
-    cell: (object) => object.metadata.creationTimestamp ?? null,
-  };
-}
-
 /** `a=1,b=2`, sorted; `<none>` for nothing. */
 export function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
   const text = sortedKeys(labels)

@@ -4,7 +4,6 @@ import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-e
 import { setOwn } from '../../machinery/json.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
 import { parseQuantity, type Quantity } from '../../machinery/quantity.ts';
-import { createdAtColumns } from '../checks/index.ts';
 import {
   addInvalid,
   checkContainerResourceName,
@@ -191,5 +190,5 @@ export const limitRanges = defineResource<LimitRange>({
     validate,
     validateUpdate: (range) => [...validateObjectMeta(range.metadata, { namespaced: true }), ...validate(range)],
   },
-  columns: createdAtColumns(),
+  columns: [],
 });

@@ -1,6 +1,6 @@
 // Role and ClusterRole: named lists of what may be done. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { createdAtColumns, type ErrorList, twice } from '../checks/index.ts';
+import { type ErrorList, twice } from '../checks/index.ts';
 import { validateLabelSelector } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ClusterRole, Role } from '../generated/rbac-v1.ts';
@@ -22,7 +22,7 @@ export const roles = defineResource<Role>({
     validateUpdate: (role) => twice(validateRules(role.rules, true).errors),
   },
   generation: 'none',
-  columns: createdAtColumns<Role>(),
+  columns: [],
 });
 
 function validateClusterRole(role: ClusterRole): ErrorList {
@@ -56,5 +56,5 @@ export const clusterRoles = defineResource<ClusterRole>({
     validateUpdate: (role) => twice(validateClusterRole(role).errors),
   },
   generation: 'none',
-  columns: createdAtColumns<ClusterRole>(),
+  columns: [],
 });

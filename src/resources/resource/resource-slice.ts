@@ -172,7 +172,7 @@ export const resourceSlices = defineResource<ResourceSlice>({
     column({
       name: 'Node',
       description: ['resource/v1', 'ResourceSliceSpec', 'nodeName'],
-      cell: (o) => o.spec?.nodeName ?? '<unset>',
+      cell: (o) => o.spec?.nodeName ?? '',
     }),
     column({
       name: 'Driver',

@@ -2,7 +2,7 @@
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
 import { parseQuantity } from '../../machinery/quantity.ts';
-import { createdAtColumns, ErrorList, NOT_NEGATIVE } from '../checks/index.ts';
+import { ErrorList, NOT_NEGATIVE } from '../checks/index.ts';
 import { checkLabelSelector, nodeTermWarnings, oldNodeLabel } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CSIStorageCapacity } from '../generated/storage-v1.ts';
@@ -51,5 +51,5 @@ export const csiStorageCapacities = defineResource<CSIStorageCapacity>({
     warnings,
   },
   generation: 'none',
-  columns: createdAtColumns<CSIStorageCapacity>(),
+  columns: [],
 });
