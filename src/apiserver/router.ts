@@ -52,7 +52,9 @@ function routeSubresource(info: RequestInfo, entry: CatalogEntry, special: Speci
   const target: Target = { entry, namespace: info.namespace, name: info.name, subresource: info.subresource, sub };
   if (sub.type === 'connect') {
     const handler = special.subresource(entry.row, info.subresource);
-    if (handler === undefined) throw genericNotFound();
+    // Only a proxy leads on.
+    const leadsOn = info.rest.length > 1 && info.subresource !== 'proxy';
+    if (handler === undefined || leadsOn) throw genericNotFound();
     if (!handler.methods.includes(info.verb)) throw methodNotAllowed();
     return { target, handler: handler.handle };
   }
