@@ -1,30 +1,11 @@
 #!/bin/sh
 # Inside the test machine: a whole cluster, and what cgroups do for its pods, through kubectl.
 set -u
-export KUBECONFIG=/root/kubeconfig MINKE_DATA_DIR=/var/lib/minke
-minke() { node /minke/dist/minke.mjs "$@"; }
-failed=0
-ok() { echo "ok: $1"; }
-bad() { echo "FAILED: $1: ${2:-}"; failed=1; }
-# expect NAME SECONDS WANTED COMMAND…: until the command says what is wanted
-expect() {
-  name=$1 left=$2 wanted=$3
-  shift 3
-  while :; do
-    said=$("$@" 2>&1)
-    case "$said" in *"$wanted"*) ok "$name"; return ;; esac
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || { bad "$name" "wanted '$wanted', got '$said'"; return; }
-    sleep 1
-  done
-}
+. scripts/vm/expect.sh
 cg=/sys/fs/cgroup
 before=$(find $cg -mindepth 1 -type d | sort)
-mkdir -p $MINKE_DATA_DIR
-printf 'mirrors:\n  "*":\n    endpoint: ["http://127.0.0.1:1"]\n' >$MINKE_DATA_DIR/registries.yaml
 minke doctor || bad doctor
-minke up --disable-default-registry-endpoint 2>/root/up.log || { bad 'minke up' "$(tail -n 5 /root/up.log)"; exit 1; }
-minke image import /root/busybox.tar || bad 'image import'
+begin_cluster
 kubectl apply -f - <<'END'
 apiVersion: v1
 kind: Pod
@@ -93,7 +74,7 @@ expect 'memory.oom.group kills the container as one' 1 1 cat "$box/memory.oom.gr
 expect 'AppArmor confines by default' 1 "minke-default (enforce)" kubectl exec limits -- cat /proc/self/attr/current
 expect 'exec' 1 hello kubectl exec limits -- echo hello
 expect 'a container sees only its own cgroup' 1 '0::/' kubectl exec limits -- cat /proc/self/cgroup
-kubectl patch pod limits --subresource resize --type merge -p '{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"150m","memory":"48Mi"},"limits":{"cpu":"300m","memory":"96Mi"}}}]}}' >/dev/null || bad 'resize is taken'
+kubectl patch pod limits --subresource resize -p '{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"150m","memory":"48Mi"},"limits":{"cpu":"300m","memory":"96Mi"}}}]}}' >/dev/null || bad 'resize is taken'
 expect 'resize: cpu.max' 20 '30000 100000' cat "$box/cpu.max"
 expect 'resize: memory.max' 20 100663296 cat "$box/memory.max"
 expect 'resize: memory.max of the pod' 20 100663296 cat "$pod/memory.max"

@@ -4,12 +4,13 @@
 #   root       cgroup v2 only, the tests in the root group
 #   slice      as systemd lays it out: the tests in a leaf, and the root gives its children memory and pids only
 #   namespace  as in a privileged container: a cgroup namespace, whose root holds the tests themselves
-# Without a command: a cluster, and what cgroups do for its pods. The machine has no network. Its kernel is Debian's, unpacked and not
+# Without a command: a cluster, what cgroups do for its pods, and what its node does when it runs out of memory, processes and
+# disk. The machine has no network. Its kernel is Debian's, unpacked and not
 # installed; its disk has this host's programs and this checkout. It is emulated, about ten times slower than the host, unless
 # MINKE_VM_ACCEL=kvm works here.
 set -eu
 cd "$(dirname "$0")/../.."
-layout=root memory=3072 package=linux-image-cloud-amd64 accel=${MINKE_VM_ACCEL:-tcg,thread=multi}
+layout=root memory='' package=linux-image-cloud-amd64 accel=${MINKE_VM_ACCEL:-tcg,thread=multi}
 while [ $# -gt 0 ]; do
   case "$1" in
     --layout) layout=$2; shift 2 ;;
@@ -19,7 +20,13 @@ while [ $# -gt 0 ]; do
     *) echo "run.sh: unknown option $1" >&2; exit 2 ;;
   esac
 done
-[ $# -gt 0 ] || set -- sh scripts/vm/pods.sh
+if [ $# -gt 0 ]; then
+  : "${memory:=3072}"
+else
+  # Little memory, so that a pod has soon eaten it.
+  : "${memory:=1536}"
+  set -- sh -c 'sh scripts/vm/pods.sh; code=$?; sh scripts/vm/pressure.sh && exit $code'
+fi
 missing=''
 need() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"; }
 need qemu-system-x86_64 qemu-system-x86
@@ -90,6 +97,8 @@ printf '%s\n' "$layout" >"$root/layout"
 printf '%s\n' "${MINKE_VM_SYSCTL:-vm.nr_hugepages=16}" >"$root/sysctl"
 for word in "$@"; do printf "%s " "'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'"; done >"$root/command"
 mke2fs -q -q -t ext4 -O ^has_journal -d "$root" -L minke "$work/disk" 3G
+# A second one that is soon full, by its size and by its number of files.
+mke2fs -q -q -t ext4 -O ^has_journal -m 0 -N 8192 "$work/small" 400M
 rm -rf "$root"
 
 # The first file system holds no more than what finds the disk.
@@ -113,8 +122,8 @@ END
 chmod 755 "$first/init"
 (cd "$first" && find . | cpio -o -H newc --quiet) >"$work/initrd"
 
-timeout "${MINKE_VM_TIMEOUT:-900}" qemu-system-x86_64 -accel "$accel" -cpu max -smp 2 -m "$memory" -nic none -display none -no-reboot \
-  -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initrd" \
+timeout "${MINKE_VM_TIMEOUT:-1500}" qemu-system-x86_64 -accel "$accel" -cpu max -smp 2 -m "$memory" -nic none -display none -no-reboot \
+  -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" -drive "file=$work/small,format=raw,if=virtio,cache=unsafe" -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initrd" \
   -append "console=ttyS0 quiet panic=-1 cgroup_no_v1=all apparmor=1 security=apparmor ${MINKE_VM_APPEND:-}" \
   -serial stdio </dev/null |
   sed -u "s/\r//g" | tee "$work/console" | grep --line-buffered -v "^minke-vm: exit code"

@@ -157,7 +157,14 @@ async function embeddedRuntime(
 
 /** Simulated nodes have no part in the host's shortages. */
 const UNTROUBLED = {
-  evictionHard: { memoryAvailable: 0, nodefsAvailable: 0, nodefsInodesFree: 0, pidAvailable: 0 },
+  evictionHard: {
+    memoryAvailable: 0,
+    nodefsAvailable: 0,
+    nodefsInodesFree: 0,
+    imagefsAvailable: 0,
+    imagefsInodesFree: 0,
+    pidAvailable: 0,
+  },
   evictionLookMs: 300_000,
 } as const;
 

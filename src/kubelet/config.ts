@@ -7,6 +7,8 @@ export interface EvictionThresholds {
   /** Shares of the file system, 0 to 1. */
   readonly nodefsAvailable: number;
   readonly nodefsInodesFree: number;
+  readonly imagefsAvailable: number;
+  readonly imagefsInodesFree: number;
   readonly pidAvailable: number;
 }
 
@@ -49,7 +51,15 @@ export const DEFAULT_CONFIG: KubeletConfig = {
   imageGcLowPercent: 80,
   imageMinimumAgeMs: 120_000,
   imageMaximumAgeMs: 0,
-  evictionHard: { memoryAvailable: 100 * MIB, nodefsAvailable: 0.1, nodefsInodesFree: 0.05, pidAvailable: 0.02 },
+  evictionHard: {
+    memoryAvailable: 100 * MIB,
+    nodefsAvailable: 0.1,
+    nodefsInodesFree: 0.05,
+    imagefsAvailable: 0.15,
+    imagefsInodesFree: 0.05,
+    // Kubernetes says nothing of processes; here a pod that forks without end must not take the host with it.
+    pidAvailable: 0.02,
+  },
   evictionLookMs: 10_000,
   systemReserved: { cpuMilli: 0, memoryBytes: 100 * MIB },
   shutdownGraceSeconds: 30,

@@ -10,10 +10,14 @@ import { podAccount, tokenRequester } from './account.ts';
 import { DEFAULT_CONFIG, type KubeletConfig } from './config.ts';
 import { parseResolvConf, type Resolver } from './container/hosts.ts';
 import { Housekeeper } from './eviction/housekeeper.ts';
+import { observeHost } from './eviction/observe.ts';
+import { ImageCollector } from './images/collector.ts';
+import { imagesInUse } from './images/in-use.ts';
 import { ImageManager } from './images/manager.ts';
 import { ensureCsiNode } from './node/csi-node.ts';
 import { type HostFacts, hostFacts } from './node/facts.ts';
 import { NodeKeeper } from './node/keeper.ts';
+import { shutDownPods } from './node/shutdown.ts';
 import type { NodeShape, Pressure } from './node/status.ts';
 import type { Kubelet, KubeletOptions } from './options.ts';
 import { specOf } from './pod/identity.ts';
@@ -97,13 +101,16 @@ class KubeletImpl implements Kubelet {
     this.housekeeper = new Housekeeper({
       clock,
       config: this.config,
-      rootDir: options.rootDir,
-      pidMax: () => this.known?.facts.pidMax ?? Number.POSITIVE_INFINITY,
+      observe: () =>
+        observeHost({
+          rootDir: options.rootDir,
+          images: options.images,
+          memoryBytes: this.known?.facts.memoryBytes ?? 0,
+          pidMax: this.known?.facts.pidMax ?? 0,
+        }),
       runtime: options.runtime,
-      imageService: options.images,
-      images: this.images,
+      collector: this.makeCollector(),
       manager: this.manager,
-      cache: this.cache,
       recorder: this.recorder,
       onConditions: () => {
         void this.keeper.update().catch((error: unknown) => this.log('warn', 'node status', { error: String(error) }));
@@ -143,6 +150,21 @@ class KubeletImpl implements Kubelet {
       rootDir: options.rootDir,
       probeMetrics: this.probeMetrics,
       facts: () => this.known?.facts,
+    });
+  }
+
+  private makeCollector(): ImageCollector {
+    const { options, config, cache, images } = this;
+    return new ImageCollector({
+      clock: options.clock,
+      config,
+      images: options.images,
+      inUse: () => imagesInUse(cache),
+      askedFor: images.lastUsed,
+      disk: diskFacts,
+      fallbackPath: options.rootDir,
+      say: (type, reason, message) => this.keeper.say(type, reason, message),
+      log: (level, message, fields) => this.log(level, message, fields),
     });
   }
 
@@ -321,7 +343,8 @@ class KubeletImpl implements Kubelet {
   async shutdown(limitMs?: number): Promise<void> {
     this.manager.closed = 'Pod was rejected as the node is shutting down.';
     await this.keeper.update(true).catch(() => undefined);
-    await this.housekeeper.shutdown(limitMs);
+    const { clock } = this.options;
+    await shutDownPods({ clock, config: this.config, manager: this.manager }, limitMs);
   }
 
   async resume(): Promise<void> {

@@ -82,6 +82,39 @@ describe('requests of a pod', () => {
   });
 });
 
+describe('requests of a pod that is resized', () => {
+  const resources = (cpu: string) => ({ requests: { cpu } });
+  const resized = (reason?: string): Pod => {
+    const made = pod({});
+    const conditions = reason === undefined ? [] : [{ type: 'PodResizePending', status: 'True', reason }];
+    const spec = {
+      containers: [
+        { name: 'c', resources: resources('2') },
+        { name: 'd', resources: resources('100m') },
+      ],
+    };
+    const shown = (name: string, cpu: string) => ({ name, resources: resources(cpu), allocatedResources: { cpu } });
+    const containerStatuses = [shown('c', '500m'), shown('d', '300m')];
+    return { ...made, spec, status: { conditions, containerStatuses } } as unknown as Pod;
+  };
+
+  it('are the most of what is asked for and what is in force', () => {
+    expect(podRequests(resized()).get('cpu')).toBe(2300);
+    expect(podRequests(resized('Deferred')).get('cpu')).toBe(2300);
+  });
+
+  it('are what it has where the resize was refused', () => {
+    expect(podRequests(resized('Infeasible')).get('cpu')).toBe(800);
+  });
+
+  it('of a pod as a whole too', () => {
+    const made = pod({});
+    const spec = { resources: { requests: { cpu: '1' } }, containers: [{ name: 'c' }] };
+    const status = { resources: { requests: { cpu: '1500m' } }, allocatedResources: { cpu: '1' } };
+    expect(podRequests({ ...made, spec, status } as unknown as Pod).get('cpu')).toBe(1500);
+  });
+});
+
 describe('a pod that fits nowhere', () => {
   it('is told so in the words of Kubernetes', () => {
     const selector = pod({}, { nodeSelector: { disk: 'ssd' } });

@@ -64,12 +64,41 @@ function sumUp(pod: Pod, requestsOf: (container: Container) => Amounts): Map<str
   return total;
 }
 
+type Amount = Readonly<Record<string, string>> | undefined;
+
+function isRefused(pod: Pod): boolean {
+  return pod.status?.conditions?.find((c) => c.type === 'PodResizePending')?.reason === 'Infeasible';
+}
+
+/**
+ * While a resize is under way it counts for the most of what is asked for, was granted and is in force; a resize that was refused does not count.
+ * https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
+ */
+function mostOf(pod: Pod, asked: Amount, shown: readonly Amount[]): Map<string, number> {
+  const known = shown.filter((list) => list !== undefined);
+  if (known.length === 0) return amountsOf(asked);
+  const most = isRefused(pod) ? new Map<string, number>() : amountsOf(asked);
+  for (const list of known) raiseTo(most, amountsOf(list));
+  return most;
+}
+
+function requestsOf(pod: Pod, container: Container): Map<string, number> {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const list = isSidecar(container) ? initContainerStatuses : containerStatuses;
+  const status = list.find((s) => s.name === container.name);
+  const asked = container.resources?.requests;
+  return mostOf(pod, asked, [status?.resources?.requests, status?.allocatedResources]);
+}
+
 function overPodLevel(total: Map<string, number>, pod: Pod): void {
-  for (const [resource, amount] of amountsOf(pod.spec?.resources?.requests)) total.set(resource, amount);
+  const asked = pod.spec?.resources?.requests;
+  if (asked === undefined) return;
+  const most = mostOf(pod, asked, [pod.status?.resources?.requests, pod.status?.allocatedResources]);
+  for (const resource of Object.keys(asked)) total.set(resource, most.get(resource) ?? 0);
 }
 
 export function podRequests(pod: Pod): Map<string, number> {
-  const total = sumUp(pod, (container) => amountsOf(container.resources?.requests));
+  const total = sumUp(pod, (container) => requestsOf(pod, container));
   overPodLevel(total, pod);
   addTo(total, amountsOf(pod.spec?.overhead));
   return total;

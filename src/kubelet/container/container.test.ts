@@ -6,7 +6,8 @@ import { containerEnv, type ObjectSource } from './env.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue } from './fields.ts';
 import { hostsFile, kernelHostname, parseResolvConf, podResolver } from './hosts.ts';
-import { cgroupParent, containerResources, cpuQuota, cpuShares, oomScoreAdj, podResources } from './resources.ts';
+import { oomScoreAdj } from './oom-score.ts';
+import { cgroupParent, containerResources, cpuQuota, cpuShares, podResources } from './resources.ts';
 import { checkNonRoot, containerSecurity } from './security.ts';
 import { refuseSysctls } from './sysctls.ts';
 
@@ -163,7 +164,39 @@ describe('resources', () => {
     expect(of({})).toBe(1000);
     expect(of({ requests: { memory: '512Mi' } })).toBe(500);
     expect(of({ requests: { memory: '1Gi' } })).toBe(3);
-    expect(of({ limits: { memory: '1Gi', cpu: '1' } })).toBe(-997);
+    const all = { memory: '1Gi', cpu: '1' };
+    expect(of({ limits: all, requests: all })).toBe(-997);
+  });
+  it('shares out what a pod requests beyond its containers, and spares only what the node needs most', () => {
+    const one = container('a', { resources: { requests: { memory: '256Mi' } } });
+    const whole = { resources: { requests: { memory: '512Mi' } }, containers: [one, container('b')] };
+    const of = (p: Pod, name: string) => oomScoreAdj(p, { kind: 'app', spec: container(name) }, 1024 ** 3);
+    expect(oomScoreAdj(pod(whole), { kind: 'app', spec: one }, 1024 ** 3)).toBe(625);
+    expect(of(pod(whole), 'b')).toBe(875);
+    expect(of(pod({ priority: 2_000_001_000, priorityClassName: 'system-node-critical' }), 'c')).toBe(-997);
+    expect(of(pod({ priority: 2_000_000_000, priorityClassName: 'system-cluster-critical' }), 'c')).toBe(1000);
+  });
+  it('bounds a pod and its containers by what the pod says of itself', () => {
+    const c = container('c', { resources: { limits: { cpu: '1' } } });
+    const p = pod({
+      resources: {
+        limits: { cpu: '2', memory: '1Gi', 'hugepages-2Mi': '4Mi' },
+        requests: { cpu: '1500m', 'hugepages-2Mi': '4Mi' },
+      },
+      containers: [c, container('d')],
+      overhead: { memory: '1Mi', cpu: '100m' },
+    });
+    expect(podResources(p, context)).toMatchObject({
+      cpuQuota: 210_000,
+      cpuShares: 1638,
+      memoryLimitBytes: 1025 * 1024 ** 2,
+      hugepageLimits: [{ pageSize: '2MB', limit: 4 * 1024 ** 2 }],
+    });
+    expect(containerResources(p, { kind: 'app', spec: c }, context)).toMatchObject({
+      cpuQuota: 100_000,
+      memoryLimitBytes: 1024 ** 3,
+      hugepageLimits: [{ pageSize: '2MB', limit: 4 * 1024 ** 2 }],
+    });
   });
   it('bounds the pod only when every container is bounded', () => {
     const limited = container('a', { resources: { limits: { cpu: '1', memory: '1Gi' } } });

@@ -1,21 +1,11 @@
 // Requests and limits as cgroup values. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 import type { LinuxResources } from '../../cri/port.ts';
-import { parseQuantity } from '../../machinery/quantity.ts';
-import type { Pod, ResourceRequirements } from '../../resources/generated/core-v1.ts';
-import { type ContainerRef, initContainers, isSidecar, namesOf, specOf } from '../pod/identity.ts';
-import { type Qos, qosClass } from '../status/qos.ts';
+import type { Pod } from '../../resources/generated/core-v1.ts';
+import { type ContainerRef, namesOf, specOf } from '../pod/identity.ts';
+import { bytes, milli, podAmounts, podTotals, type Qos, qosClass } from './amounts.ts';
+import { oomScoreAdj } from './oom-score.ts';
 
 const PERIOD = 100_000;
-
-export function milli(list: Record<string, string> | undefined, name: string): number {
-  const text = list?.[name];
-  return text === undefined ? 0 : Number(parseQuantity(text).milliValue());
-}
-
-export function bytes(list: Record<string, string> | undefined, name: string): number {
-  const text = list?.[name];
-  return text === undefined ? 0 : Number(parseQuantity(text).value());
-}
 
 export function cpuShares(milliCpu: number): number {
   if (milliCpu === 0) return 2;
@@ -25,24 +15,6 @@ export function cpuShares(milliCpu: number): number {
 export function cpuQuota(milliCpu: number): number {
   if (milliCpu === 0) return 0;
   return Math.max(Math.floor((milliCpu * PERIOD) / 1000), 1000);
-}
-
-const GUARANTEED_OOM = -997;
-
-/** How early the kernel picks a container when memory runs out. */
-export function oomScoreAdj(pod: Pod, ref: ContainerRef, memoryCapacity: number): number {
-  const priority = specOf(pod).priority ?? 0;
-  const qos = qosClass(pod);
-  if (priority >= 2_000_000_000 || qos === 'Guaranteed') return GUARANTEED_OOM;
-  if (qos === 'BestEffort') return 1000;
-  const scoreOf = (r: ContainerRef): number => {
-    const request = bytes(r.spec.resources?.requests ?? r.spec.resources?.limits, 'memory');
-    const score = 1000 - Math.floor((1000 * request) / Math.max(memoryCapacity, 1));
-    return Math.min(Math.max(score, 1000 + GUARANTEED_OOM), 999);
-  };
-  if (!isSidecar(ref)) return scoreOf(ref);
-  const apps = specOf(pod).containers.map((spec) => scoreOf({ kind: 'app', spec }));
-  return Math.min(scoreOf(ref), ...apps);
 }
 
 function hugepages(limits: Record<string, string> | undefined): LinuxResources['hugepageLimits'] {
@@ -69,7 +41,7 @@ export function containerResources(pod: Pod, ref: ContainerRef, context: Resourc
   const requestCpu = requests?.cpu === undefined ? limitCpu : milli(requests, 'cpu');
   const quota = cpuQuota(limitCpu);
   const memory = bytes(limits, 'memory') || bytes(whole, 'memory');
-  const pages = hugepages(limits);
+  const pages = hugepages({ ...whole, ...limits });
   return {
     cpuPeriod: PERIOD,
     ...(quota > 0 ? { cpuQuota: quota } : {}),
@@ -82,74 +54,18 @@ export function containerResources(pod: Pod, ref: ContainerRef, context: Resourc
   };
 }
 
-interface Totals {
-  requestCpu: number;
-  requestMemory: number;
-  limitCpu: number;
-  limitMemory: number;
-  cpuUnlimited: boolean;
-  memoryUnlimited: boolean;
-}
-
-function sumOf(all: readonly (ResourceRequirements | undefined)[]): Totals {
-  const t: Totals = {
-    requestCpu: 0,
-    requestMemory: 0,
-    limitCpu: 0,
-    limitMemory: 0,
-    cpuUnlimited: false,
-    memoryUnlimited: false,
-  };
-  for (const r of all) {
-    t.requestCpu += r?.requests?.cpu === undefined ? milli(r?.limits, 'cpu') : milli(r.requests, 'cpu');
-    t.requestMemory += r?.requests?.memory === undefined ? bytes(r?.limits, 'memory') : bytes(r.requests, 'memory');
-    t.limitCpu += milli(r?.limits, 'cpu');
-    t.limitMemory += bytes(r?.limits, 'memory');
-    if (milli(r?.limits, 'cpu') === 0) t.cpuUnlimited = true;
-    if (bytes(r?.limits, 'memory') === 0) t.memoryUnlimited = true;
-  }
-  return t;
-}
-
-function larger(a: Totals, b: Totals): Totals {
-  return {
-    requestCpu: Math.max(a.requestCpu, b.requestCpu),
-    requestMemory: Math.max(a.requestMemory, b.requestMemory),
-    limitCpu: Math.max(a.limitCpu, b.limitCpu),
-    limitMemory: Math.max(a.limitMemory, b.limitMemory),
-    cpuUnlimited: a.cpuUnlimited || b.cpuUnlimited,
-    memoryUnlimited: a.memoryUnlimited || b.memoryUnlimited,
-  };
-}
-
-/** What a pod counts for: app containers and sidecars together, or the largest init container with the sidecars before it. */
-export function podTotals(pod: Pod): Totals {
-  const spec = specOf(pod);
-  if (spec.resources !== undefined) return sumOf([spec.resources]);
-  const sidecars: (ResourceRequirements | undefined)[] = [];
-  let peak: Totals | undefined;
-  for (const ref of initContainers(pod)) {
-    if (isSidecar(ref)) sidecars.push(ref.spec.resources);
-    else {
-      const here = sumOf([...sidecars, ref.spec.resources]);
-      peak = peak === undefined ? here : larger(peak, here);
-    }
-  }
-  const main = sumOf([...sidecars, ...spec.containers.map((c) => c.resources)]);
-  return peak === undefined ? main : larger(main, peak);
-}
-
-/** The pod's own cgroup: shares of all, limits only when every container has one. */
+/** The pod's own cgroup: shares of all, limits only where the pod or every container has one. */
 export function podResources(pod: Pod, context: ResourceContext): LinuxResources {
   const t = podTotals(pod);
-  const overhead = specOf(pod).overhead;
-  const quota = t.cpuUnlimited ? 0 : cpuQuota(t.limitCpu + milli(overhead, 'cpu'));
-  const memory = t.memoryUnlimited ? 0 : t.limitMemory + bytes(overhead, 'memory');
+  const quota = t.cpuUnlimited ? 0 : cpuQuota(t.limitCpu);
+  const memory = t.memoryUnlimited ? 0 : t.limitMemory;
+  const pages = hugepages(podAmounts(pod, 'requests'));
   return {
     cpuPeriod: PERIOD,
-    cpuShares: cpuShares(t.requestCpu + milli(overhead, 'cpu')),
+    cpuShares: cpuShares(t.requestCpu),
     ...(quota > 0 ? { cpuQuota: quota } : {}),
     ...(memory > 0 ? { memoryLimitBytes: memory } : {}),
+    ...(pages === undefined ? {} : { hugepageLimits: pages }),
     ...(context.podPidsLimit > 0 ? { pidsLimit: context.podPidsLimit } : {}),
   };
 }

@@ -1,34 +1,37 @@
-// Watches memory, disk and processes: tells the node's pressures, evicts pods, removes unused images, ends all at a shutdown.
+// Watches memory, disk and processes: tells the node's pressures, makes room, and evicts pods where that is not enough.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 import type { EventRecorder } from '../../client/index.ts';
-import type { ImageService, PodSandboxStats, RuntimeService } from '../../cri/port.ts';
+import type { RuntimeService } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
-import { diskFacts } from '../../host/machine.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { KubeletConfig } from '../config.ts';
-import { bytes } from '../container/resources.ts';
-import { ImageCollector } from '../images/collector.ts';
-import type { ImageManager } from '../images/manager.ts';
-import { liveFacts } from '../node/facts.ts';
+import type { ImageCollector } from '../images/collector.ts';
 import type { LogSink } from '../options.ts';
-import { namesOf, podText, specOf } from '../pod/identity.ts';
+import { namesOf, type PodPaths, podText } from '../pod/identity.ts';
 import type { Verdict } from '../status/compute.ts';
-import type { PodManager } from '../worker/pod-manager.ts';
-import type { RuntimeCache } from '../worker/runtime-cache.ts';
-import { binary, evictionMessage, isCritical, type PodUse, ranked, type Starved } from './rank.ts';
-import { hasStorageLimit, overStorageLimit, type StorageUse, storageUse } from './storage-use.ts';
+import type { Ending } from '../worker/pod-worker.ts';
+import type { HostView } from './observe.ts';
+import { type Measured, podUses, storageOf } from './pod-uses.ts';
+import { evictionWords, ranked } from './rank.ts';
+import { type PressureKind, type Shortage, shortages } from './signals.ts';
+import { hasStorageLimit, overStorageLimit } from './storage-use.ts';
+
+export interface PodsOfNode {
+  pods(): readonly Pod[];
+  worker(uid: string): { readonly isCleanedUp: boolean; readonly directory: PodPaths } | undefined;
+  end(uid: string, ending: Ending): void;
+  /** Frees what ended pods still have on the disk. */
+  discardEnded(): Promise<void>;
+}
 
 export interface HousekeeperOptions {
   readonly clock: Clock;
-  readonly config: KubeletConfig;
-  readonly rootDir: string;
-  readonly pidMax: () => number;
-  readonly runtime: RuntimeService;
-  readonly imageService: ImageService;
-  readonly images: ImageManager;
-  readonly manager: PodManager;
-  readonly cache: RuntimeCache;
-  readonly recorder: EventRecorder;
+  readonly config: Pick<KubeletConfig, 'evictionHard' | 'evictionLookMs'>;
+  readonly observe: () => Promise<HostView>;
+  readonly runtime: Pick<RuntimeService, 'listPodSandboxStats'>;
+  readonly collector: Pick<ImageCollector, 'collect' | 'removeUnused'>;
+  readonly manager: PodsOfNode;
+  readonly recorder: Pick<EventRecorder, 'event'>;
   readonly onConditions: () => void;
   readonly say: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
   readonly log: LogSink;
@@ -37,33 +40,21 @@ export interface HousekeeperOptions {
 /** A pressure is taken back only when it was away for this long. */
 const PRESSURE_HOLD_MS = 300_000;
 const IMAGE_GC_MS = 300_000;
-
-interface Shortage {
-  readonly starved: Starved;
-  readonly threshold: string;
-  readonly available: string;
-}
+/** What was evicted is given this long to be gone, before others are chosen. */
+const CLEANUP_MS = 30_000;
+const CLEANUP_LOOK_MS = 1_000;
+/** Who has to go because the node runs out gets no more time than this. */
+const GRACE_SECONDS = 1;
 
 export class Housekeeper {
-  private readonly seenAt = new Map<'memory' | 'disk' | 'pid', number>();
-  private readonly collector: ImageCollector;
+  private readonly seenAt = new Map<PressureKind, number>();
+  /** Pods that were told to go and are not gone yet. */
+  private readonly leaving = new Set<string>();
   private imagesAt = 0;
 
-  constructor(private readonly options: HousekeeperOptions) {
-    this.collector = new ImageCollector({
-      clock: options.clock,
-      config: options.config,
-      images: options.imageService,
-      inUse: () => this.inUse(),
-      askedFor: options.images.lastUsed,
-      disk: diskFacts,
-      fallbackPath: options.rootDir,
-      say: options.say,
-      log: options.log,
-    });
-  }
+  constructor(private readonly options: HousekeeperOptions) {}
 
-  private holds(kind: 'memory' | 'disk' | 'pid'): boolean {
+  private holds(kind: PressureKind): boolean {
     const at = this.seenAt.get(kind);
     return at !== undefined && this.options.clock.now() - at < PRESSURE_HOLD_MS;
   }
@@ -79,164 +70,110 @@ export class Housekeeper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, config, log } = this.options;
+    await clock.sleep(config.evictionLookMs, signal);
     while (!signal.aborted) {
-      await this.options.clock.sleep(this.options.config.evictionLookMs, signal);
-      if (signal.aborted) return;
-      await this.look().catch((error: unknown) => this.options.log('warn', 'housekeeping', { error: String(error) }));
-    }
-  }
-
-  async look(): Promise<void> {
-    const shortage = await this.shortage();
-    if (shortage !== undefined) await this.relieve(shortage);
-    await this.storageLimits();
-    const now = this.options.clock.now();
-    if (now - this.imagesAt >= IMAGE_GC_MS) {
-      this.imagesAt = now;
-      await this.collector.collect();
-    }
-  }
-
-  private async shortage(): Promise<Shortage | undefined> {
-    const { evictionHard: hard } = this.options.config;
-    const [live, disk] = await Promise.all([liveFacts(), diskFacts(this.options.rootDir)]);
-    const pidMax = this.options.pidMax();
-    const before = this.conditions.join();
-    let found: Shortage | undefined;
-    const short = (kind: 'memory' | 'disk' | 'pid', s: Shortage): void => {
-      this.seenAt.set(kind, this.options.clock.now());
-      found ??= s;
-    };
-    if (live.memoryAvailable < hard.memoryAvailable) {
-      short('memory', {
-        starved: 'memory',
-        threshold: binary(hard.memoryAvailable),
-        available: binary(live.memoryAvailable),
+      const evicted = await this.look().catch((error: unknown) => {
+        log('warn', 'housekeeping', { error: String(error) });
+        return [];
       });
+      if (evicted.length > 0) await this.gone(evicted, signal);
+      else await clock.sleep(config.evictionLookMs, signal);
     }
-    const wanted = Math.floor(disk.totalBytes * hard.nodefsAvailable);
-    if (disk.freeBytes < wanted) {
-      short('disk', { starved: 'ephemeral-storage', threshold: String(wanted), available: binary(disk.freeBytes) });
-    }
-    const inodes = Math.floor(disk.inodes * hard.nodefsInodesFree);
-    if (disk.inodes > 0 && disk.inodesFree < inodes) {
-      short('disk', { starved: 'inodes', threshold: String(inodes), available: String(disk.inodesFree) });
-    }
-    const pids = Math.floor(pidMax * hard.pidAvailable);
-    const free = pidMax - live.processes;
-    if (free < pids) short('pid', { starved: 'pids', threshold: String(pids), available: String(free) });
+  }
+
+  /** One look, and what it asks for. Returns the pods that have to go. */
+  async look(): Promise<readonly Pod[]> {
+    const { manager } = this.options;
+    const { view, short } = await this.observe();
+    for (const uid of this.leaving) if (manager.worker(uid)?.isCleanedUp !== false) this.leaving.delete(uid);
+    const overLimits = await this.storageLimits(manager.pods());
+    if (overLimits.length > 0) return overLimits;
+    const [first] = short;
+    const evicted = first === undefined ? [] : await this.relieve(first, view.ownImageFs);
+    await this.collectImages();
+    return evicted;
+  }
+
+  private async collectImages(): Promise<void> {
+    const now = this.options.clock.now();
+    if (now - this.imagesAt < IMAGE_GC_MS) return;
+    this.imagesAt = now;
+    await this.options.collector.collect();
+  }
+
+  private async observe(): Promise<{ view: HostView; short: readonly Shortage[] }> {
+    const before = this.conditions.join();
+    const view = await this.options.observe();
+    const short = shortages(this.options.config.evictionHard, view.signals);
+    for (const { pressure } of short) this.seenAt.set(pressure, this.options.clock.now());
     if (before !== this.conditions.join()) this.options.onConditions();
-    return found;
+    return { view, short };
   }
 
-  /** Images first, where that can help; then one pod at a time. */
-  private async relieve(shortage: Shortage): Promise<void> {
-    const { starved } = shortage;
-    this.options.say('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${starved}`);
-    if (starved === 'ephemeral-storage' || starved === 'inodes') {
-      if ((await this.collector.removeUnused()) > 0 && (await this.shortage()) === undefined) return;
-    }
-    const [victim] = ranked(await this.uses(starved), starved);
-    if (victim === undefined) return;
-    const message = evictionMessage(victim, starved, shortage);
-    this.evict(victim.pod, { reason: 'Evicted', message }, starved === 'memory' ? 1 : 0);
+  private async measured(pods: readonly Pod[]): Promise<Measured> {
+    const { runtime, manager } = this.options;
+    return {
+      pods,
+      stats: await runtime.listPodSandboxStats(),
+      paths: (pod) => manager.worker(namesOf(pod).uid)?.directory,
+    };
   }
 
-  private evict(pod: Pod, verdict: Verdict, graceSeconds: number): void {
-    this.options.recorder.event(pod, 'Warning', verdict.reason, verdict.message);
-    this.options.log('warn', 'pod evicted', { pod: podText(pod), message: verdict.message });
-    this.options.manager.end(namesOf(pod).uid, { why: 'evicted', graceSeconds, verdict });
+  /** What nobody needs first, where that can help; then one pod. */
+  private async relieve(shortage: Shortage, ownImageFs: boolean): Promise<readonly Pod[]> {
+    const { starved, signal } = shortage;
+    const { manager, say } = this.options;
+    say('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${starved}`);
+    if (await this.madeRoom(shortage, ownImageFs)) return [];
+    const candidates = manager.pods().filter((pod) => !this.leaving.has(namesOf(pod).uid));
+    const uses = await podUses(await this.measured(candidates), { signal, starved, ownImageFs });
+    const [victim] = ranked(uses, starved);
+    if (victim === undefined) return [];
+    const { message, annotations } = evictionWords(victim, shortage);
+    this.evict(victim.pod, { reason: 'Evicted', message }, annotations);
+    return [victim.pod];
   }
 
-  private async uses(starved: Starved): Promise<PodUse[]> {
-    const stats = await this.options.runtime.listPodSandboxStats();
-    const byDisk = starved === 'ephemeral-storage' || starved === 'inodes';
-    return Promise.all(
-      this.options.manager.pods().map(async (pod): Promise<PodUse> => {
-        const own = stats.find((s) => s.uid === namesOf(pod).uid);
-        const disk = byDisk ? await this.storageOf(pod, own) : undefined;
-        return {
-          pod,
-          memoryBytes: own?.memoryWorkingSetBytes ?? 0,
-          diskBytes: disk?.total ?? 0,
-          processes: own?.pids ?? 0,
-          containers: (own?.containers ?? []).map((c) => {
-            const requests = specOf(pod).containers.find((x) => x.name === c.name)?.resources?.requests;
-            return {
-              name: c.name,
-              memoryBytes: c.memoryWorkingSetBytes,
-              requestBytes: bytes(requests, 'memory'),
-              diskBytes: disk?.containers.get(c.name) ?? 0,
-              diskRequestBytes: bytes(requests, 'ephemeral-storage'),
-            };
-          }),
-        };
-      }),
-    );
+  /** Ended containers and unused images lie on the images' disk. */
+  private async madeRoom(shortage: Shortage, ownImageFs: boolean): Promise<boolean> {
+    if (shortage.pressure !== 'disk' || (ownImageFs && !shortage.signal.startsWith('imagefs'))) return false;
+    await this.options.manager.discardEnded();
+    await this.options.collector.removeUnused();
+    return (await this.observe()).short.length === 0;
   }
 
-  private async storageOf(pod: Pod, stats: PodSandboxStats | undefined): Promise<StorageUse | undefined> {
-    const paths = this.options.manager.worker(namesOf(pod).uid)?.directory;
-    if (paths === undefined) return undefined;
-    const layers = new Map((stats?.containers ?? []).map((c) => [c.name, c.rootfsUsedBytes]));
-    return storageUse({ pod, paths, layers });
+  private evict(pod: Pod, verdict: Verdict, annotations: Record<string, string>): void {
+    const { recorder, log, manager } = this.options;
+    recorder.event(pod, 'Warning', verdict.reason, verdict.message, { annotations });
+    log('warn', 'pod evicted', { pod: podText(pod), message: verdict.message });
+    this.leaving.add(namesOf(pod).uid);
+    manager.end(namesOf(pod).uid, { why: 'evicted', graceSeconds: GRACE_SECONDS, verdict });
   }
 
   /** emptyDir size limits and ephemeral-storage limits of containers and pods. */
-  private async storageLimits(): Promise<void> {
-    const limited = this.options.manager.pods().filter(hasStorageLimit);
-    if (limited.length === 0) return;
-    const stats = await this.options.runtime.listPodSandboxStats();
+  private async storageLimits(all: readonly Pod[]): Promise<readonly Pod[]> {
+    const limited = all.filter((pod) => hasStorageLimit(pod) && !this.leaving.has(namesOf(pod).uid));
+    if (limited.length === 0) return [];
+    const measured = await this.measured(limited);
+    const evicted: Pod[] = [];
     for (const pod of limited) {
-      const use = await this.storageOf(
-        pod,
-        stats.find((s) => s.uid === namesOf(pod).uid),
-      );
+      const use = await storageOf(measured, pod);
       const message = use === undefined ? undefined : overStorageLimit(pod, use);
+      if (message === undefined) continue;
       // The pod's own doing, and no disruption by the node.
-      if (message !== undefined) this.evict(pod, { reason: 'Evicted', message, ownLimit: true }, 1);
+      this.evict(pod, { reason: 'Evicted', message, ownLimit: true }, {});
+      evicted.push(pod);
     }
+    return evicted;
   }
 
-  private inUse(): Set<string> {
-    const out = new Set<string>();
-    for (const uid of this.options.cache.podUids) {
-      for (const c of this.options.cache.observed(uid).containers) {
-        out.add(c.imageId);
-        out.add(c.imageRef);
-        out.add(c.image);
-        for (const mount of c.mounts) if (mount.image !== undefined) out.add(mount.image);
-      }
-    }
-    return out;
-  }
-
-  /** Graceful node shutdown: ordinary pods first, critical ones in the time kept for them. https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/ */
-  async shutdown(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const { shutdownGraceSeconds, shutdownGraceCriticalSeconds } = this.options.config;
-    const all = Math.min(shutdownGraceSeconds, Math.floor(limitMs / 1000));
-    // Where the host gives less time, each gets its share of it.
-    const critical = Math.floor((shutdownGraceCriticalSeconds * all) / Math.max(1, shutdownGraceSeconds));
-    const pods = this.options.manager.pods();
-    await this.endThese(
-      pods.filter((p) => !isCritical(p)),
-      Math.max(0, all - critical),
-    );
-    await this.endThese(pods.filter(isCritical), critical);
-  }
-
-  private async endThese(pods: readonly Pod[], seconds: number): Promise<void> {
-    const { manager, clock } = this.options;
-    for (const pod of pods) {
-      const own = specOf(pod).terminationGracePeriodSeconds ?? 30;
-      manager.end(namesOf(pod).uid, {
-        why: 'evicted',
-        graceSeconds: Math.min(own, seconds),
-        verdict: { reason: 'Terminated', message: 'Pod was terminated in response to imminent node shutdown.' },
-      });
-    }
-    const until = clock.now() + seconds * 1000 + 2_000;
-    const left = (): boolean => pods.some((p) => manager.worker(namesOf(p).uid)?.isEnded === false);
-    while (left() && clock.now() < until) await clock.sleep(20);
+  /** Until they are gone from the node, or have had their time: what they held is free only then. */
+  private async gone(pods: readonly Pod[], signal: AbortSignal): Promise<void> {
+    const { clock, manager } = this.options;
+    const until = clock.now() + CLEANUP_MS;
+    const left = (): boolean => pods.some((p) => manager.worker(namesOf(p).uid)?.isCleanedUp === false);
+    do await clock.sleep(CLEANUP_LOOK_MS, signal);
+    while (left() && clock.now() < until && !signal.aborted);
   }
 }

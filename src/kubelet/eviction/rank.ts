@@ -2,82 +2,99 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 import { Quantity } from '../../machinery/quantity.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
-import { podTotals } from '../container/resources.ts';
-import { isStatic, namesOf, specOf } from '../pod/identity.ts';
+import { podTotals } from '../container/amounts.ts';
+import { isCritical, namesOf, specOf } from '../pod/identity.ts';
+import type { Shortage, Starved } from './signals.ts';
+import { podStorageRequest } from './storage-use.ts';
 
-export type Starved = 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
+export interface ContainerUse {
+  readonly name: string;
+  readonly used: number;
+  readonly requested: number;
+}
 
+/** What a pod has of the resource that is short. */
 export interface PodUse {
   readonly pod: Pod;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
-  readonly processes: number;
-  readonly containers: readonly {
-    readonly name: string;
-    readonly memoryBytes: number;
-    readonly requestBytes: number;
-    /** Of its writable layer and its logs. */
-    readonly diskBytes: number;
-    readonly diskRequestBytes: number;
-  }[];
+  /** Undefined where the runtime knows nothing of the pod: such go first. */
+  readonly used: number | undefined;
+  /** Of those resources of which containers have shares of their own. */
+  readonly containers: readonly ContainerUse[];
 }
 
 function priority(pod: Pod): number {
   return specOf(pod).priority ?? 0;
 }
 
-export function isCritical(pod: Pod): boolean {
-  return isStatic(pod) || priority(pod) >= 2_000_000_000;
+function requested(pod: Pod, starved: Starved): number {
+  if (starved === 'memory') return podTotals(pod).requestMemory;
+  return starved === 'ephemeral-storage' ? podStorageRequest(pod) : 0;
 }
 
-function used(use: PodUse, starved: Starved): number {
-  if (starved === 'memory') return use.memoryBytes;
-  return starved === 'pids' ? use.processes : use.diskBytes;
+interface Standing {
+  readonly use: PodUse;
+  readonly unknown: boolean;
+  readonly over: number;
 }
 
-function requested(use: PodUse, starved: Starved): number {
-  if (starved === 'memory') return podTotals(use.pod).requestMemory;
-  if (starved !== 'ephemeral-storage') return 0;
-  return use.containers.reduce((sum, c) => sum + c.diskRequestBytes, 0);
-}
-
-/** Those over their requests first, then low priority, then the most over. */
-export function ranked(uses: readonly PodUse[], starved: Starved): PodUse[] {
-  const over = (u: PodUse): number => used(u, starved) - requested(u, starved);
-  return [...uses]
-    .filter((u) => !isCritical(u.pod))
-    .sort(
-      (a, b) => Number(over(b) > 0) - Number(over(a) > 0) || priority(a.pod) - priority(b.pod) || over(b) - over(a),
+function compare(starved: Starved): (a: Standing, b: Standing) => number {
+  return (a, b) => {
+    const byPriority = priority(a.use.pod) - priority(b.use.pod);
+    if (starved === 'pids') return byPriority || Number(b.unknown) - Number(a.unknown) || b.over - a.over;
+    return (
+      Number(b.unknown) - Number(a.unknown) || Number(b.over > 0) - Number(a.over > 0) || byPriority || b.over - a.over
     );
+  };
+}
+
+/** Those over their requests first, then low priority, then the most over. Processes nobody requests: there priority is the first. */
+export function ranked(uses: readonly PodUse[], starved: Starved): PodUse[] {
+  return uses
+    .filter(({ pod }) => !isCritical(pod))
+    .map((use) => ({
+      use,
+      unknown: use.used === undefined,
+      over: (use.used ?? 0) - requested(use.pod, starved),
+    }))
+    .sort(compare(starved))
+    .map(({ use }) => use);
 }
 
 /** As Kubernetes prints an amount of bytes: with the largest binary unit that leaves no rest. */
-export function binary(amount: number): string {
+function binary(amount: number): string {
   return Quantity.of(Math.round(amount), 'BinarySI').toString();
 }
 
-export function evictionMessage(
-  use: PodUse,
-  starved: Starved,
-  levels: { threshold: string; available: string },
-): string {
-  const head = `The node was low on resource: ${starved}. Threshold quantity: ${levels.threshold}, available: ${levels.available}. `;
-  if (starved !== 'memory' && starved !== 'ephemeral-storage') return head;
-  const parts = use.containers
-    .map(({ name, ...c }) =>
-      starved === 'memory'
-        ? { name, used: c.memoryBytes, asked: c.requestBytes }
-        : { name, used: c.diskBytes, asked: c.diskRequestBytes },
-    )
-    .filter(({ used, asked }) => used > asked)
-    .map(
-      ({ name, used, asked }) =>
-        `Container ${name} was using ${binary(used)}, request is ${binary(asked)}, has larger consumption of ${starved}. `,
-    );
-  return head + parts.join('');
+export interface EvictionWords {
+  readonly message: string;
+  /** For programs that read the event. */
+  readonly annotations: Record<string, string>;
 }
 
-export function nameOf(use: PodUse): string {
-  const n = namesOf(use.pod);
-  return `${n.namespace}/${n.name}`;
+/** Of a pod that requests memory as a whole. */
+function ofPod(use: PodUse, starved: Starved): string | undefined {
+  const request = specOf(use.pod).resources?.requests?.memory;
+  if (starved !== 'memory' || request === undefined) return undefined;
+  return `Pod ${namesOf(use.pod).name} was using ${binary(use.used ?? 0)}, request is ${request}, has larger consumption of ${starved}. `;
+}
+
+export function evictionWords(use: PodUse, shortage: Omit<Shortage, 'signal' | 'pressure'>): EvictionWords {
+  const { starved, threshold, available } = shortage;
+  const head = `The node was low on resource: ${starved}. Threshold quantity: ${threshold}, available: ${available}. `;
+  if (use.used === undefined) return { message: head, annotations: {} };
+  const whole = ofPod(use, starved);
+  const over = use.containers.filter((c) => c.used > c.requested);
+  const parts = over.map(
+    (c) =>
+      `Container ${c.name} was using ${binary(c.used)}, request is ${binary(c.requested)}, has larger consumption of ${starved}. `,
+  );
+  return {
+    message: head + (whole ?? '') + parts.join(''),
+    annotations: {
+      ...(whole === undefined ? {} : { offending_pod: namesOf(use.pod).name, offending_pod_usage: binary(use.used) }),
+      offending_containers: over.map((c) => c.name).join(','),
+      offending_containers_usage: over.map((c) => binary(c.used)).join(','),
+      starved_resource: starved,
+    },
+  };
 }

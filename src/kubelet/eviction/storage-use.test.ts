@@ -28,7 +28,10 @@ async function judged(
     await writeFile(file, Buffer.alloc(size));
   }
   const p = pod(spec);
-  return overStorageLimit(p, await storageUse({ pod: p, paths, layers: new Map([['c', layer]]) }));
+  return overStorageLimit(
+    p,
+    await storageUse({ pod: p, paths, layers: new Map([['c', { bytes: layer, inodes: 1 }]]) }),
+  );
 }
 
 describe('a pod on the disk', () => {

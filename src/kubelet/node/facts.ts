@@ -20,10 +20,11 @@ export interface HostFacts {
 }
 
 export async function hostFacts(): Promise<HostFacts> {
-  const [machine, memory, pidMax, appArmor] = await Promise.all([
+  const [machine, memory, pidMax, threadsMax, appArmor] = await Promise.all([
     machineFacts(),
     memoryInfo(),
     readIfExists('/proc/sys/kernel/pid_max'),
+    readIfExists('/proc/sys/kernel/threads-max'),
     appArmorEnabled(),
   ]);
   const pageSize = memory.get('Hugepagesize') ?? 0;
@@ -38,7 +39,8 @@ export async function hostFacts(): Promise<HostFacts> {
     kernel: machine.kernel,
     osImage: machine.osImage,
     arch: machine.architecture,
-    pidMax: Number(pidMax) || 32_768,
+    // Whichever of the two the kernel comes to first.
+    pidMax: Math.min(Number(pidMax) || 32_768, Number(threadsMax) || 32_768),
     hugepages: pages,
     swapBytes: machine.swapBytes,
     unifiedCgroups: machine.cgroups.mode === 'unified',

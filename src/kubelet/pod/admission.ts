@@ -8,11 +8,10 @@ import type {
   Taint,
   Toleration,
 } from '../../resources/generated/core-v1.ts';
-import { milli, podTotals } from '../container/resources.ts';
+import { milli, podTotals, qosClass } from '../container/amounts.ts';
 import { type Refusal, refuseSysctls } from '../container/sysctls.ts';
-import { qosClass } from '../status/qos.ts';
 import { refuseAppArmor } from './app-armor.ts';
-import { isStatic, specOf } from './identity.ts';
+import { isCritical, isStatic, specOf } from './identity.ts';
 
 export interface AdmissionInput {
   readonly pod: Pod;
@@ -134,12 +133,16 @@ export function refuseResources(input: Pick<AdmissionInput, 'pod' | 'others' | '
   return undefined;
 }
 
+const MEMORY_TAINT: Taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
+
 function refusePressure(input: AdmissionInput): Refusal | undefined {
-  const critical = (specOf(input.pod).priority ?? 0) >= 2_000_000_000;
-  if (input.pressure.length === 0 || critical) return undefined;
-  const onlyMemory = input.pressure.length === 1 && input.pressure[0] === 'MemoryPressure';
-  if (onlyMemory && qosClass(input.pod) !== 'BestEffort') return undefined;
-  return { reason: 'Evicted', message: `The node had condition: [${input.pressure.join(' ')}]. ` };
+  const { pod, pressure } = input;
+  if (pressure.length === 0 || isCritical(pod)) return undefined;
+  if (pressure.length === 1 && pressure[0] === 'MemoryPressure') {
+    const tolerations = specOf(pod).tolerations ?? [];
+    if (qosClass(pod) !== 'BestEffort' || tolerations.some((t) => tolerates(t, MEMORY_TAINT))) return undefined;
+  }
+  return { reason: 'Evicted', message: `The node had condition: [${pressure.join(' ')}]. ` };
 }
 
 /** Undefined when the pod may run here. */

@@ -101,6 +101,11 @@ export function isMirror(pod: Pod): boolean {
   return pod.metadata.annotations?.[ANNOTATION.configMirror] !== undefined;
 }
 
+/** One that the system needs: it is neither evicted nor refused for want of room. */
+export function isCritical(pod: Pod): boolean {
+  return isStatic(pod) || (specOf(pod).priority ?? 0) >= 2_000_000_000;
+}
+
 /** Where things of a pod lie below the kubelet's root and log directories. */
 export class PodPaths {
   readonly root: string;

@@ -187,7 +187,14 @@ describe('static pods', () => {
 
 describe('pressure', () => {
   it("evicts a pod, says why, and tells it in the node's conditions", async () => {
-    const evictionHard = { memoryAvailable: 2 ** 50, nodefsAvailable: 0, nodefsInodesFree: 0, pidAvailable: 0 };
+    const nothing = {
+      nodefsAvailable: 0,
+      nodefsInodesFree: 0,
+      imagefsAvailable: 0,
+      imagefsInodesFree: 0,
+      pidAvailable: 0,
+    };
+    const evictionHard = { ...nothing, memoryAvailable: 2 ** 50 };
     await begin({ evictionHard, evictionLookMs: 300 });
     create('p');
     const pod = await phase('p', 'Failed');

@@ -1,6 +1,7 @@
 // The pure core of status: what the API should say of a pod, given what runs.
 import { rfc3339 } from '../../machinery/time.ts';
 import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../resources/generated/core-v1.ts';
+import { qosClass } from '../container/amounts.ts';
 import {
   appContainers,
   type ContainerRef,
@@ -11,11 +12,10 @@ import {
 } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.ts';
 import { initialised } from '../pod/plan.ts';
-import { conditionsOf, OWN_CONDITIONS, stamped } from './conditions.ts';
+import { type ConditionInput, conditionsOf, OWN_CONDITIONS, stamped } from './conditions.ts';
 import { containerStatus, type ProbeView, type Waiting } from './containers.ts';
 import { endedApp, endedInit } from './ended.ts';
 import { phaseByStates, phaseOf } from './phase.ts';
-import { qosClass } from './qos.ts';
 
 /** Why the kubelet ended a pod. */
 export interface Verdict {
@@ -40,7 +40,9 @@ export interface StatusInput {
   /** Set when the kubelet itself ended or refused the pod. */
   readonly verdict?: Verdict;
   readonly startedAt: number;
-  readonly resize?: { readonly type: string; readonly reason?: string; readonly message?: string };
+  readonly resize?: ConditionInput['resize'];
+  /** Resources of the pod as a whole. */
+  readonly whole?: Pick<PodStatus, 'allocatedResources' | 'resources'>;
   /** What running containers were given, by name, while it may differ from the spec. */
   readonly inForce?: ReadonlyMap<string, ResourceRequirements>;
   /** Containers whose runs were removed so that all start over, and the attempt that follows. */
@@ -123,7 +125,7 @@ export function computeStatus(input: StatusInput): PodStatus {
       sandboxReady: ips.podIP !== undefined,
       others,
       restartingAll: input.restartingAll === true,
-      resize: input.resize,
+      resize: input.resize ?? [],
     }),
   ];
   const generation = pod.metadata.generation;
@@ -141,6 +143,7 @@ export function computeStatus(input: StatusInput): PodStatus {
     ...(init.length === 0 ? {} : { initContainerStatuses: input.terminal ? endedInit(init) : init }),
     containerStatuses: input.terminal ? endedApp(pod, init, app) : app,
     qosClass: pod.status?.qosClass ?? qosClass(pod),
+    ...input.whole,
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
   };
 }

@@ -16,7 +16,7 @@ export interface ConditionInput {
   readonly others: readonly PodCondition[];
   /** All containers are being ended so that they start over. */
   readonly restartingAll: boolean;
-  readonly resize: { readonly type: string; readonly reason?: string; readonly message?: string } | undefined;
+  readonly resize: readonly { readonly type: string; readonly reason?: string; readonly message?: string }[];
 }
 
 function bracketed(names: readonly string[]): string {
@@ -110,7 +110,7 @@ export function conditionsOf(input: ConditionInput): readonly Made[] {
     ready(input, containers),
     containers,
     { type: 'PodScheduled', status: 'True' },
-    ...(input.resize === undefined ? [] : [{ ...input.resize, status: 'True' }]),
+    ...input.resize.map((c) => ({ ...c, status: 'True' })),
     ...restarting(input),
   ];
 }

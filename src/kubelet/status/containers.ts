@@ -107,7 +107,7 @@ function extras(input: ContainerInput, run: RunStatus | undefined): Partial<Cont
   const { spec } = input.ref;
   if (run !== undefined) {
     const given = input.inForce ?? spec.resources;
-    const requests = given?.requests ?? {};
+    const requests = spec.resources?.requests ?? {};
     if (Object.keys(requests).length > 0) out.allocatedResources = requests;
     out.resources = {
       ...(given?.limits === undefined ? {} : { limits: given.limits }),

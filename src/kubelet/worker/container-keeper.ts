@@ -219,7 +219,7 @@ export class ContainerKeeper {
       const options = { pod, ref, attempt, sandbox, sandboxConfig, observed, signal: this.input.signal };
       const hold = (id: string, on: boolean): void => this.hold(id, on);
       const id = await this.input.starter.start({ ...options, volumes: this.input.volumes(), hold });
-      this.input.resizer.started(id, ref);
+      this.input.resizer.started(id, ref, pod);
       this.waiting.delete(name);
     } catch (error) {
       if (this.input.signal.aborted) return true;

@@ -191,6 +191,15 @@ export class PodManager {
     this.workers.get(uid)?.end(ending);
   }
 
+  /** Frees what ended pods still have on the disk. */
+  async discardEnded(): Promise<void> {
+    for (const worker of this.workers.values()) {
+      await worker.discard().catch((error: unknown) => {
+        this.deps().log('warn', 'ended containers could not be removed', { error: String(error) });
+      });
+    }
+  }
+
   forget(uid: string): void {
     this.workers.delete(uid);
   }

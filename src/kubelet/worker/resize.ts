@@ -1,24 +1,17 @@
-// In-place resize: brings running containers to new requests and limits. https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
-import type { ContainerStatus } from '../../cri/port.ts';
-import { deepEqual } from '../../machinery/json.ts';
-import type {
-  ContainerStatus as ApiStatus,
-  Container,
-  Pod,
-  ResourceRequirements,
-} from '../../resources/generated/core-v1.ts';
-import {
-  bytes,
-  containerResources,
-  milli,
-  podResources,
-  podTotals,
-  type ResourceContext,
-} from '../container/resources.ts';
+// In-place resize: grants new requests and limits where the node has room, and brings the pod and its running containers to them.
+// https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
+import type { ContainerStatus, PodSandboxStatus, RuntimeService } from '../../cri/port.ts';
+import type { Pod, PodStatus, ResourceRequirements } from '../../resources/generated/core-v1.ts';
+import { bytes, milli, podTotals } from '../container/amounts.ts';
+import { messageOf } from '../container/errors.ts';
+import { containerResources, podResources, type ResourceContext } from '../container/resources.ts';
 import { appContainers, type ContainerRef, initContainers, isSidecar, specOf } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed } from '../pod/observed.ts';
+import { podResourceStatus } from '../status/pod-resources.ts';
 import type { WorkerDeps } from './deps.ts';
+import { asGranted, asked, type Grant, grantedBefore, inForceBefore, isGranted } from './grant.ts';
 import type { Killer } from './killer.ts';
+import { resizeWords } from './resize-words.ts';
 
 export interface ResizeCondition {
   readonly type: 'PodResizePending' | 'PodResizeInProgress';
@@ -26,16 +19,40 @@ export interface ResizeCondition {
   readonly message?: string;
 }
 
-interface Change {
-  readonly ref: ContainerRef;
-  readonly run: ContainerStatus;
-  readonly restart: boolean;
+/** What a container or a pod is held to, as numbers. */
+interface Figures {
+  readonly requestCpu: number;
+  readonly requestMemory: number;
+  readonly limitCpu: number;
+  readonly limitMemory: number;
 }
 
-function changedNames(a: ResourceRequirements, b: ResourceRequirements): string[] {
-  return ['cpu', 'memory'].filter(
-    (name) => a.requests?.[name] !== b.requests?.[name] || a.limits?.[name] !== b.limits?.[name],
-  );
+/** Without limits of its own a container has those of the pod. */
+function figures(own: ResourceRequirements | undefined, whole: ResourceRequirements | undefined): Figures {
+  return {
+    requestCpu: milli(own?.requests, 'cpu'),
+    requestMemory: bytes(own?.requests, 'memory'),
+    limitCpu: milli(own?.limits, 'cpu') || milli(whole?.limits, 'cpu'),
+    limitMemory: bytes(own?.limits, 'memory') || bytes(whole?.limits, 'memory'),
+  };
+}
+
+/** Of the pod's own cgroup. */
+function wholeFigures(pod: Pod): Figures {
+  const t = podTotals(pod);
+  return {
+    requestCpu: t.requestCpu,
+    requestMemory: t.requestMemory,
+    limitCpu: t.cpuUnlimited ? 0 : t.limitCpu,
+    limitMemory: t.memoryUnlimited ? 0 : t.limitMemory,
+  };
+}
+
+function changedNames(a: Figures, b: Figures): string[] {
+  return [
+    ...(a.requestCpu === b.requestCpu && a.limitCpu === b.limitCpu ? [] : ['cpu']),
+    ...(a.requestMemory === b.requestMemory && a.limitMemory === b.limitMemory ? [] : ['memory']),
+  ];
 }
 
 function needsRestart(ref: ContainerRef, names: readonly string[]): boolean {
@@ -44,65 +61,157 @@ function needsRestart(ref: ContainerRef, names: readonly string[]): boolean {
   );
 }
 
-const DEFERRED_RETRY_MS = 10_000;
+interface Change {
+  readonly ref: ContainerRef;
+  readonly run: ContainerStatus;
+  readonly have: Figures;
+  readonly want: Figures;
+}
+
+/** Limits that come down to below what is used would kill. */
+function lowered(have: number, want: number): boolean {
+  return want > 0 && (have === 0 || want < have);
+}
+
+const RETRY_MS = 10_000;
+
+export interface ResizeDeps extends Pick<WorkerDeps, 'clock' | 'node' | 'noRoomFor' | 'podPidsLimit'> {
+  readonly runtime: Pick<RuntimeService, 'podSandboxStats' | 'updateContainerResources' | 'updatePodSandboxResources'>;
+}
+
+export type SayOfPod = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 
 export class Resizer {
+  private granted: Grant | undefined;
+  /** What the pod's cgroup was made for. */
+  private actuated: Grant | undefined;
   /** What each running container was given, by id. */
-  private readonly applied = new Map<string, ResourceRequirements>();
-  condition: ResizeCondition | undefined;
+  private readonly applied = new Map<string, { own: ResourceRequirements; figures: Figures }>();
+  private pending: ResizeCondition | undefined;
+  private progress: ResizeCondition | undefined;
 
   constructor(
-    private readonly deps: WorkerDeps,
-    private readonly killer: Killer,
+    private readonly deps: ResizeDeps,
+    private readonly killer: Pick<Killer, 'kill'>,
+    private readonly say: SayOfPod,
   ) {}
 
-  started(id: string, ref: ContainerRef): void {
-    this.applied.set(id, ref.spec.resources ?? {});
+  get conditions(): readonly ResizeCondition[] {
+    return [this.pending, this.progress].filter((c) => c !== undefined);
   }
 
-  /** After a restart of this process the API's status says what was applied. */
-  private given(ref: ContainerRef, run: ContainerStatus, statuses: readonly ApiStatus[]): ResourceRequirements {
-    let known = this.applied.get(run.id);
-    if (known === undefined) {
-      known = statuses.find((s) => s.containerID?.endsWith(`://${run.id}`))?.resources ?? ref.spec.resources ?? {};
-      this.applied.set(run.id, known);
-    }
-    return known;
+  started(id: string, ref: ContainerRef, pod: Pod): void {
+    const own = ref.spec.resources ?? {};
+    this.applied.set(id, { own, figures: figures(own, specOf(pod).resources) });
   }
 
   /** Resources in force, by container name, for the status. */
   inForce(pod: Pod, observed: Observed): ReadonlyMap<string, ResourceRequirements> {
     const out = new Map<string, ResourceRequirements>();
-    for (const ref of [...initContainers(pod).filter(isSidecar), ...appContainers(pod)]) {
-      const run = latest(observed, ref.spec.name);
+    for (const { spec } of resizable(pod)) {
+      const run = latest(observed, spec.name);
       const known = run === undefined ? undefined : this.applied.get(run.id);
-      if (known !== undefined) out.set(ref.spec.name, known);
+      if (known !== undefined) out.set(spec.name, known.own);
     }
     return out;
   }
 
-  /** The pod with what it was given, while what it asks for is not granted. */
-  asGranted(pod: Pod, observed: Observed): Pod {
-    if (this.condition?.type !== 'PodResizePending') return pod;
-    const given = this.inForce(pod, observed);
-    const spec = specOf(pod);
-    const granted = <T extends Container>(c: T): T => ({ ...c, resources: given.get(c.name) ?? c.resources ?? {} });
-    return { ...pod, spec: { ...spec, containers: spec.containers.map(granted) } };
+  /** The pod with the resources that it was granted. */
+  asGranted(pod: Pod): Pod {
+    return this.granted === undefined ? pod : asGranted(pod, this.granted);
   }
 
-  private changes(pod: Pod, observed: Observed): Change[] {
-    const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-    const out: Change[] = [];
-    for (const ref of [...initContainers(pod).filter(isSidecar), ...appContainers(pod)]) {
+  /** What the status says of the pod as a whole. */
+  shownWhole(pod: Pod): Pick<PodStatus, 'allocatedResources' | 'resources'> {
+    const actuated = this.actuated === undefined ? this.asGranted(pod) : asGranted(pod, this.actuated);
+    return podResourceStatus(this.asGranted(pod), actuated);
+  }
+
+  get wakeAt(): number | undefined {
+    const again = this.pending?.reason === 'Deferred' || this.progress?.reason === 'Error';
+    return again ? this.deps.clock.now() + RETRY_MS : undefined;
+  }
+
+  /** True when something was changed. */
+  async look(pod: Pod, observed: Observed): Promise<boolean> {
+    this.settle(pod);
+    const granted = this.asGranted(pod);
+    const sandbox = currentSandbox(observed);
+    const changes = this.changes(granted, observed);
+    this.actuated ??= inForceBefore(pod);
+    const whole = { have: wholeFigures(asGranted(pod, this.actuated)), want: wholeFigures(granted) };
+    if (changes.length === 0 && changedNames(whole.have, whole.want).length === 0) {
+      this.complete(granted);
+      return false;
+    }
+    this.progress ??= { type: 'PodResizeInProgress' };
+    try {
+      await this.checkMemory(changes, whole, sandbox);
+      await this.apply(granted, changes, sandbox);
+      this.actuated = this.granted;
+      this.progress = { type: 'PodResizeInProgress' };
+      return true;
+    } catch (error) {
+      this.failed(granted, messageOf(error));
+      return false;
+    }
+  }
+
+  /** Grants what the pod asks for, or says why not. */
+  private settle(pod: Pod): void {
+    this.granted ??= grantedBefore(pod);
+    if (isGranted(pod, this.granted)) {
+      this.pending = undefined;
+      return;
+    }
+    const refusal = this.infeasible(pod) ?? this.deferred(pod);
+    if (refusal !== undefined) {
+      const { reason = '', message = '' } = refusal;
+      if (this.pending?.reason !== reason || this.pending.message !== message)
+        this.say('Warning', `Resize${reason}`, resizeWords(reason, pod, message));
+      this.pending = refusal;
+      return;
+    }
+    this.pending = undefined;
+    this.granted = asked(pod);
+    this.progress = { type: 'PodResizeInProgress' };
+    this.say('Normal', 'ResizeStarted', resizeWords('started', pod));
+  }
+
+  private complete(granted: Pod): void {
+    if (this.progress === undefined) return;
+    this.progress = undefined;
+    this.say('Normal', 'ResizeCompleted', resizeWords('completed', granted));
+  }
+
+  private failed(granted: Pod, message: string): void {
+    if (this.progress?.message !== message) this.say('Warning', 'ResizeError', resizeWords('error', granted, message));
+    this.progress = { type: 'PodResizeInProgress', reason: 'Error', message };
+  }
+
+  /** After a restart of this process the API's status says what was applied. */
+  private given(pod: Pod, ref: ContainerRef, run: ContainerStatus): Figures {
+    const known = this.applied.get(run.id);
+    if (known !== undefined) return known.figures;
+    const { status } = pod;
+    const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+    const own = statuses.find((s) => s.containerID?.endsWith(`://${run.id}`))?.resources ?? ref.spec.resources ?? {};
+    const whole = specOf(pod).resources;
+    const before = status?.resources !== undefined && whole !== undefined ? status.resources : whole;
+    const found = { own, figures: figures(own, before) };
+    this.applied.set(run.id, found);
+    return found.figures;
+  }
+
+  private changes(granted: Pod, observed: Observed): Change[] {
+    const whole = specOf(granted).resources;
+    return resizable(granted).flatMap((ref) => {
       const run = latest(observed, ref.spec.name);
-      if (run?.state !== 'running') continue;
-      const have = this.given(ref, run, statuses);
-      const want = ref.spec.resources ?? {};
-      if (deepEqual(have.requests ?? {}, want.requests ?? {}) && deepEqual(have.limits ?? {}, want.limits ?? {}))
-        continue;
-      out.push({ ref, run, restart: needsRestart(ref, changedNames(have, want)) });
-    }
-    return out;
+      if (run?.state !== 'running') return [];
+      const have = this.given(granted, ref, run);
+      const want = figures(ref.spec.resources, whole);
+      return changedNames(have, want).length === 0 ? [] : [{ ref, run, have, want }];
+    });
   }
 
   private infeasible(pod: Pod): ResizeCondition | undefined {
@@ -124,45 +233,63 @@ export class Resizer {
     return message === undefined ? undefined : { type: 'PodResizePending', reason: 'Deferred', message };
   }
 
-  get wakeAt(): number | undefined {
-    return this.condition?.reason === 'Deferred' ? this.deps.clock.now() + DEFERRED_RETRY_MS : undefined;
+  private async checkMemory(
+    changes: readonly Change[],
+    whole: Pick<Change, 'have' | 'want'>,
+    sandbox: PodSandboxStatus | undefined,
+  ): Promise<void> {
+    const down = changes.filter(
+      (c) => !needsRestart(c.ref, changedNames(c.have, c.want)) && lowered(c.have.limitMemory, c.want.limitMemory),
+    );
+    const podLimit = whole.want.limitMemory;
+    const podDown = lowered(whole.have.limitMemory, podLimit);
+    if (sandbox === undefined || (down.length === 0 && !podDown)) return;
+    const stats = await this.deps.runtime.podSandboxStats(sandbox.id);
+    const errors: string[] = [];
+    if (podDown && stats.memoryUsageBytes >= podLimit)
+      errors.push(`attempting to set pod memory limit (${podLimit}) below current usage (${stats.memoryUsageBytes})`);
+    for (const { ref, run, want } of down) {
+      const used = stats.containers.find((c) => c.id === run.id)?.memoryUsageBytes;
+      const { name } = ref.spec;
+      if (used === undefined) errors.push(`missing container "${name}" memory usage`);
+      else if (used >= want.limitMemory)
+        errors.push(
+          `attempting to set container "${name}" memory limit (${want.limitMemory}) below current usage (${used})`,
+        );
+    }
+    if (errors.length === 0) return;
+    const all = errors.length === 1 ? errors.join() : `[${errors.join(', ')}]`;
+    throw new Error(`cannot decrease memory limits: ${all}`);
   }
 
-  /** True when something was changed. */
-  async look(pod: Pod, observed: Observed): Promise<boolean> {
-    const changes = this.changes(pod, observed);
-    if (changes.length === 0) {
-      this.condition = undefined;
-      return false;
-    }
-    this.condition = this.infeasible(pod) ?? this.deferred(pod);
-    if (this.condition !== undefined) return false;
+  private async apply(granted: Pod, changes: readonly Change[], sandbox: PodSandboxStatus | undefined): Promise<void> {
     const context = { memoryCapacity: this.deps.node().memoryCapacity, podPidsLimit: this.deps.podPidsLimit };
-    const sandbox = currentSandbox(observed);
     // The pod's own limits must never be below those of its containers, whichever way it goes.
-    const wide = podResources(pod, context);
-    if (sandbox !== undefined) {
-      await this.deps.runtime.updatePodSandboxResources(sandbox.id, { ...wide, memoryLimitBytes: -1, cpuQuota: -1 });
-    }
-    for (const change of changes) await this.apply(pod, change, context);
-    if (sandbox !== undefined) await this.deps.runtime.updatePodSandboxResources(sandbox.id, wide);
-    return true;
+    const lifted = { cpuQuota: -1, memoryLimitBytes: -1 };
+    const own = podResources(granted, context);
+    const { runtime } = this.deps;
+    if (sandbox !== undefined) await runtime.updatePodSandboxResources(sandbox.id, { ...own, ...lifted });
+    for (const change of changes) await this.applyOne(granted, change, context);
+    if (sandbox !== undefined) await runtime.updatePodSandboxResources(sandbox.id, { ...lifted, ...own });
   }
 
-  private async apply(pod: Pod, change: Change, context: ResourceContext): Promise<void> {
-    const { ref, run } = change;
-    if (change.restart) {
+  private async applyOne(granted: Pod, change: Change, context: ResourceContext): Promise<void> {
+    const { ref, run, have, want } = change;
+    if (needsRestart(ref, changedNames(have, want))) {
       const message = `Container ${ref.spec.name} resize requires restart`;
       await this.killer.kill({ ref, status: run }, { message });
       return;
     }
-    try {
-      const lifted = { cpuQuota: -1, memoryLimitBytes: -1 };
-      const wanted = { ...lifted, ...containerResources(pod, ref, context) };
-      await this.deps.runtime.updateContainerResources(run.id, wanted);
-      this.applied.set(run.id, ref.spec.resources ?? {});
-    } catch (error) {
-      this.condition = { type: 'PodResizeInProgress', reason: 'Error', message: String(error) };
-    }
+    const lifted = { cpuQuota: -1, memoryLimitBytes: -1 };
+    await this.deps.runtime.updateContainerResources(run.id, {
+      ...lifted,
+      ...containerResources(granted, ref, context),
+    });
+    this.started(run.id, ref, granted);
   }
+}
+
+/** Init containers that end before the others begin are not resized. */
+function resizable(pod: Pod): readonly ContainerRef[] {
+  return [...initContainers(pod).filter(isSidecar), ...appContainers(pod)];
 }

@@ -1,11 +1,28 @@
 // Pods in the API while they run: their life, their changes, their status, their streams, and where they may run.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Pod } from '../../../src/resources/generated/core-v1.ts';
 import { isRoot } from '../../e2e/cluster.ts';
 import { covers } from '../covers.ts';
 import { containerStatus, isReady, nameOf, podOf, STAY, useLab } from './lab.ts';
 import { readSocket } from './streams.ts';
+
+/** The limits of a pod's own cgroup, in either layout. */
+function podCgroup(uid: string): () => { quota: number; memory: number } {
+  const below = (root: string): string => {
+    const found = readdirSync(root, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith(`pod${uid}`));
+    return `${root}/${found}`;
+  };
+  const number = (file: string): number => Number(readFileSync(file, 'utf8').split(' ')[0]);
+  if (existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+    const dir = below('/sys/fs/cgroup');
+    return () => ({ quota: number(`${dir}/cpu.max`), memory: number(`${dir}/memory.max`) });
+  }
+  const cpu = below('/sys/fs/cgroup/cpu');
+  const memory = below('/sys/fs/cgroup/memory');
+  return () => ({ quota: number(`${cpu}/cpu.cfs_quota_us`), memory: number(`${memory}/memory.limit_in_bytes`) });
+}
 
 describe.skipIf(!isRoot)('the API of a node (needs root)', () => {
   const lab = useLab({ namespace: 'pods', nodes: 2 });
@@ -228,6 +245,41 @@ describe.skipIf(!isRoot)('the API of a node (needs root)', () => {
         (p) => containerStatus(p)?.restartCount === 1 && containerStatus(p)?.resources?.limits?.memory === '96Mi',
       );
       expect(await read('resize-restart')).toContain('100663296');
+    });
+
+    it('as a whole: its cgroup and the containers that have no limits of their own', async () => {
+      const resources = { requests: { cpu: '50m', memory: '32Mi' }, limits: { cpu: '100m', memory: '64Mi' } };
+      const pod = podOf('resize-whole', stay);
+      const before = await lab().ready({
+        ...pod,
+        spec: { ...pod.spec, containers: pod.spec?.containers ?? [], resources },
+      });
+      expect(before.status).toMatchObject({
+        qosClass: 'Burstable',
+        resources,
+        allocatedResources: resources.requests,
+      });
+      const group = podCgroup(before.metadata.uid ?? '');
+      expect(group()).toEqual({ quota: 10_000, memory: 67_108_864 });
+      expect(await read('resize-whole')).toMatch(/10000[\s\S]*67108864/);
+      const wanted = { requests: { cpu: '75m', memory: '48Mi' }, limits: { cpu: '200m', memory: '96Mi' } };
+      await lab().pods.patch(
+        'pods',
+        'resize-whole',
+        'strategic',
+        { spec: { resources: wanted } },
+        { subresource: 'resize' },
+      );
+      const after = await lab().seen('resize-whole', (p) => p.status?.resources?.limits?.cpu === '200m');
+      expect(after.status).toMatchObject({ resources: wanted, allocatedResources: wanted.requests });
+      expect(containerStatus(after)?.restartCount).toBe(0);
+      expect(group()).toEqual({ quota: 20_000, memory: 100_663_296 });
+      expect(await read('resize-whole')).toMatch(/20000[\s\S]*100663296/);
+      await vi.waitFor(async () => {
+        const { stdout } = await lab().kubectl('describe', 'pod', 'resize-whole', '-n', 'pods');
+        expect(stdout).toMatch(/ResizeStarted .*\n.*ResizeCompleted /);
+        expect(stdout).toMatch(/^Resources:\n {2}Limits:\n {4}cpu: +200m\n {4}memory: +96Mi\n {2}Requests:\n/m);
+      }, 10_000);
     });
 
     it('never when it could not be had on any node like this', async () => {

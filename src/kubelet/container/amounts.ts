@@ -1,0 +1,61 @@
+// What pods and containers request and may use, as numbers. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+import { parseQuantity } from '../../machinery/quantity.ts';
+import type { Pod } from '../../resources/generated/core-v1.ts';
+import { computeQosClass, podRequests } from '../../resources/index.ts';
+import { specOf } from '../pod/identity.ts';
+
+export function milli(list: Record<string, string> | undefined, name: string): number {
+  const text = list?.[name];
+  return text === undefined ? 0 : Number(parseQuantity(text).milliValue());
+}
+
+export function bytes(list: Record<string, string> | undefined, name: string): number {
+  const text = list?.[name];
+  return text === undefined ? 0 : Number(parseQuantity(text).value());
+}
+
+export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort';
+
+export function qosClass(pod: Pod): Qos {
+  return computeQosClass(specOf(pod));
+}
+
+interface Totals {
+  readonly requestCpu: number;
+  readonly requestMemory: number;
+  readonly limitCpu: number;
+  readonly limitMemory: number;
+  /** Something in the pod may use as much as there is. */
+  readonly cpuUnlimited: boolean;
+  readonly memoryUnlimited: boolean;
+}
+
+function texts(amounts: ReturnType<typeof podRequests>): Record<string, string> {
+  return Object.fromEntries([...amounts].map(([name, amount]) => [name, amount.toString()]));
+}
+
+/** What the pod requests in all, or may use at most. */
+export function podAmounts(pod: Pod, which: 'requests' | 'limits'): Record<string, string> {
+  return texts(podRequests(specOf(pod), which));
+}
+
+function isUnlimited(pod: Pod, name: 'cpu' | 'memory'): boolean {
+  const spec = specOf(pod);
+  if (milli(spec.resources?.limits, name) > 0) return false;
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  return all.some((c) => milli(c.resources?.limits, name) === 0);
+}
+
+/** What a pod counts for: its own figures, or those of its containers, and its overhead. */
+export function podTotals(pod: Pod): Totals {
+  const requests = podAmounts(pod, 'requests');
+  const limits = podAmounts(pod, 'limits');
+  return {
+    requestCpu: milli(requests, 'cpu'),
+    requestMemory: bytes(requests, 'memory'),
+    limitCpu: milli(limits, 'cpu'),
+    limitMemory: bytes(limits, 'memory'),
+    cpuUnlimited: isUnlimited(pod, 'cpu'),
+    memoryUnlimited: isUnlimited(pod, 'memory'),
+  };
+}
