@@ -95,6 +95,13 @@ export {
   nodeTermMatches,
   podWantsNode,
 } from './rules/node-affinity.ts';
+export {
+  type ClaimOfPod,
+  claimOfPod,
+  claimsOfPod,
+  isReservedFor,
+  notMadeFor,
+} from './rules/resource-claims.ts';
 export { tolerates, untolerated } from './rules/taints.ts';
 export { bestVolume, isKeptFor, type MatchOptions, mismatch, storageClassOf } from './rules/volume-matching.ts';
 export { type ControllerOptions, type ReconcileResult, runController } from './run-controller.ts';

@@ -17,6 +17,7 @@ import { nodeLifecycle } from './node-lifecycle/controller.ts';
 import { persistentVolumeBinder } from './persistent-volume/controller.ts';
 import { podGarbageCollector } from './pod-gc/controller.ts';
 import { replicaSet, replicationController } from './replica-set/controller.ts';
+import { resourceClaim } from './resource-claim/controller.ts';
 import { resourceQuota } from './resource-quota/controller.ts';
 import { rootCaPublisher } from './root-ca/controller.ts';
 import { serviceAccountController } from './service-account/controller.ts';
@@ -53,6 +54,7 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   endpointSliceMirroring,
   persistentVolumeBinder,
   ephemeralVolumes,
+  resourceClaim,
   claimProtection,
   volumeProtection,
   classProtection,

@@ -1,18 +1,14 @@
 // Holds back pods whose ResourceClaims are not there yet: nothing is said of them, as of pods with scheduling gates.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import type { Informer } from '../client/index.ts';
+import { claimsOfPod, type Informer } from '../client/index.ts';
 import type { Pod } from '../resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
 
 /** The names of a pod's claims; undefined for one that is still to be made from its template. */
 function claimNames(pod: Pod): (string | undefined)[] {
-  const made = pod.status?.resourceClaimStatuses ?? [];
-  return (pod.spec?.resourceClaims ?? []).flatMap(({ name, resourceClaimName }) => {
-    if (resourceClaimName !== undefined && resourceClaimName !== '') return [resourceClaimName];
-    const status = made.find((s) => s.name === name);
-    if (status === undefined) return [undefined];
-    // It was found that none is needed.
-    return status.resourceClaimName === undefined ? [] : [status.resourceClaimName];
+  return claimsOfPod(pod).flatMap((known) => {
+    if (known.kind === 'none') return [];
+    return [known.kind === 'named' ? known.name : undefined];
   });
 }
 
