@@ -1,19 +1,19 @@
 // Static pods: read from a directory, run without an API server, shown there by a mirror.
 // https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parse } from 'yaml';
 import type { Client } from '../client/index.ts';
 import { PODS } from '../client/index.ts';
 import type { Clock } from '../host/clock.ts';
 import { watchDirectory } from '../host/watch.ts';
 import { isApiError } from '../machinery/errors.ts';
-import { isJsonObject } from '../machinery/object.ts';
-import type { Pod, PodSpec } from '../resources/generated/core-v1.ts';
+import { microTime } from '../machinery/time.ts';
+import type { Pod } from '../resources/generated/core-v1.ts';
+import { messageOf } from './container/errors.ts';
 import type { NodeKeeper } from './node/keeper.ts';
 import type { LogSink } from './options.ts';
 import { ANNOTATION } from './pod/identity.ts';
+import { staticPod } from './static-manifest.ts';
 import type { PodManager } from './worker/pod-manager.ts';
 
 export interface StaticPodOptions {
@@ -29,45 +29,8 @@ export interface StaticPodOptions {
 const SETTLE_MS = 50;
 const RETRY_MS = 5_000;
 
-/** What the API server would have put in; a static pod never passes it. */
-function defaulted(spec: PodSpec, nodeName: string): PodSpec {
-  return {
-    restartPolicy: 'Always',
-    terminationGracePeriodSeconds: 30,
-    dnsPolicy: 'ClusterFirst',
-    securityContext: {},
-    enableServiceLinks: true,
-    ...spec,
-    nodeName,
-    automountServiceAccountToken: false,
-    tolerations: [...(spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }],
-  };
-}
-
-/** Undefined, with a reason, when the file holds no pod. */
-export function staticPod(text: string, file: string, nodeName: string): Pod {
-  const parsed: unknown = parse(text, { maxAliasCount: 100 });
-  if (!isJsonObject(parsed) || parsed.kind !== 'Pod') throw new Error('not a Pod');
-  const pod = parsed as unknown as Pod;
-  const name = pod.metadata?.name;
-  if (name === undefined || name === '') throw new Error('metadata.name is required');
-  if (!Array.isArray(pod.spec?.containers) || pod.spec.containers.length === 0)
-    throw new Error('spec.containers is required');
-  const hash = createHash('md5').update(nodeName).update(file).update(text).digest('hex');
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      ...pod.metadata,
-      name: `${name}-${nodeName}`.toLowerCase(),
-      namespace: pod.metadata.namespace ?? 'default',
-      uid: hash,
-      annotations: { ...pod.metadata.annotations, [ANNOTATION.configHash]: hash, [ANNOTATION.configSource]: 'file' },
-    },
-    spec: defaulted(pod.spec, nodeName),
-    status: { phase: 'Pending' },
-  };
-}
+/** A file with more than this is no manifest. */
+const MAX_FILE = 10 * 1024 * 1024;
 
 export class StaticPods {
   private readonly pods = new Map<string, Pod>();
@@ -75,13 +38,17 @@ export class StaticPods {
   constructor(private readonly options: StaticPodOptions) {}
 
   async start(signal: AbortSignal): Promise<void> {
-    this.options.manager.onMirror = (key, mirror) => this.mirrorSeen(key, mirror);
+    const { manager, dir, clock } = this.options;
+    manager.onMirror = (key, mirror) => this.mirrorSeen(key, mirror);
+    manager.onForgotten = () => this.startWaiting();
     await this.read();
+    // Those whose file went while nobody looked.
+    for (const [key, mirror] of manager.allMirrors()) this.mirrorSeen(key, mirror);
     let pending = false;
-    const stop = watchDirectory(this.options.dir, this.options.clock, () => {
+    const stop = watchDirectory(dir, clock, () => {
       if (pending) return;
       pending = true;
-      this.options.clock.setTimer(SETTLE_MS, () => {
+      clock.setTimer(SETTLE_MS, () => {
         pending = false;
         this.readSoon();
       });
@@ -95,51 +62,88 @@ export class StaticPods {
       .catch((error: unknown) => this.options.log('warn', 'static pods', { error: String(error) }));
   }
 
-  private async read(): Promise<void> {
-    const { dir, nodeName, manager, log } = this.options;
+  /** The pods of all files that hold one, by `namespace/name`. */
+  private async manifests(): Promise<Map<string, Pod>> {
+    const { dir, nodeName, clock, log } = this.options;
     const found = new Map<string, Pod>();
     const names = await readdir(dir).catch(() => []);
     for (const name of names.sort()) {
       if (name.startsWith('.')) continue;
+      const file = path.join(dir, name);
       try {
-        const pod = staticPod(await readFile(path.join(dir, name), 'utf8'), name, nodeName);
+        const info = await stat(file);
+        if (!info.isFile()) throw new Error('not a file');
+        if (info.size > MAX_FILE) throw new Error('the file is too large');
+        const pod = staticPod(await readFile(file, 'utf8'), { file, nodeName, seen: microTime(clock.now()) });
         found.set(`${pod.metadata.namespace}/${pod.metadata.name}`, pod);
       } catch (error) {
-        log('warn', 'static pod could not be read', { file: name, error: String(error) });
+        log('warn', 'static pod could not be read', { file: name, error: messageOf(error) });
       }
     }
+    return found;
+  }
+
+  private async read(): Promise<void> {
+    const { manager } = this.options;
+    const found = await this.manifests();
     for (const [key, pod] of this.pods) {
       if (found.get(key)?.metadata.uid === pod.metadata.uid) continue;
       this.pods.delete(key);
-      manager.worker(pod.metadata.uid ?? '')?.gone();
-      if (!found.has(key)) await this.removeMirror(key);
+      manager.dropStatic(pod.metadata.uid ?? '');
+      if (!found.has(key)) this.removeSoon(key);
     }
     for (const [key, pod] of found) {
       if (this.pods.has(key)) continue;
       this.pods.set(key, pod);
-      manager.take(pod);
-      await this.ensureMirror(key, pod);
+      this.startWaiting();
+      // Without an API server it runs all the same, and is shown when there is one.
+      this.mirrorSoon(key, pod);
+    }
+  }
+
+  /** A pod begins when the one is gone that had its name before. */
+  private startWaiting(): void {
+    const { manager } = this.options;
+    for (const pod of this.pods.values()) {
+      const { namespace = '', name = '', uid = '' } = pod.metadata;
+      if (manager.knows(uid)) continue;
+      if (manager.find(namespace, name) === undefined) manager.take(pod);
     }
   }
 
   private mirrorSeen(key: string, mirror: Pod | undefined): void {
     const pod = this.pods.get(key);
     if (pod === undefined) {
-      if (mirror !== undefined) void this.removeMirror(key).catch(() => undefined);
+      if (mirror !== undefined) this.removeSoon(key);
       return;
     }
-    const worker = this.options.manager.worker(pod.metadata.uid ?? '');
     const fits = mirror?.metadata.annotations?.[ANNOTATION.configMirror] === pod.metadata.uid;
-    worker?.mirror(fits ? mirror : undefined);
-    if (mirror?.metadata.deletionTimestamp !== undefined) void this.removeMirror(key).catch(() => undefined);
+    this.options.manager.showMirror(pod.metadata.uid ?? '', fits ? mirror : undefined);
+    if (mirror?.metadata.deletionTimestamp !== undefined) this.removeSoon(key);
     else if (mirror === undefined || !fits) this.mirrorSoon(key, pod);
   }
 
   private mirrorSoon(key: string, pod: Pod): void {
-    this.ensureMirror(key, pod).catch((error: unknown) => {
-      this.options.log('warn', 'mirror pod', { pod: key, error: String(error) });
+    this.keepTrying(
+      () => this.ensureMirror(key, pod),
+      () => this.pods.get(key) === pod,
+    );
+  }
+
+  private removeSoon(key: string): void {
+    const mirror = this.options.manager.mirrorOf(key);
+    this.keepTrying(
+      () => this.removeMirror(key, mirror),
+      () => this.options.manager.mirrorOf(key)?.metadata.uid === mirror?.metadata.uid,
+    );
+  }
+
+  /** The API server may be away for a while. */
+  private keepTrying(act: () => Promise<void>, stillWanted: () => boolean): void {
+    act().catch((error: unknown) => {
+      this.options.log('warn', 'mirror pod', { error: messageOf(error) });
       this.options.clock.setTimer(RETRY_MS, () => {
-        if (this.pods.get(key) === pod) this.mirrorSoon(key, pod);
+        if (stillWanted()) this.keepTrying(act, stillWanted);
       });
     });
   }
@@ -148,10 +152,10 @@ export class StaticPods {
     const { client, keeper, nodeName, manager } = this.options;
     const old = manager.mirrorOf(key);
     if (old?.metadata.annotations?.[ANNOTATION.configMirror] === pod.metadata.uid) {
-      manager.worker(pod.metadata.uid ?? '')?.mirror(old);
+      manager.showMirror(pod.metadata.uid ?? '', old);
       return;
     }
-    if (old !== undefined) await this.removeMirror(key);
+    if (old !== undefined) await this.removeMirror(key, old);
     const { uid, ...metadata } = pod.metadata;
     const node = keeper.current?.metadata.uid ?? '';
     const mirror: Pod = {
@@ -166,19 +170,21 @@ export class StaticPods {
     };
     try {
       const made = await client.resource(PODS).create(metadata.namespace ?? 'default', mirror);
-      manager.worker(uid ?? '')?.mirror(made);
+      manager.showMirror(uid ?? '', made);
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error;
     }
   }
 
-  private async removeMirror(key: string): Promise<void> {
+  /** The kubelet has nothing to wait for: what the mirror shows goes on or ends by its file. */
+  private async removeMirror(key: string, mirror: Pod | undefined): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
+    const uid = mirror?.metadata.uid;
     await this.options.client
       .resource(PODS)
-      .delete(namespace, name, { gracePeriodSeconds: 0 })
+      .delete(namespace, name, { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { preconditions: { uid } }) })
       .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
+        if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
       });
   }
 }

@@ -62,7 +62,9 @@ function nodeMetrics(context: RequestContext, target: Target, node: KubeObject, 
 
 function podMetrics(context: RequestContext, target: Target, subject: KubeObject, looks: Looks): KubeObject[] {
   const look = looks.get((subject as StoredPod).spec?.nodeName ?? '');
-  const pod = look?.summary.pods.find((one) => one.podRef.uid === subject.metadata.uid);
+  // A node knows static pods by another uid than their mirrors have here.
+  const uid = subject.metadata.annotations?.['kubernetes.io/config.mirror'] ?? subject.metadata.uid;
+  const pod = look?.summary.pods.find((one) => one.podRef.uid === uid);
   if (look === undefined || pod === undefined || pod.containers.length === 0) return [];
   const containers = pod.containers.map((c) => ({ name: c.name, usage: usageOf(c) }));
   return [{ ...metricsOf(context, target, subject, look.windowMs), containers } as KubeObject];

@@ -1,5 +1,7 @@
 // `minke down`: stops the server and removes all that the cluster made on the host.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../../host/files.ts';
 import { type ClusterConfig, type ClusterPaths, clusterConfig, DEFAULT_PORT } from '../config.ts';
 import { removeFromUserKubeconfig, userKubeconfigPath } from '../kubeconfig.ts';
 import { DamagedConfigError, lastConfig } from '../last-config.ts';
@@ -30,6 +32,16 @@ function forget(context: string, io: CommandIo): void {
   }
 }
 
+/** A directory that is a mount point of its own cannot go; what is in it can. */
+function removeAll(root: string): void {
+  try {
+    rmSync(root, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) !== 'EBUSY') throw error;
+    for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true, force: true });
+  }
+}
+
 export const down: CommandSpec = {
   name: 'down',
   summary: 'stop the cluster and remove all it made on this host',
@@ -51,7 +63,7 @@ export const down: CommandSpec = {
     forget(config.name, io);
     if (flag(options, 'purge') || !known) {
       if (known) progress.step(`removing ${paths.root}`);
-      rmSync(paths.root, { recursive: true, force: true });
+      removeAll(paths.root);
     }
     progress.done();
     io.err(

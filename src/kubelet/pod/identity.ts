@@ -97,6 +97,13 @@ export function isStatic(pod: Pod): boolean {
   return source !== undefined && source !== 'api';
 }
 
+/** A pod that came from the API, whatever its annotations say of where it came from: only files make static pods. */
+export function fromApi(pod: Pod): Pod {
+  if (!isStatic(pod)) return pod;
+  const annotations = { ...pod.metadata.annotations, [ANNOTATION.configSource]: 'api' };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
 export function isMirror(pod: Pod): boolean {
   return pod.metadata.annotations?.[ANNOTATION.configMirror] !== undefined;
 }

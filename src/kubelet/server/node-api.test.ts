@@ -185,6 +185,27 @@ describe('static pods', () => {
   });
 });
 
+describe('mirrors', () => {
+  it('of files that went while nobody looked go too', async () => {
+    const staticPodPath = path.join(dir, 'static');
+    await mkdir(staticPodPath);
+    api.put('pods', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: 'old-n1',
+        namespace: 'ns',
+        uid: 'm',
+        annotations: { 'kubernetes.io/config.mirror': 'x', 'kubernetes.io/config.source': 'file' },
+      },
+      spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'busybox' }] },
+    } as Pod);
+    await begin({ staticPodPath });
+    await until(() => (api.read('pods', 'ns', 'old-n1') === undefined ? true : undefined));
+    expect(runtime.containers.size).toBe(0);
+  });
+});
+
 describe('pressure', () => {
   it("evicts a pod, says why, and tells it in the node's conditions", async () => {
     const nothing = {

@@ -7,7 +7,7 @@ import { isApiError } from '../../machinery/errors.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
 import type { Refusal } from '../container/sysctls.ts';
 import { refuse, refuseResources } from '../pod/admission.ts';
-import { isMirror, isStatic, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
+import { ANNOTATION, fromApi, isMirror, isStatic, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
 import { refusedStatus } from '../status/compute.ts';
 import type { WorkerDeps } from './deps.ts';
 import { type Ending, PodWorker } from './pod-worker.ts';
@@ -31,7 +31,10 @@ export class PodManager {
   /** Mirrors of static pods by `namespace/name`. */
   private readonly mirrors = new Map<string, Pod>();
   onMirror: ((key: string, mirror: Pod | undefined) => void) | undefined;
+  onForgotten: (() => void) | undefined;
   private readonly turnedAway = new Set<string>();
+  /** Why static pods were turned away, for their mirrors. */
+  private readonly refusals = new Map<string, Refusal>();
   /** While the node shuts down no pod is taken. */
   closed: string | undefined;
 
@@ -61,8 +64,8 @@ export class PodManager {
     }
     const { uid } = namesOf(pod);
     const worker = this.workers.get(uid);
-    if (worker !== undefined) worker.update(pod);
-    else this.take(pod);
+    if (worker !== undefined) worker.update(fromApi(pod));
+    else this.take(fromApi(pod));
   }
 
   private lost(pod: Pod): void {
@@ -75,8 +78,17 @@ export class PodManager {
     this.turnedAway.delete(namesOf(pod).uid);
     const worker = this.workers.get(namesOf(pod).uid);
     if (worker === undefined) return;
-    worker.update(pod);
+    worker.update(fromApi(pod));
     worker.gone();
+  }
+
+  allMirrors(): readonly (readonly [string, Pod])[] {
+    return [...this.mirrors];
+  }
+
+  /** Whether the pod was taken, or turned away. */
+  knows(uid: string): boolean {
+    return this.workers.has(uid) || this.turnedAway.has(uid);
   }
 
   mirrorOf(key: string): Pod | undefined {
@@ -97,8 +109,12 @@ export class PodManager {
 
   private accept(pod: Pod): void {
     const worker = new PodWorker(this.deps(), pod);
-    this.workers.set(namesOf(pod).uid, worker);
+    const { uid, namespace, name } = namesOf(pod);
+    this.workers.set(uid, worker);
     worker.update(pod);
+    // The mirror may have come first: a static pod waits for the end of the one before it.
+    const mirror = isStatic(pod) ? this.mirrors.get(`${namespace}/${name}`) : undefined;
+    if (mirror?.metadata.annotations?.[ANNOTATION.configMirror] === uid) worker.mirror(mirror);
     worker.poke();
   }
 
@@ -136,7 +152,8 @@ export class PodManager {
       .catch(() => this.options.node())
       .then((current) => {
         const { namespace, name } = namesOf(pod);
-        const latest = isStatic(pod) ? pod : this.options.informer.get(`${namespace}/${name}`);
+        const now = isStatic(pod) ? pod : this.options.informer.get(`${namespace}/${name}`);
+        const latest = now === undefined || isStatic(pod) ? now : fromApi(now);
         if (latest?.metadata.uid !== uid || this.workers.has(uid)) return;
         const refusal = this.judge(latest, current);
         if (refusal === undefined) {
@@ -148,10 +165,33 @@ export class PodManager {
   }
 
   private refuse(pod: Pod, refusal: Refusal): void {
-    const { recorder, writer, clock } = this.deps();
+    const { recorder } = this.deps();
     recorder.event(pod, 'Warning', refusal.reason, refusal.message);
+    const { uid, namespace, name } = namesOf(pod);
+    if (isStatic(pod)) this.refusals.set(uid, refusal);
+    const shown = isStatic(pod) ? this.mirrors.get(`${namespace}/${name}`) : pod;
+    if (shown !== undefined) this.tellRefusal(uid, shown, refusal);
+  }
+
+  private tellRefusal(uid: string, shown: Pod, refusal: Refusal): void {
+    const { writer, clock } = this.deps();
     const verdict = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
-    writer.set(namesOf(pod).uid, pod, refusedStatus(pod, verdict, clock.now()));
+    writer.set(uid, shown, refusedStatus(shown, verdict, clock.now()));
+  }
+
+  /** The mirror of a static pod, as the API has it; undefined when it is gone. */
+  showMirror(uid: string, mirror: Pod | undefined): void {
+    this.workers.get(uid)?.mirror(mirror);
+    const refusal = this.refusals.get(uid);
+    if (refusal !== undefined && mirror !== undefined && !isTerminal(mirror)) this.tellRefusal(uid, mirror, refusal);
+  }
+
+  /** The file of a static pod is gone. */
+  dropStatic(uid: string): void {
+    this.turnedAway.delete(uid);
+    this.refusals.delete(uid);
+    this.deps().writer.forget(uid);
+    this.workers.get(uid)?.gone();
   }
 
   /** Pods that are looked after and not yet over. */
@@ -173,10 +213,16 @@ export class PodManager {
     for (const worker of this.workers.values()) {
       const names = namesOf(worker.current);
       if (names.namespace !== namespace || names.name !== name) continue;
-      if (uid !== undefined && uid !== '' && names.uid !== uid) continue;
+      if (uid !== undefined && uid !== '' && names.uid !== uid && names.uid !== this.mirroredBy(names, uid)) continue;
       if (found === undefined || !worker.isEnded) found = worker;
     }
     return found;
+  }
+
+  /** The uid of the static pod whose mirror has this one: by that the API knows it. */
+  private mirroredBy({ namespace, name }: { namespace: string; name: string }, uid: string): string | undefined {
+    const mirror = this.mirrors.get(`${namespace}/${name}`);
+    return mirror?.metadata.uid === uid ? mirror.metadata.annotations?.[ANNOTATION.configMirror] : undefined;
   }
 
   poke(uid: string): void {
@@ -202,6 +248,7 @@ export class PodManager {
 
   forget(uid: string): void {
     this.workers.delete(uid);
+    this.onForgotten?.();
   }
 
   async detach(): Promise<void> {
