@@ -1,4 +1,4 @@
-// Holds back the deletion of claims that pods use, of volumes that are bound, and of volume attributes classes that either names.
+// Holds back the deletion of claims that pods use, of volumes that are bound, and of attributes classes that claims or volumes name.
 // Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
 import {
   objectKey,
@@ -30,38 +30,23 @@ export function claimsOf(pod: Pod): string[] {
   });
 }
 
-/** The classes by which a claim is, was or is to be changed. */
-export function classesOf({ spec, status }: PersistentVolumeClaim): string[] {
-  const names = [
-    spec?.volumeAttributesClassName,
-    status?.currentVolumeAttributesClassName,
-    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
-  ];
-  return [...new Set(names.filter((name): name is string => name !== undefined && name !== ''))];
-}
-
-function classOf({ spec }: PersistentVolume): string[] {
-  const name = spec?.volumeAttributesClassName ?? '';
-  return name === '' ? [] : [name];
-}
-
-interface Held {
-  readonly object: KubeObject;
+interface Protected {
+  readonly ref: ResourceRef<KubeObject>;
+  readonly object: KubeObject | undefined;
   readonly finalizer: string;
+  /** Asked when the object is to go. */
+  readonly isUsed: () => boolean;
 }
 
-function letGo(context: ControllerContext, ref: ResourceRef<KubeObject>, { object, finalizer }: Held): Promise<void> {
-  const rest = (object.metadata.finalizers ?? []).filter((one) => one !== finalizer);
-  return setFinalizers(context, ref, { object, finalizers: rest });
-}
-
-async function setFinalizers(
-  context: ControllerContext,
-  ref: ResourceRef<KubeObject>,
-  { object, finalizers }: { readonly object: KubeObject; readonly finalizers: readonly string[] },
-): Promise<void> {
-  const { namespace = '', name = '', resourceVersion } = object.metadata;
-  const metadata = { resourceVersion, finalizers: finalizers.length === 0 ? null : finalizers };
+/** An object bears the finalizer until it is to go and nobody uses it any more. */
+async function protect(context: ControllerContext, { ref, object, finalizer, isUsed }: Protected): Promise<void> {
+  if (object === undefined) return;
+  const { namespace = '', name = '', resourceVersion, finalizers = [], deletionTimestamp } = object.metadata;
+  const isHeld = finalizers.includes(finalizer);
+  if (deletionTimestamp === undefined ? isHeld : !isHeld || isUsed()) return;
+  const others = finalizers.filter((one) => one !== finalizer);
+  const next = isHeld ? others : [...others, finalizer];
+  const metadata = { resourceVersion, finalizers: next.length === 0 ? null : next };
   try {
     await context.client.resource(ref).patch(namespace, name, 'merge', { metadata });
   } catch (error) {
@@ -80,11 +65,12 @@ export const claimProtection: ControllerRow = {
       workers: 1,
       waitFor: [claims, pods],
       async reconcile(key) {
-        const claim = claims.get(key);
-        if (claim?.metadata.deletionTimestamp === undefined) return undefined;
-        if (!(claim.metadata.finalizers ?? []).includes(CLAIM_FINALIZER)) return undefined;
-        if (pods.byIndex('claim', key).length > 0) return undefined;
-        await letGo(context, PERSISTENT_VOLUME_CLAIMS, { object: claim, finalizer: CLAIM_FINALIZER });
+        await protect(context, {
+          ref: PERSISTENT_VOLUME_CLAIMS,
+          object: claims.get(key),
+          finalizer: CLAIM_FINALIZER,
+          isUsed: () => pods.byIndex('claim', key).length > 0,
+        });
         return undefined;
       },
     });
@@ -111,9 +97,12 @@ export const volumeProtection: ControllerRow = {
       waitFor: [volumes],
       async reconcile(key) {
         const volume = volumes.get(key);
-        if (volume?.metadata.deletionTimestamp === undefined || volume.status?.phase === 'Bound') return undefined;
-        if (!(volume.metadata.finalizers ?? []).includes(VOLUME_FINALIZER)) return undefined;
-        await letGo(context, PERSISTENT_VOLUMES, { object: volume, finalizer: VOLUME_FINALIZER });
+        await protect(context, {
+          ref: PERSISTENT_VOLUMES,
+          object: volume,
+          finalizer: VOLUME_FINALIZER,
+          isUsed: () => volume?.status?.phase === 'Bound',
+        });
         return undefined;
       },
     });
@@ -121,47 +110,56 @@ export const volumeProtection: ControllerRow = {
   },
 };
 
+/** The attributes classes that a claim has, or is on its way to. */
+export function classesOf({ spec, status }: PersistentVolumeClaim): string[] {
+  const named = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return [...new Set(named.filter((name) => name !== undefined && name !== ''))] as string[];
+}
+
+export function classesOfVolume({ spec }: PersistentVolume): string[] {
+  const name = spec?.volumeAttributesClassName ?? '';
+  return name === '' ? [] : [name];
+}
+
+/** Source: https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/ */
 export const classProtection: ControllerRow = {
   name: 'volumeattributesclass-protection-controller',
   start(context) {
     const classes = context.informers.informer(VOLUME_ATTRIBUTES_CLASSES);
     const claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS);
     const volumes = context.informers.informer(PERSISTENT_VOLUMES);
-    claims.addIndex('volumeAttributesClass', classesOf);
-    volumes.addIndex('volumeAttributesClass', classOf);
-    const used = (name: string): boolean =>
-      [claims, volumes].some((informer) => informer.byIndex('volumeAttributesClass', name).length > 0);
+    claims.addIndex('attributes-class', classesOf);
+    volumes.addIndex('attributes-class', classesOfVolume);
     const queue = startKeyed(context, {
       name: 'volumeattributesclass-protection-controller',
       workers: 1,
       waitFor: [classes, claims, volumes],
       async reconcile(key) {
-        const object = classes.get(key);
-        if (object === undefined) return undefined;
-        const { finalizers = [], deletionTimestamp } = object.metadata;
-        const held = finalizers.includes(CLASS_FINALIZER);
-        const ending = deletionTimestamp !== undefined;
-        if (ending && held && !used(key))
-          await letGo(context, VOLUME_ATTRIBUTES_CLASSES, { object, finalizer: CLASS_FINALIZER });
-        if (!ending && !held)
-          await setFinalizers(context, VOLUME_ATTRIBUTES_CLASSES, {
-            object,
-            finalizers: [...finalizers, CLASS_FINALIZER],
-          });
+        await protect(context, {
+          ref: VOLUME_ATTRIBUTES_CLASSES,
+          object: classes.get(key),
+          finalizer: CLASS_FINALIZER,
+          isUsed: () => [claims, volumes].some((users) => users.byIndex('attributes-class', key).length > 0),
+        });
         return undefined;
       },
     });
     classes.addHandler({ onAdd: (one) => queue.add(objectKey(one)), onUpdate: (one) => queue.add(objectKey(one)) });
-    const freed = (names: readonly string[]): void => {
-      for (const name of names) queue.add(name);
+    // Whoever let go of a class may have been the last.
+    const freed = (before: readonly string[], after: readonly string[]): void => {
+      for (const name of before) if (!after.includes(name)) queue.add(name);
     };
     claims.addHandler({
-      onUpdate: (_claim, old) => freed(classesOf(old)),
-      onDelete: (claim) => freed(classesOf(claim)),
+      onUpdate: (claim, old) => freed(classesOf(old), classesOf(claim)),
+      onDelete: (claim) => freed(classesOf(claim), []),
     });
     volumes.addHandler({
-      onUpdate: (_volume, old) => freed(classOf(old)),
-      onDelete: (volume) => freed(classOf(volume)),
+      onUpdate: (volume, old) => freed(classesOfVolume(old), classesOfVolume(volume)),
+      onDelete: (volume) => freed(classesOfVolume(volume), []),
     });
   },
 };
