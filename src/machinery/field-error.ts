@@ -68,6 +68,8 @@ export interface FieldError {
   readonly field: string;
   /** `Invalid value: "x": must be …` — all that follows the field and a colon. */
   readonly body: string;
+  /** It was wrong before and has not changed: whoever writes is warned of it, and not refused. */
+  readonly isKept?: true;
 }
 
 /** How Kubernetes prints the rejected value: quoted strings, bare numbers and booleans, JSON for the rest. */
@@ -102,9 +104,9 @@ export const fieldErrors = {
     ),
   forbidden: (path: FieldPath, detail: string): FieldError => make('FieldValueForbidden', path, undefined, detail),
   tooLong: (path: FieldPath, max: number): FieldError =>
-    make('FieldValueTooLong', path, undefined, `may not be more than ${max} bytes`),
+    make('FieldValueTooLong', path, undefined, `may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`),
   tooMany: (path: FieldPath, actual: number, max: number): FieldError =>
-    make('FieldValueTooMany', path, String(actual), `must have at most ${max} items`),
+    make('FieldValueTooMany', path, String(actual), `must have at most ${max} ${max === 1 ? 'item' : 'items'}`),
   internal: (path: FieldPath, detail: string): FieldError => make('InternalError', path, undefined, detail),
 };
 

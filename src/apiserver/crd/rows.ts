@@ -14,7 +14,7 @@ import type { Converter, CustomRow } from '../registry/catalog.ts';
 import { columnsOf } from './columns.ts';
 import { rememberSchema } from './openapi.ts';
 import { type CustomKind, customStatus, customStrategy, generationChanged } from './strategy.ts';
-import { hasDefaults, renamed, withDefaults } from './wire.ts';
+import { hasDefaults, renamed, shownIn } from './wire.ts';
 
 const VERBS: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 /** While the definition is being deleted, nothing new may be made. */
@@ -106,24 +106,21 @@ function storedAs(
   const of = resourceKey({ group, version: storage.name, plural: crd.spec.names.plural });
   const own = `${group}/${version.name}`;
   if (storage.name === version.name || webhook) {
-    // Defaults that came with a newer schema are seen on objects that were written before it; objects may be stored in an older version.
+    // Objects may have been written under an older schema, and stored in an older version.
     const others = (crd.status?.storedVersions ?? []).some((name) => name !== storage.name) && !webhook;
-    if (!hasDefaults(schema) && !others) return undefined;
-    const fromStored = (object: KubeObject): KubeObject => {
-      const named = object.apiVersion === own ? asJson(object) : renamed(asJson(object), own, schema);
-      return asObject(withDefaults(named, schema));
-    };
+    const isFirst = (crd.metadata.generation ?? 1) === 1;
+    if (!hasDefaults(schema) && !others && isFirst) return undefined;
     return {
       of: resourceKey({ group, version: version.name, plural: crd.spec.names.plural }),
       toStored: (object) => object,
-      fromStored,
+      fromStored: (object) => asObject(shownIn(asJson(object), own, schema)),
     };
   }
   const storageSchema = rootSchema(schemaOf(storage));
   return {
     of,
     toStored: (object) => asObject(renamed(asJson(object), `${group}/${storage.name}`, storageSchema)),
-    fromStored: (object) => asObject(renamed(asJson(object), own, schema)),
+    fromStored: (object) => asObject(shownIn(asJson(object), own, schema)),
   };
 }
 

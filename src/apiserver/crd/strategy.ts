@@ -90,7 +90,7 @@ function validate(custom: CustomKind, object: KubeObject): FieldError[] {
 function validateUpdate(custom: CustomKind, object: KubeObject, old: KubeObject): FieldError[] {
   const { schema } = custom;
   const errors = [
-    ...validateChangedValues(schema, object, old),
+    ...validateChangedValues(schema, { value: object, old }),
     ...scaleErrors(custom, object, ['spec', 'status']),
     ...validateEmbedded(schema, object),
   ];
@@ -98,12 +98,12 @@ function validateUpdate(custom: CustomKind, object: KubeObject, old: KubeObject)
   return withRules(schema, errors, object, old);
 }
 
-/** Only the status is looked at, from its own root. */
+/** Only the values of the status are looked at. */
 function validateStatus(custom: CustomKind, object: Fields, old: Fields): FieldError[] {
   const status = custom.schema.properties?.get('status')?.schema;
   const errors: FieldError[] = [];
   if (status !== undefined && object.status !== undefined)
-    errors.push(...validateChangedValues(status, object.status, old.status ?? null));
+    errors.push(...validateChangedValues(status, { value: object.status, old: old.status }, 'status'));
   errors.push(...scaleErrors(custom, object, ['status']));
   if (validateListKeys(custom.schema, old).length === 0) errors.push(...validateListKeys(custom.schema, object));
   return withRules(custom.schema, errors, object, old);

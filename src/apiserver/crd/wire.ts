@@ -34,9 +34,10 @@ export function renamed(object: JsonObject, apiVersion: string, schema: SchemaNo
   return copy;
 }
 
-/** With the defaults that the schema has now, when the object lacks them; the same object when it lacks none. */
-export function withDefaults(object: JsonObject, schema: SchemaNode): JsonObject {
-  const copy = deepClone(object);
+/** A stored object as a version shows it: what its schema does not know, or does not take any more, is left out, and defaults come. */
+export function shownIn(object: JsonObject, apiVersion: string, schema: SchemaNode): JsonObject {
+  const copy = renamed(object, apiVersion, schema);
+  dropNulls(copy, schema);
   fillDefaults(copy, schema);
   return copy;
 }

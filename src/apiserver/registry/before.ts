@@ -128,7 +128,9 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   if (target.subresource !== 'status' && specChanged(target, draft, old))
     draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
   keepSystemFields(draft, old);
-  const errors = validateUpdate({ row, strategy, object: draft, old, context: details });
+  const found = validateUpdate({ row, strategy, object: draft, old, context: details });
+  for (const { field, body, isKept } of found) if (isKept === true) context.warnings.push(`${field}: ${body}`);
+  const errors = found.filter(({ isKept }) => isKept !== true);
   if (errors.length > 0) throw invalid(row.kind, target.entry.storage.group, draft.metadata.name ?? '', errors);
   const warnings = strategy.warnings?.(draft, old, details);
   if (warnings !== undefined) context.warnings.push(...warnings);

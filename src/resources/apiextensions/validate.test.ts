@@ -161,7 +161,7 @@ function check(spec: JSONSchemaProps, value: unknown, old?: unknown): string[] {
     ...validateValues(schema, { spec: value }),
     ...validateRules(schema, { spec: value }, old === undefined ? undefined : { spec: old }),
   ];
-  return errors.map((e) => `${e.field}: ${e.body}`);
+  return errors.map((e) => `${e.isKept === true ? 'kept ' : ''}${e.field}: ${e.body}`);
 }
 
 describe('a custom resource', () => {
@@ -204,7 +204,7 @@ describe('a custom resource', () => {
       'spec: Invalid value: "object": no such key: a evaluating rule: self.a > 0',
     ]);
     expect(check(spec, { a: 6 }, { a: 5 })).toEqual([]);
-    expect(check(spec, { a: 0, s: 'm' }, { a: 0, s: 'm' })).toEqual([]);
+    expect(check(spec, { a: 0, s: 'm' }, { a: 0, s: 'm' })).toEqual(['kept spec: Invalid value: too small for m']);
   });
 
   it('is pruned and gets its defaults', () => {

@@ -31,7 +31,6 @@ export { type CompiledRule, compileRule, hasRules, validateRules } from './rules
 export { structuralSchema } from './structural.ts';
 export {
   compilePattern,
-  oldItem,
   openApiType,
   validateChangedValues,
   validateListKeys,

@@ -12,11 +12,11 @@ import {
   optionalOf,
 } from '../../machinery/cel/index.ts';
 import { type FieldError, type FieldErrorType, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { deepEqual, getOwn } from '../../machinery/json.ts';
+import { getOwn } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import { celTypeOf } from './cel-type.ts';
+import { oldItem, Ratchet } from './correlation.ts';
 import type { CelRule, SchemaNode } from './node.ts';
-import { oldItem } from './values.ts';
 
 /** What one object may use up in all its rules, and one rule by itself. */
 const OBJECT_BUDGET = 2_000_000;
@@ -102,6 +102,7 @@ interface Place {
   readonly path: string;
   readonly old: unknown;
   readonly root: boolean;
+  readonly ratchet: Ratchet;
 }
 
 function text(rule: CelRule): string {
@@ -113,10 +114,7 @@ const REASONS: ReadonlySet<string> = new Set(['FieldValueForbidden', 'FieldValue
 class RuleRun {
   readonly errors: FieldError[] = [];
   private stopped = false;
-  constructor(
-    private readonly budget: Budget,
-    private readonly update: boolean,
-  ) {}
+  constructor(private readonly budget: Budget) {}
 
   check(node: SchemaNode, value: unknown, place: Place): void {
     if (this.stopped || value === null || value === undefined || !hasRules(node)) return;
@@ -127,8 +125,9 @@ class RuleRun {
       value.forEach((item: unknown, i) => {
         this.check(items, item, {
           path: `${place.path}[${i}]`,
-          old: oldItem(node, item, { index: i, old: place.old }),
+          old: oldItem(node, item, place.old),
           root: false,
+          ratchet: place.ratchet.item(i),
         });
       });
     } else if (isJsonObject(value)) {
@@ -142,6 +141,7 @@ class RuleRun {
           path: place.path + (field === undefined ? `[${key}]` : name),
           old,
           root: false,
+          ratchet: place.ratchet.key(key),
         });
       }
     }
@@ -190,7 +190,6 @@ class RuleRun {
       this.budget.left -= before - budget.left;
     }
     if (result === true) return;
-    if (!compiledRule.usesOldSelf && this.update && hasOld && deepEqual(value, place.old)) return;
     this.broken(compiledRule, node, { ...at, variables });
   }
 
@@ -212,7 +211,9 @@ class RuleRun {
     const { rule } = compiledRule;
     const path = joinFieldPath(at.place.path, normalFieldPath(rule.fieldPath ?? '', node));
     const detail = this.message(compiledRule, at.variables) ?? defaultMessage(rule);
-    this.errors.push(reasoned({ path, detail, reason: rule.reason }, node, at.value));
+    const error = reasoned({ path, detail, reason: rule.reason }, node, at.value);
+    const isKept = !compiledRule.usesOldSelf && at.place.ratchet.isKeptAround();
+    this.errors.push(isKept ? { ...error, isKept } : error);
   }
 
   private message(compiledRule: CompiledRule, variables: Readonly<Record<string, unknown>>): string | undefined {
@@ -274,9 +275,10 @@ function reasoned(
   return fieldErrors.invalid(at, value, what.detail);
 }
 
-/** The errors of all rules. With `old` (an update), transition rules run, and what was wrong before and has not changed is let through. */
+/** The errors of all rules. With `old` (an update), transition rules run, and what was wrong before and has not changed is only warned of. */
 export function validateRules(node: SchemaNode, value: unknown, old?: unknown): FieldError[] {
-  const run = new RuleRun({ left: OBJECT_BUDGET }, old !== undefined);
-  run.check(node, value, { path: '', old, root: true });
+  const run = new RuleRun({ left: OBJECT_BUDGET });
+  const ratchet = old === undefined ? Ratchet.off : Ratchet.of(node, value, old);
+  run.check(node, value, { path: '', old, root: true, ratchet });
   return run.errors;
 }

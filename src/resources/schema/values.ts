@@ -3,6 +3,7 @@ import { RE2JS } from 're2js';
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import { deepEqual, getOwn } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
+import { Ratchet } from './correlation.ts';
 import { hasFormat, isKnownFormat } from './formats.ts';
 import type { SchemaNode, ValueRules } from './node.ts';
 
@@ -74,26 +75,26 @@ function typeProblem(schema: SchemaNode, value: unknown): { wanted: string; actu
   return { wanted: format, actual: FORMATS[actual] ?? '' };
 }
 
-/** `old` lets through what was wrong before and has not changed. Source: KEP-4008 CRD validation ratcheting. */
 interface Place {
   readonly path: string;
-  readonly old: unknown;
+  readonly ratchet: Ratchet;
 }
+
+const inBody = (path: string, problem: string): string => `${path} in body ${problem}`;
 
 export class ValueValidator {
   readonly errors: FieldError[] = [];
-  constructor(private readonly ratchet: boolean) {}
+  /** `within`: where in the object that stands which is checked; errors name it, their texts do not. */
+  constructor(private readonly within = '') {}
 
   private at(path: string): FieldPath {
-    return path === '' ? NO_PATH : FieldPath.of(path);
-  }
-
-  private body(path: string): string {
-    return path === '' ? '' : `${path} in body`;
+    if (this.within === '') return path === '' ? NO_PATH : FieldPath.of(path);
+    if (path === '') return FieldPath.of(this.within);
+    return FieldPath.of(path.startsWith('[') ? `${this.within}${path}` : `${this.within}.${path}`);
   }
 
   check(schema: SchemaNode, value: unknown, place: Place): void {
-    if (this.ratchet && place.old !== undefined && deepEqual(value, place.old)) return;
+    if (place.ratchet.isKept()) return;
     this.type(schema, value, place.path);
     if (value === null) {
       if (schema.rules?.enum !== undefined) this.enum(schema.rules.enum, value, place.path);
@@ -114,24 +115,24 @@ export class ValueValidator {
     if (value === null && schema.nullable === true) return;
     const wrong = typeProblem(schema, value);
     if (wrong === undefined) return;
-    const text = `${this.body(path)} must be of type ${wrong.wanted}: ${JSON.stringify(wrong.actual)}`.trim();
+    const text = inBody(path, `must be of type ${wrong.wanted}: ${JSON.stringify(wrong.actual)}`);
     this.errors.push(fieldErrors.typeInvalid(this.at(path), wrong.actual, text));
   }
 
   private invalid(path: string, value: unknown, problem: string): void {
-    this.errors.push(fieldErrors.invalid(this.at(path), value, `${this.body(path)} ${problem}`.trim()));
+    this.errors.push(fieldErrors.invalid(this.at(path), value, inBody(path, problem)));
   }
 
   private trial(schema: SchemaNode, value: unknown, place: Place): FieldError[] {
-    const inner = new ValueValidator(false);
-    inner.check(schema, value, { path: place.path, old: undefined });
+    const inner = new ValueValidator(this.within);
+    inner.check(schema, value, { path: place.path, ratchet: Ratchet.off });
     return inner.errors;
   }
 
   /** The errors of the alternative that came closest are shown beside the summary. */
   private combined(rules: ValueRules, value: unknown, place: Place): void {
     const summary = (problem: string): void => {
-      this.errors.push(fieldErrors.invalid(NO_PATH, '', `${JSON.stringify(place.path)} ${problem}`));
+      this.errors.push(fieldErrors.invalid(this.at(''), '', `${JSON.stringify(place.path)} ${problem}`));
     };
     if (rules.anyOf !== undefined) {
       const tries = rules.anyOf.map((s) => this.trial(s, value, place));
@@ -177,7 +178,7 @@ export class ValueValidator {
         fieldErrors.typeInvalid(
           this.at(path),
           value,
-          `${this.body(path)} must be of type ${format}: ${JSON.stringify(value)}`.trim(),
+          inBody(path, `must be of type ${format}: ${JSON.stringify(value)}`),
         ),
       );
     }
@@ -188,7 +189,7 @@ export class ValueValidator {
     if (type !== 'integer' || format !== 'int32' || !isWhole(value)) return;
     if (value >= -(2 ** 31) && value < 2 ** 31) return;
     const problem = `Checked value must be of type integer with format int32 in ${path}`;
-    this.errors.push(fieldErrors.invalid(NO_PATH, '', problem));
+    this.errors.push(fieldErrors.invalid(this.at(''), '', problem));
   }
 
   private number(rules: ValueRules, value: number, path: string): void {
@@ -232,7 +233,7 @@ export class ValueValidator {
       value.forEach((item, i) => {
         this.check(items, item, {
           path: `${place.path}[${i}]`,
-          old: oldItem(schema, item, { index: i, old: place.old }),
+          ratchet: place.ratchet.item(i),
         });
       });
     }
@@ -255,25 +256,14 @@ export class ValueValidator {
     }
     const child = (name: string): string => (place.path === '' ? name : `${place.path}.${name}`);
     for (const name of rules?.required ?? []) {
-      if (!Object.hasOwn(value, name)) this.errors.push(fieldErrors.required(FieldPath.of(child(name))));
+      if (!Object.hasOwn(value, name)) this.errors.push(fieldErrors.required(this.at(child(name))));
     }
-    const old = isJsonObject(place.old) ? place.old : undefined;
     for (const key of keys) {
       const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
       if (inner === undefined) continue;
-      this.check(inner, value[key], { path: child(key), old: old === undefined ? undefined : getOwn(old, key) });
+      this.check(inner, value[key], { path: child(key), ratchet: place.ratchet.key(key) });
     }
   }
-}
-
-/** The item of the old list that a new one answers to: by key in maps; elsewhere lists cannot be told apart. */
-export function oldItem(schema: SchemaNode, item: unknown, from: { index: number; old: unknown }): unknown {
-  if (!Array.isArray(from.old)) return undefined;
-  const keys = schema.listMapKeys;
-  if (schema.listType === 'map' && keys !== undefined && isJsonObject(item)) {
-    return from.old.find((o) => isJsonObject(o) && keys.every((k) => deepEqual(getOwn(o, k), getOwn(item, k))));
-  }
-  return undefined;
 }
 
 /** The same words are said once, whoever says them. */
@@ -282,21 +272,21 @@ function toldOnce(errors: readonly FieldError[]): FieldError[] {
   return [...new Map(errors.map((error) => [`${error.type} ${error.field} ${error.body}`, error])).values()];
 }
 
-/** Checks an object (or, at a path, a part of one). With `old`, unchanged values that were wrong before are let through. */
-export function validateValues(
-  schema: SchemaNode,
-  value: unknown,
-  options: { path?: string; old?: unknown } = {},
-): FieldError[] {
-  const validator = new ValueValidator(options.old !== undefined);
-  validator.check(schema, value, { path: options.path ?? '', old: undefined });
+/** Checks an object (or, at a path, a part of one). */
+export function validateValues(schema: SchemaNode, value: unknown, options: { path?: string } = {}): FieldError[] {
+  const validator = new ValueValidator();
+  validator.check(schema, value, { path: options.path ?? '', ratchet: Ratchet.off });
   return toldOnce(validator.errors);
 }
 
-/** As `validateValues`, against the object that is being replaced. */
-export function validateChangedValues(schema: SchemaNode, value: unknown, old: unknown): FieldError[] {
-  const validator = new ValueValidator(true);
-  validator.check(schema, value, { path: '', old });
+/** The same against what is being replaced: unchanged values that were wrong before are let through. */
+export function validateChangedValues(
+  schema: SchemaNode,
+  change: { readonly value: unknown; readonly old: unknown },
+  within = '',
+): FieldError[] {
+  const validator = new ValueValidator(within);
+  validator.check(schema, change.value, { path: '', ratchet: Ratchet.of(schema, change.value, change.old) });
   return toldOnce(validator.errors);
 }
 
