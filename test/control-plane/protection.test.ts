@@ -81,3 +81,28 @@ it('a class that lost its protection is given it again', async () => {
   await present().patch('', 'bare', 'merge', { metadata: { finalizers: null } });
   await eventually(async () => (await found('bare'))?.metadata.finalizers?.includes(FINALIZERS[0] ?? ''));
 });
+
+it('claims and volumes that lost their protection are given it again', async () => {
+  const claims = plane.client.resource(PERSISTENT_VOLUME_CLAIMS);
+  const volumes = plane.client.resource(PERSISTENT_VOLUMES);
+  await claim('loose', 'none');
+  await claims.patch('default', 'loose', 'merge', { metadata: { finalizers: null } });
+  await eventually(async () =>
+    (await claims.get('default', 'loose')).metadata.finalizers?.includes('kubernetes.io/pvc-protection'),
+  );
+  await volumes.create('', {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'loose' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      csi: { driver: 'csi.example.com', volumeHandle: 'h' },
+      persistentVolumeReclaimPolicy: 'Retain',
+    },
+  });
+  await volumes.patch('', 'loose', 'merge', { metadata: { finalizers: null } });
+  await eventually(async () =>
+    (await volumes.get('', 'loose')).metadata.finalizers?.includes('kubernetes.io/pv-protection'),
+  );
+});
