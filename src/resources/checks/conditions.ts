@@ -36,9 +36,9 @@ function checkCondition(found: ErrorList, condition: Condition, path: FieldPath)
   const generation = condition.observedGeneration ?? 0;
   if (generation < 0)
     found.invalid(path.child('observedGeneration'), generation, 'must be greater than or equal to zero');
-  if (!condition.lastTransitionTime) found.required(path.child('lastTransitionTime'), 'must be set');
+  if (!condition.lastTransitionTime) found.required(path.child('lastTransitionTime'));
   const reason = condition.reason ?? '';
-  if (reason === '') found.required(path.child('reason'), 'must be set');
+  if (reason === '') found.required(path.child('reason'));
   else {
     if (!REASON_REGEX.test(reason)) found.invalid(path.child('reason'), reason, REASON_MESSAGE);
     if (Buffer.byteLength(reason) > MAX_REASON) found.tooLong(path.child('reason'), MAX_REASON);

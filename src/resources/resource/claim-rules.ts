@@ -9,6 +9,7 @@ import type {
   DeviceSubRequest,
   ExactDeviceRequest,
   ResourceClaimSpec,
+  ResourceClaimStatus,
 } from '../generated/resource-v1.ts';
 import {
   checkAttributeReference,
@@ -27,7 +28,15 @@ type Wanted = ExactDeviceRequest | DeviceSubRequest;
 function defaultWanted(wanted: Wanted): void {
   wanted.allocationMode ||= 'ExactCount';
   if (wanted.allocationMode === 'ExactCount') wanted.count ||= 1;
-  for (const toleration of wanted.tolerations ?? []) toleration.operator ||= 'Equal';
+  defaultTolerations(wanted);
+}
+
+function defaultTolerations(one: Pick<Wanted, 'tolerations'>): void {
+  for (const toleration of one.tolerations ?? []) toleration.operator ||= 'Equal';
+}
+
+export function defaultAllocation(status: ResourceClaimStatus | undefined): void {
+  for (const result of status?.allocation?.devices?.results ?? []) defaultTolerations(result);
 }
 
 export function defaultClaim(spec: ResourceClaimSpec | undefined): void {
@@ -78,7 +87,7 @@ function checkRequest(found: ErrorList, request: DeviceRequest, path: FieldPath)
 }
 
 /** Requests by name; an alternative is `request/alternative`. */
-function requestNames(claim: DeviceClaim): Set<string> {
+export function requestNames(claim: DeviceClaim): Set<string> {
   const names = new Set<string>();
   for (const request of claim.requests ?? []) {
     names.add(request.name);
@@ -87,21 +96,26 @@ function requestNames(claim: DeviceClaim): Set<string> {
   return names;
 }
 
-function checkReferences(
-  found: ErrorList,
-  references: readonly string[] | undefined,
-  where: { readonly path: FieldPath; readonly names: ReadonlySet<string> },
-): void {
+interface Where {
+  readonly path: FieldPath;
+  readonly names: ReadonlySet<string>;
+}
+
+const NO_REQUEST =
+  "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
+
+export function checkReference(found: ErrorList, name: string, { path, names }: Where): void {
+  const segments = name.split('/');
+  if (segments.length <= 2) for (const segment of segments) found.text(path, segment, isDns1123Label);
+  if (!names.has(name)) found.invalid(path, name, NO_REQUEST);
+}
+
+export function checkReferences(found: ErrorList, references: readonly string[] | undefined, where: Where): void {
   const { path, names } = where;
   checkCount(found, references, path, MAX_ITEMS);
   const seen = new Set<string>();
+  for (const [i, name] of (references ?? []).entries()) checkReference(found, name, { path: path.index(i), names });
   references?.forEach((name, i) => {
-    if (!names.has(name))
-      found.invalid(
-        path.index(i),
-        name,
-        "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
-      );
     if (seen.has(name)) found.duplicate(path.index(i), name);
     seen.add(name);
   });

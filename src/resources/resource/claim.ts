@@ -1,5 +1,5 @@
 // ResourceClaim and ResourceClaimTemplate. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
+import type { FieldError } from '../../machinery/field-error.ts';
 import {
   ageColumn,
   column,
@@ -9,40 +9,20 @@ import {
   statusKept,
   statusSubresource,
 } from '../checks/index.ts';
-import { checkTemplateMetadata, semanticEqual } from '../common/index.ts';
+import { checkTemplateMetadata } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ResourceClaim, ResourceClaimTemplate } from '../generated/resource-v1.ts';
-import { checkClaimSpec, defaultClaim, SPEC } from './claim-rules.ts';
-import { checkCount } from './device-rules.ts';
+import { checkClaimSpec, defaultAllocation, defaultClaim, SPEC } from './claim-rules.ts';
+import { validateClaimStatus } from './claim-status.ts';
 
-const MAX_CONSUMERS = 256;
-const STATUS = FieldPath.of('status');
+function applyDefaults(draft: ResourceClaim): void {
+  defaultClaim(draft.spec);
+  defaultAllocation(draft.status);
+}
 
 function validateClaim(claim: ResourceClaim): FieldError[] {
   const found = new ErrorList();
   checkClaimSpec(found, claim.spec, SPEC);
-  return found.errors;
-}
-
-/** What was allocated stays so until it is given back. */
-function validateStatusUpdate(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
-  const found = new ErrorList();
-  const { allocation, reservedFor } = claim.status ?? {};
-  const path = STATUS.child('reservedFor');
-  checkCount(found, reservedFor, path, MAX_CONSUMERS);
-  const uids = new Set<string>();
-  reservedFor?.forEach((consumer, i) => {
-    const at = path.index(i);
-    for (const field of ['resource', 'name', 'uid'] as const)
-      if ((consumer[field] ?? '') === '') found.required(at.child(field));
-    if (uids.has(consumer.uid)) found.duplicate(at.child('uid'), consumer.uid);
-    uids.add(consumer.uid);
-  });
-  if ((reservedFor ?? []).length > 0 && allocation === undefined)
-    found.forbidden(path, 'may not be specified when `allocated` is not set');
-  const before = old.status?.allocation;
-  if (before !== undefined && allocation !== undefined && !semanticEqual(before, allocation))
-    found.invalid(STATUS.child('allocation'), allocation, 'field is immutable');
   return found.errors;
 }
 
@@ -67,7 +47,7 @@ export const resourceClaims = defineResource<ResourceClaim>({
   resetFields: ['status'],
   deleteAnswersObject: true,
   strategy: {
-    applyDefaults: (draft) => defaultClaim(draft.spec),
+    applyDefaults,
     ...statusKept<ResourceClaim>(),
     validate: validateClaim,
     validateUpdate(claim, old) {
@@ -79,9 +59,9 @@ export const resourceClaims = defineResource<ResourceClaim>({
   generation: 'none',
   subresources: {
     status: statusSubresource<ResourceClaim>({
-      applyDefaults: (draft) => defaultClaim(draft.spec),
+      applyDefaults,
       keep: 'metadata',
-      validateUpdate: validateStatusUpdate,
+      validateUpdate: validateClaimStatus,
     }),
   },
   columns: [
@@ -116,7 +96,7 @@ export const resourceClaimTemplates = defineResource<ResourceClaimTemplate>({
     applyDefaults: (draft) => defaultClaim(draft.spec?.spec),
     validate: validateTemplate,
     validateUpdate(template, old) {
-      const found = new ErrorList();
+      const found = new ErrorList().add(validateTemplate(template));
       found.unchanged(SPEC, template.spec, old.spec);
       return found.errors;
     },

@@ -33,7 +33,19 @@ export function checkDriver(found: ErrorList, driver: string, path: FieldPath): 
     return;
   }
   if (Buffer.byteLength(driver) > MAX_DRIVER) found.tooLong(path, MAX_DRIVER);
-  found.text(path, driver, isDns1123Subdomain);
+  for (const message of isDns1123Subdomain(driver.toLowerCase())) found.invalid(path, driver, message);
+}
+
+const MAX_POOL_NAME = 253;
+
+/** DNS subdomains, joined by slashes. */
+export function checkPoolName(found: ErrorList, name: string, path: FieldPath): void {
+  if (name === '') {
+    found.required(path);
+    return;
+  }
+  if (Buffer.byteLength(name) > MAX_POOL_NAME) found.tooLong(path, MAX_POOL_NAME);
+  for (const part of name.split('/')) found.text(path, part, isDns1123Subdomain);
 }
 
 export function checkSelectors(
@@ -83,18 +95,30 @@ function checkExpression(found: ErrorList, expression: string, path: FieldPath):
   }
 }
 
-/** `domain/name`, the name as C takes it. */
-export function checkAttributeReference(found: ErrorList, name: string, path: FieldPath): void {
+const MAX_ID = 32;
+
+function checkIdentifier(found: ErrorList, id: string, path: FieldPath): void {
+  if (Buffer.byteLength(id) > MAX_ID) found.tooLong(path, MAX_ID);
+  found.text(path, id, isCIdentifier);
+}
+
+/** The name of an attribute or a capacity, as C takes it; with or without a domain. */
+export function checkAttributeName(found: ErrorList, name: string, path: FieldPath): void {
   const [first = '', second, ...more] = name.split('/');
-  if (second === undefined) {
-    found.text(path, first, isCIdentifier);
-    found.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
-  } else if (more.length === 0) {
+  if (second === undefined) checkIdentifier(found, first, path);
+  else if (more.length === 0) {
     if (first === '') found.invalid(path, '', 'the domain must not be empty');
     else checkDriver(found, first, path);
     if (second === '') found.invalid(path, '', 'the name must not be empty');
-    else found.text(path, second, isCIdentifier);
+    else checkIdentifier(found, second, path);
   }
+}
+
+/** `domain/name`. */
+export function checkAttributeReference(found: ErrorList, name: string, path: FieldPath): void {
+  checkAttributeName(found, name, path);
+  if (!name.includes('/'))
+    found.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
 }
 
 export function checkConfiguration(found: ErrorList, configuration: DeviceConfiguration, path: FieldPath): void {
@@ -108,6 +132,37 @@ export function checkConfiguration(found: ErrorList, configuration: DeviceConfig
   if (opaque.parameters === undefined || opaque.parameters === null) found.required(at);
   else if (Buffer.byteLength(JSON.stringify(opaque.parameters)) > MAX_PARAMETERS) found.tooLong(at, MAX_PARAMETERS);
   else if (!isJsonObject(opaque.parameters)) found.invalid(at, '<value omitted>', 'must be a valid JSON object');
+}
+
+const MAX_BINDING_CONDITIONS = 4;
+
+/** What a pod waits for before it is bound, and what makes it try elsewhere: one is nothing without the other. */
+export function checkBinding(
+  found: ErrorList,
+  one: { readonly bindingConditions?: string[]; readonly bindingFailureConditions?: string[] },
+  path: FieldPath,
+): void {
+  const binding = one.bindingConditions ?? [];
+  const failure = one.bindingFailureConditions ?? [];
+  const [bindingPath, failurePath] = [path.child('bindingConditions'), path.child('bindingFailureConditions')];
+  const lists = [
+    { list: binding, at: bindingPath },
+    { list: failure, at: failurePath },
+  ];
+  for (const { list, at } of lists) {
+    if (list.length > MAX_BINDING_CONDITIONS) found.tooMany(at, list.length, MAX_BINDING_CONDITIONS);
+    else for (const [i, name] of list.entries()) found.text(at.index(i), name, isQualifiedName);
+  }
+  for (const { list, at } of lists)
+    for (const [i, name] of list.entries()) {
+      if (list.indexOf(name) < i) found.duplicate(at.index(i), name);
+      if (list === failure && binding.includes(name))
+        found.invalid(at.index(i), name, 'bindingFailureConditions must not overlap with bindingConditions');
+    }
+  if (binding.length === 0 && failure.length > 0)
+    found.invalid(bindingPath, null, 'bindingConditions are required to use bindingFailureConditions');
+  if (failure.length === 0 && binding.length > 0)
+    found.invalid(failurePath, null, 'bindingFailureConditions are required to use bindingConditions');
 }
 
 export function checkTolerations(
