@@ -1,6 +1,6 @@
 // How the values of a schema node are owned and merged: worked out once per node, so that walks need no look-ups by name.
 // Rules: https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
-import type { FieldNode, SchemaNode } from '../../resources/schema/index.ts';
+import { builtinSchema, type FieldNode, type SchemaNode } from '../../resources/schema/index.ts';
 
 export type ScalarKind = 'string' | 'numeric' | 'boolean' | 'untyped';
 
@@ -127,18 +127,40 @@ function makePlan(schema: SchemaNode): Plan {
   }
 }
 
+let head: readonly FieldNode[] | undefined;
+
+/** What every object has, also one inside of another. */
+function headOfObjects(): readonly FieldNode[] {
+  const field = (name: string, schema: SchemaNode): FieldNode => ({
+    name,
+    schema,
+    required: false,
+    omitEmpty: true,
+    pointer: true,
+  });
+  const text: SchemaNode = { type: 'string' };
+  head ??= [
+    field('apiVersion', text),
+    field('kind', text),
+    field('metadata', builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')),
+  ];
+  return head;
+}
+
 function makeMapPlan(schema: SchemaNode): Plan {
   const { properties, additionalProperties } = schema;
   const fields = new Map<string, FieldPlan>();
-  for (const [name, field] of properties ?? []) fields.set(name, new FieldPlan(field));
-  const open = schema.preserveUnknown === true || schema.embeddedResource === true;
+  if (schema.embeddedResource === true)
+    for (const field of headOfObjects()) fields.set(field.name, new FieldPlan(field));
+  for (const [name, field] of properties ?? []) if (!fields.has(name)) fields.set(name, new FieldPlan(field));
+  const open = schema.preserveUnknown === true;
   let rest: (() => Plan) | undefined;
   if (additionalProperties !== undefined) rest = () => planOf(additionalProperties);
   else if (open || properties === undefined) rest = () => DEDUCED;
   return new Plan({
     kind: 'map',
     atomic: schema.mapType === 'atomic',
-    fields: properties === undefined ? undefined : fields,
+    fields: fields.size === 0 && properties === undefined ? undefined : fields,
     rest,
   });
 }

@@ -193,6 +193,93 @@ describe('custom resources', () => {
     expect(resources[0]?.storageVersionHash).toMatch(/^[A-Za-z0-9+/]{11}=$/);
   });
 
+  it('keep the nulls that are applied: defaults take their place, others are refused', async () => {
+    const spec = {
+      a: { type: 'string' },
+      d: { type: 'string', default: 'dd' },
+      n: { type: 'string', nullable: true },
+      e: { type: 'object', 'x-kubernetes-embedded-resource': true, properties: { spec: { type: 'object' } } },
+    };
+    await send('POST', CRDS, definition('n.example.com', [version('v1', spec)]));
+    const path = '/apis/n.example.com/v1/namespaces/default/widgets';
+    const wanted = (given: JsonObject) => ({
+      apiVersion: 'n.example.com/v1',
+      kind: 'Widget',
+      metadata: { name: 'w', namespace: null },
+      spec: given,
+    });
+    const applied = (given: JsonObject) =>
+      send('PATCH', `${path}/w?fieldManager=m&dryRun=All`, wanted(given), 'application/apply-patch+yaml');
+    expect((await applied({ d: null, n: null })).body.spec).toEqual({ d: 'dd', n: null });
+    expect((await applied({ a: null })).body.message).toContain(
+      'spec.a: Invalid value: "null": spec.a in body must be of type string: "null"',
+    );
+    expect((await send('POST', `${path}?dryRun=All`, wanted({ a: null, n: null }))).body.spec).toEqual({
+      d: 'dd',
+      n: null,
+    });
+    const inner = (more: JsonObject) => applied({ e: { apiVersion: 'v1', kind: 'X', ...more } });
+    expect((await inner({ metadata: null })).body.spec).toMatchObject({ e: { metadata: {} } });
+    expect((await inner({ metadata: { name: 'n', odd: 1 } })).body.message).toContain(
+      '.spec.e.metadata.odd: field not declared in schema',
+    );
+    expect((await inner({ odd: 1 })).body.message).toContain('.spec.e.odd: field not declared in schema');
+  });
+
+  it('that an older schema took are shown as the schema of today has them, and keep what it does not take', async () => {
+    const strings = { a: { type: 'string' }, z: { type: 'string' }, c: { type: 'string', nullable: true } };
+    const first = definition('o.example.com', [version('v1', strings)]);
+    await send('POST', CRDS, first);
+    const path = '/apis/o.example.com/v1/namespaces/default/widgets';
+    await send('POST', path, { metadata: { name: 'w' }, spec: { a: 'long', z: 'gone', c: null } });
+    const rule = { 'x-kubernetes-validations': [{ rule: "self == 'x'" }] };
+    const strict = { a: { type: 'string', maxLength: 2, ...rule }, c: { type: 'string' }, d: { type: 'string' } };
+    const versions = [version('v1', strict)];
+    const body = { spec: { versions } };
+    await send('PATCH', `${CRDS}/widgets.o.example.com`, body, 'application/merge-patch+json');
+    expect((await send('GET', `${path}/w`)).body.spec).toEqual({ a: 'long' });
+    expect((await send('GET', path)).body.items.map((item) => item.spec)).toEqual([{ a: 'long' }]);
+    const merged = (spec: JsonObject) => send('PATCH', `${path}/w`, { spec }, 'application/merge-patch+json');
+    const kept = await merged({ d: '1' });
+    expect([kept.status, kept.body.spec]).toEqual([200, { a: 'long', d: '1' }]);
+    expect(String(kept.warning)).toContain(`spec.a: Invalid value: \\"long\\": failed rule: self == 'x'`);
+    expect((await merged({ a: 'longer' })).body.message).toContain('spec.a: Too long: may not be more than 2 bytes');
+    expect((await merged({ a: 'y' })).body.message).toContain(`spec.a: Invalid value: "y": failed rule: self == 'x'`);
+  });
+
+  it('have numbers of replicas that are numbers, and selectors that are texts', async () => {
+    const free = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+    const scale = {
+      specReplicasPath: '.spec.r',
+      statusReplicasPath: '.status.r',
+      labelSelectorPath: '.status.s',
+    };
+    const open = {
+      ...version('v1', {}),
+      schema: { openAPIV3Schema: { type: 'object', properties: { spec: free, status: free } } },
+      subresources: { scale },
+    };
+    await send('POST', CRDS, definition('r.example.com', [open]));
+    const causes = async (body: JsonObject): Promise<string[]> => {
+      const answer = await send('POST', '/apis/r.example.com/v1/namespaces/default/widgets?dryRun=All', {
+        metadata: { name: 'w' },
+        ...body,
+      });
+      const { causes: found = [] } = (answer.body.details ?? {}) as { causes?: { field: string; message: string }[] };
+      return found.map(({ field, message }) => `${field}: ${message}`);
+    };
+    expect(await causes({ spec: { r: 1 }, status: { s: 'a=b' } })).toEqual([]);
+    expect(await causes({ spec: { r: 'x' }, status: { r: 1.5, s: 1 } })).toEqual([
+      '.spec.r: Invalid value: 0: .spec.r accessor error: x is of the type string, expected int64',
+      '.status.r: Invalid value: 0: .status.r accessor error: 1.5 is of the type float64, expected int64',
+      '.status.s: Invalid value: "": .status.s accessor error: 1 is of the type int64, expected string',
+    ]);
+    expect(await causes({ spec: { r: -1 }, status: { r: null } })).toEqual([
+      '.spec.r: Invalid value: -1: should be a non-negative integer',
+      '.status.r: Invalid value: 0: .status.r accessor error: <nil> is of the type <nil>, expected int64',
+    ]);
+  });
+
   it('go when their definition goes, which waits for those that finalizers hold', async () => {
     await send('POST', CRDS, definition('d.example.com', [version('v1', {})]));
     const path = '/apis/d.example.com/v1/namespaces/default/widgets';

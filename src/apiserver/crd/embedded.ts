@@ -1,6 +1,6 @@
 // The metadata of objects inside custom resources: read like the metadata of any object, unknown fields taken out and told.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#rawextension
-import { getOwn } from '../../machinery/json.ts';
+import { canonicalJson, getOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { builtinSchema, DecodeError, decodeValue, type SchemaNode } from '../../resources/schema/index.ts';
 
@@ -11,11 +11,13 @@ export function readMetadata(object: JsonObject, path: string): string[] {
   const { metadata } = object;
   try {
     const { object: clean, strictErrors } = decodeValue(OBJECT_META, metadata);
+    // Texts that are null are empty; empty ones are not kept.
+    if (clean.namespace === null) delete clean.namespace;
     object.metadata = clean;
     return strictErrors.map((error) => error.replace('field "', () => `field "${path}metadata.`));
   } catch (error) {
     if (!(error instanceof DecodeError) || path === '') throw error;
-    throw new DecodeError(`${path}metadata: Invalid value: ${JSON.stringify(metadata)}: ${error.message}`);
+    throw new DecodeError(`${path}metadata: Invalid value: ${canonicalJson(metadata)}: ${error.message}`);
   }
 }
 
@@ -45,7 +47,9 @@ function readEmbeddedHead(object: JsonObject, path: string): string[] {
       throw new DecodeError(`${path}.${name}: Invalid value: ${JSON.stringify(value)}: must be a string`);
   }
   const metadata = getOwn(object, 'metadata');
-  if (metadata === undefined || metadata === null) return [];
+  if (metadata === undefined) return [];
+  if (metadata === null) object.metadata = {};
+  if (metadata === null) return [];
   if (isJsonObject(metadata)) return readMetadata(object, `${path}.`);
   const kind = Array.isArray(metadata) ? 'array' : typeof metadata === 'boolean' ? 'bool' : typeof metadata;
   throw new DecodeError(

@@ -1,7 +1,7 @@
 // The rules of a custom resource: what its definition says about its status, its scale, its values, and its CEL rules.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { deepEqual, getDotted } from '../../machinery/json.ts';
+import { deepEqual } from '../../machinery/json.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { ObjectSubresource, Strategy } from '../../resources/definition.ts';
@@ -15,6 +15,7 @@ import {
   validateRules,
   validateValues,
 } from '../../resources/schema/index.ts';
+import { scaleErrors } from './scale-fields.ts';
 
 export interface CustomKind {
   readonly kind: string;
@@ -35,25 +36,7 @@ const BLOCKING: ReadonlySet<string> = new Set([
 ]);
 const NOT_CHECKED =
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
-const MAX_INT32 = 2147483647;
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
-
-function replicasErrors(object: KubeObject, path: string): FieldError[] {
-  const value = getDotted(object, path) ?? 0;
-  const at = FieldPath.of(path);
-  if (typeof value !== 'number' || !Number.isInteger(value)) return [];
-  if (value < 0) return [fieldErrors.invalid(at, value, 'should be a non-negative integer')];
-  return value > MAX_INT32 ? [fieldErrors.invalid(at, value, `should be less than or equal to ${MAX_INT32}`)] : [];
-}
-
-function scaleErrors(custom: CustomKind, object: KubeObject, parts: readonly ('spec' | 'status')[]): FieldError[] {
-  const scale = custom.subresources?.scale;
-  if (scale === undefined) return [];
-  const errors: FieldError[] = [];
-  if (parts.includes('spec')) errors.push(...replicasErrors(object, scale.specReplicasPath));
-  if (parts.includes('status')) errors.push(...replicasErrors(object, scale.statusReplicasPath));
-  return errors;
-}
 
 function withRules(
   schema: SchemaNode,
@@ -80,7 +63,7 @@ function validate(custom: CustomKind, object: KubeObject): FieldError[] {
   const { schema } = custom;
   const errors = [
     ...validateValues(schema, object),
-    ...scaleErrors(custom, object, ['spec', 'status']),
+    ...scaleErrors(custom.subresources?.scale, object, ['spec', 'status']),
     ...validateEmbedded(schema, object),
     ...validateListKeys(schema, object),
   ];
@@ -91,7 +74,7 @@ function validateUpdate(custom: CustomKind, object: KubeObject, old: KubeObject)
   const { schema } = custom;
   const errors = [
     ...validateChangedValues(schema, { value: object, old }),
-    ...scaleErrors(custom, object, ['spec', 'status']),
+    ...scaleErrors(custom.subresources?.scale, object, ['spec', 'status']),
     ...validateEmbedded(schema, object),
   ];
   if (validateListKeys(schema, old).length === 0) errors.push(...validateListKeys(schema, object));
@@ -104,7 +87,7 @@ function validateStatus(custom: CustomKind, object: Fields, old: Fields): FieldE
   const errors: FieldError[] = [];
   if (status !== undefined && object.status !== undefined)
     errors.push(...validateChangedValues(status, { value: object.status, old: old.status }, 'status'));
-  errors.push(...scaleErrors(custom, object, ['status']));
+  errors.push(...scaleErrors(custom.subresources?.scale, object, ['status']));
   if (validateListKeys(custom.schema, old).length === 0) errors.push(...validateListKeys(custom.schema, object));
   return withRules(custom.schema, errors, object, old);
 }
@@ -172,7 +155,7 @@ export function customStatus(custom: CustomKind): ObjectSubresource<KubeObject> 
         if (resourceVersion !== undefined) next.metadata.resourceVersion = resourceVersion;
         if (managedFields === undefined) delete next.metadata.managedFields;
         else next.metadata.managedFields = managedFields;
-        if (status === undefined) delete next.status;
+        if (status === undefined || status === null) delete next.status;
         else next.status = status;
       },
       validateUpdate: (object, old) => validateStatus(custom, object as Fields, old as Fields),

@@ -16,12 +16,13 @@ function readRootMetadata(object: JsonObject): string[] {
   return [];
 }
 
-/** Takes an object as the schema of its version has it. The object is private to the caller and is changed. */
-export function readCustom(schema: SchemaNode, object: JsonObject): ReadObject {
+/** Takes an object as the schema of its version has it. The object is private to the caller and is changed. What was applied keeps
+ *  its nulls: where they are not allowed, they are refused. */
+export function readCustom(schema: SchemaNode, object: JsonObject, nulls: 'drop' | 'keep' = 'drop'): ReadObject {
   const strict = readRootMetadata(object);
   strict.push(...pruneUnknown(object, schema).map((path) => `unknown field ${JSON.stringify(path)}`));
   strict.push(...readEmbedded(object, schema));
-  dropNulls(object, schema);
+  if (nulls === 'drop') dropNulls(object, schema);
   fillDefaults(object, schema);
   return { object, strict };
 }

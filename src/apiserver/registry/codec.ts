@@ -84,6 +84,19 @@ function customDecoded(entry: CatalogEntry, object: Record<string, unknown>, str
   return { object: withMetadata(read.object), strict: [...strict, ...read.strict] };
 }
 
+/** What an apply made, as its type takes it; `refuse` words what it does not take. */
+export function decodeApplied(
+  entry: CatalogEntry,
+  value: JsonObject,
+  refuse: (problem: string) => ApiError,
+): KubeObject {
+  if (!entry.custom) return decodePatched(entry, value, refuse).object;
+  return readOr(refuse, () => {
+    const read = readCustom(schemaOf(entry), deepClone(value), 'keep');
+    return { object: withMetadata(read.object), strict: [] };
+  }).object;
+}
+
 function decodeProtobuf(entry: CatalogEntry, body: Uint8Array): Decoded {
   const { kind } = entry.row;
   if (entry.custom || !hasProtobuf(entry.row.schema)) {

@@ -7,7 +7,7 @@ import { apiVersionOf } from '../../resources/definition.ts';
 import { DecodeError, decodeFree, strictWarnings, yamlToJson } from '../../resources/schema/index.ts';
 import { applyPatch, conversionProblem } from '../apply/index.ts';
 import { plainError } from '../http/responses.ts';
-import { decodePatched } from '../registry/codec.ts';
+import { decodeApplied } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
 import { frameOf } from '../registry/managed.ts';
 import { cloneObject } from '../registry/objects.ts';
@@ -15,20 +15,28 @@ import { optionsDocument, type WriteOptions } from '../registry/options.ts';
 import type { UpdatePlan } from '../registry/write.ts';
 import { bodyOf, checkName, checkNamespace, checkYamlSize } from './body.ts';
 
-function parseApplied(context: RequestContext, options: WriteOptions): JsonObject {
+interface Applied {
+  readonly applied: JsonObject;
+  readonly yamlErrors: readonly string[];
+}
+
+function parseApplied(context: RequestContext): Applied {
   const { value, yamlErrors } = readYaml(bodyOf(context.request));
-  if (yamlErrors.length > 0 && options.fieldValidation === 'Strict') {
-    throw badRequest(`error strict decoding YAML: ${yamlErrors.join(', ')}`);
-  }
-  if (options.fieldValidation === 'Warn') context.warnings.push(...strictWarnings(yamlErrors));
-  if (value === null) return {};
+  if (value === null) return { applied: {}, yamlErrors };
   if (!isJsonObject(value)) {
     const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
     throw badRequest(
       `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`,
     );
   }
-  return value;
+  return { applied: value, yamlErrors };
+}
+
+/** Only what could be applied is looked at so closely. */
+function checkYaml(context: RequestContext, options: WriteOptions, yamlErrors: readonly string[]): void {
+  if (yamlErrors.length > 0 && options.fieldValidation === 'Strict')
+    throw badRequest(`error strict decoding YAML: ${yamlErrors.join(', ')}`);
+  if (options.fieldValidation === 'Warn') context.warnings.push(...strictWarnings(yamlErrors));
 }
 
 const OPEN_BRACE = 0x7b;
@@ -60,16 +68,16 @@ function readYaml(body: Uint8Array): { value: unknown; yamlErrors: readonly stri
 function finished(target: Target, merged: JsonObject, applied: JsonObject): KubeObject {
   const { row, custom } = target.entry;
   const asked = { applied, apiVersion: apiVersionOf(row), kind: row.kind };
-  const decoded = decodePatched(target.entry, merged, (problem) =>
+  const object = decodeApplied(target.entry, merged, (problem) =>
     plainError(custom ? problem : conversionProblem(asked, problem)),
   );
-  const draft = cloneObject(decoded.object);
+  const draft = cloneObject(object);
   target.entry.row.strategy.applyDefaults?.(draft);
   return draft;
 }
 
 export function applyPlan(context: RequestContext, target: Target, options: WriteOptions): UpdatePlan {
-  const applied = parseApplied(context, options);
+  const { applied, yamlErrors } = parseApplied(context);
   const { entry } = target;
   return {
     dryRun: options.dryRun,
@@ -86,6 +94,7 @@ export function applyPlan(context: RequestContext, target: Target, options: Writ
         force: options.force,
         time: rfc3339(context.kernel.clock.now()),
       });
+      checkYaml(context, options, yamlErrors);
       const draft =
         result.object === undefined && live !== undefined
           ? cloneObject(live)

@@ -35,12 +35,14 @@ export function cannotBeHandled(entry: CatalogEntry, object: KubeObject, problem
   return `${object.kind ?? entry.row.kind} in version ${JSON.stringify(short)} cannot be handled as a ${entry.row.kind}: ${problem}`;
 }
 
+/** An object that names no namespace is in that of its path. */
 export function checkNamespace(target: Target, draft: KubeObject): void {
   if (!target.entry.row.namespaced) return;
   const sent = draft.metadata.namespace ?? '';
   if (sent !== '' && sent !== target.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
+  if (sent === '' && target.namespace !== '') draft.metadata.namespace = target.namespace;
 }
 
 export function checkName(target: Target, draft: KubeObject): void {

@@ -167,7 +167,15 @@ function check(spec: JSONSchemaProps, value: unknown, old?: unknown): string[] {
 describe('a custom resource', () => {
   it.each([
     [{ type: 'string' }, 1, ['spec: Invalid value: "integer": spec in body must be of type string: "integer"']],
-    [{ type: 'integer' }, 1.5, ['spec: Invalid value: "number": spec in body must be of type integer: "number"']],
+    [
+      { type: 'integer' },
+      1.5,
+      [
+        'spec: Invalid value: "number": spec in body must be of type integer: "number"',
+        '<nil>: Invalid value: "": Checked value must be of type integer (default format) in spec',
+      ],
+    ],
+    [{ enum: [1, 2] }, 1.5, []],
     [{ type: 'integer', multipleOf: 3 }, 7, ['spec: Invalid value: 7: spec in body should be a multiple of 3']],
     [{ type: 'integer', enum: [1, 2] }, 3, ['spec: Unsupported value: 3: supported values: "1", "2"']],
     [{ type: 'string', pattern: '^ab' }, 'x', ['spec: Invalid value: "x": spec in body should match \'^ab\'']],

@@ -44,12 +44,14 @@ describe('values', () => {
     ]);
     expect(problems({ type: 'integer', format: 'int32' }, 1.5)).toEqual([
       'f: Invalid value: "float64": f in body must be of type int32: "float64"',
+      '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in f',
     ]);
     expect(problems({ type: 'integer', format: 'int32' }, 3_000_000_000)).toEqual([
       '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in f',
     ]);
     expect(problems({ type: 'integer' }, 1e30)).toEqual([
       'f: Invalid value: "number": f in body must be of type integer: "number"',
+      '<nil>: Invalid value: "": Checked value must be of type integer (default format) in f',
     ]);
     expect(problems({ type: 'number', maximum: 1.5, multipleOf: 0.5 }, 2)).toEqual([
       'f: Invalid value: 0: factor MultipleOf declared for f must be positive: 0',

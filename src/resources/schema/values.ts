@@ -184,11 +184,13 @@ export class ValueValidator {
     }
   }
 
-  /** Integers that are none of the format's. */
-  private range({ type, format }: SchemaNode, value: number, path: string): void {
-    if (type !== 'integer' || format !== 'int32' || !isWhole(value)) return;
-    if (value >= -(2 ** 31) && value < 2 ** 31) return;
-    const problem = `Checked value must be of type integer with format int32 in ${path}`;
+  /** Numbers that are no integers, or none of the format's. */
+  private range(schema: SchemaNode, value: number, path: string): void {
+    if (schema.type !== 'integer') return;
+    const format = countedFormat(schema);
+    if (isWhole(value) && (format !== 'int32' || (value >= -(2 ** 31) && value < 2 ** 31))) return;
+    const known = format === undefined ? '(default format)' : `with format ${format}`;
+    const problem = `Checked value must be of type integer ${known} in ${path}`;
     this.errors.push(fieldErrors.invalid(this.at(''), '', problem));
   }
 
@@ -222,7 +224,10 @@ export class ValueValidator {
   }
 
   private enum(values: readonly unknown[], value: unknown, path: string): void {
-    if (values.some((v) => deepEqual(v, value))) return;
+    // What is behind the point of a number does not count beside whole ones.
+    const near = (one: unknown): boolean =>
+      typeof value === 'number' && typeof one === 'number' && Number.isInteger(one) && Math.trunc(value) === one;
+    if (values.some((v) => deepEqual(v, value) || near(v))) return;
     const shown = values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
     this.errors.push(fieldErrors.notSupported(this.at(path), value, shown));
   }
