@@ -36,16 +36,16 @@ for (const [name, run] of [
     await expect(run('no-such-program', [])).rejects.toMatchObject({ reason: 'missing' });
     const begun = Date.now();
     await expect(run('sleep', ['100'], { timeoutMs: 100 })).rejects.toMatchObject({ reason: 'timeout' });
-    expect(Date.now() - begun).toBeLessThan(3000);
+    expect(Date.now() - begun).toBeLessThan(25_000);
     const capped = await run('head', ['-c', '100000', '/dev/zero'], { outputCap: 10 });
     expect(capped.stdout).toHaveLength(10);
   });
 
   test(`a program ${name} whose child keeps its output open is not waited for when told so`, async () => {
     const begun = Date.now();
-    const { stdout } = await run('sh', ['-c', 'sleep 4 & echo said'], { drainMs: 50 });
+    const { stdout } = await run('sh', ['-c', 'sleep 20 & echo said'], { drainMs: 50 });
     expect(stdout.toString()).toBe('said\n');
-    expect(Date.now() - begun).toBeLessThan(2000);
+    expect(Date.now() - begun).toBeLessThan(15_000);
   });
 
   test(`a program ${name} that is called off`, async () => {

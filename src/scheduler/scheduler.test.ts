@@ -1,7 +1,7 @@
 // Tests of the scheduler at work, over a small API server.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createClient, createInformerFactory, type FakeApi, fakeApi } from '../client/index.ts';
-import { systemClock } from '../host/clock.ts';
+import { createClient, createInformerFactory, type FakeApi, fakeApi, HandClock } from '../client/index.ts';
+import { type Clock, systemClock } from '../host/clock.ts';
 import type { Event, Node, Pod, PodSpec } from '../resources/generated/core-v1.ts';
 import { runScheduler } from './index.ts';
 
@@ -18,10 +18,10 @@ afterEach(async () => {
   await running;
 });
 
-function start(): void {
+function start(clock: Clock = systemClock): void {
   const client = createClient({ transport: api.transport, userAgent: 'test' });
   const informers = createInformerFactory(client, { clock: systemClock });
-  running = runScheduler({ client, informers, clock: systemClock, random: { float: () => 0 }, signal: stop.signal });
+  running = runScheduler({ client, informers, clock, random: { float: () => 0 }, signal: stop.signal });
   informers.start(stop.signal);
 }
 
@@ -62,12 +62,11 @@ async function until(condition: () => boolean): Promise<void> {
 describe('the scheduler', () => {
   it('binds a pod at once and says so', async () => {
     putNode('n1');
-    start();
+    // A clock that stands still: whoever waited for it would wait for ever.
+    start(new HandClock());
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const before = performance.now();
     putPod('p');
     await until(() => podNamed('p')?.spec?.nodeName === 'n1');
-    expect(performance.now() - before).toBeLessThan(500);
     await until(() => events('Scheduled').length === 1);
     expect(events('Scheduled')[0]).toMatchObject({
       message: 'Successfully assigned ns/p to n1',

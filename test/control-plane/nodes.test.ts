@@ -78,9 +78,11 @@ describe('a node', () => {
     const taint = { key: 'k', effect: 'NoExecute' };
     await plane.client.resource(NODES).patch('', 'n1', 'merge', { spec: { taints: [taint] } });
     await eventually(async () => (await pod('flees'))?.metadata.deletionTimestamp !== undefined);
-    expect(Date.now() - before).toBeLessThan(900);
     await eventually(async () => (await pod('leaves'))?.metadata.deletionTimestamp !== undefined);
     expect(Date.now() - before).toBeGreaterThan(500);
+    // Who went first is told by the order of the writes, however slow the machine is.
+    const written = async (name: string) => Number((await pod(name))?.metadata.resourceVersion);
+    expect(await written('flees')).toBeLessThan(await written('leaves'));
     expect((await pod('bears'))?.metadata.deletionTimestamp).toBeUndefined();
     const condition = (await pod('flees'))?.status?.conditions?.find((c) => c.type === 'DisruptionTarget');
     expect(condition?.reason).toBe('DeletionByTaintManager');

@@ -1,5 +1,7 @@
 // Tests of CEL: results, refusals in cel-go's words, budgets.
+
 import { describe, expect, it } from 'vitest';
+import { processorMs } from '../../host/processor-time.ts';
 import {
   AUTHORIZER,
   authorizerOf,
@@ -268,9 +270,8 @@ describe('CEL', () => {
     expect(() => program.evaluate({ l: many }, { left: 10_000 })).toThrow(BudgetExceeded);
   });
 
-  it('a regular expression cannot hang the process', () => {
-    const started = performance.now();
-    expect(run(`'${'a'.repeat(40)}!'.matches('^(a+)+$')`)).toBe(false);
-    expect(performance.now() - started).toBeLessThan(500);
+  it('a regular expression cannot hang the process', async () => {
+    const source = `'${'a'.repeat(40)}!'.matches('^(a+)+$')`;
+    expect(await processorMs(() => expect(run(source)).toBe(false))).toBeLessThan(500);
   });
 });

@@ -1,5 +1,7 @@
 // Tests of reading bodies: what is kept, what is refused and in which words.
+
 import { describe, expect, it } from 'vitest';
+import { leastProcessorMs } from '../../host/processor-time.ts';
 import { ApiError } from '../../machinery/errors.ts';
 import { builtinSchema } from './builtin.ts';
 import { decode, decodeFree, normalize, strictWarnings } from './decode.ts';
@@ -313,7 +315,7 @@ describe('a YAML body', () => {
 });
 
 describe('speed', () => {
-  it('a pod is read in well under a millisecond', () => {
+  it('a pod is read in well under a millisecond', async () => {
     const body = Buffer.from(
       JSON.stringify({
         apiVersion: 'v1',
@@ -335,9 +337,11 @@ describe('speed', () => {
     );
     const options = { kind: 'Pod', apiVersion: 'v1' };
     for (let i = 0; i < 3000; i++) decode(POD, body, options);
-    const start = performance.now();
-    for (let i = 0; i < 2000; i++) decode(POD, body, options);
-    const micros = ((performance.now() - start) / 2000) * 1000;
+    const times = 500;
+    const least = await leastProcessorMs(4, () => {
+      for (let i = 0; i < times; i++) decode(POD, body, options);
+    });
+    const micros = (least / times) * 1000;
     expect(micros).toBeLessThan(300);
     if (process.env.MINKE_SHOW_TIMES === '1') console.log(`${body.length} bytes in ${micros.toFixed(1)} µs`);
   });

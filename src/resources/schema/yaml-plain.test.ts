@@ -1,7 +1,9 @@
 // The quick reader of plain YAML says what the full reader says, or nothing.
+
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
+import { processorMs } from '../../host/processor-time.ts';
 import { fullYaml } from './yaml.ts';
 import { plainYaml } from './yaml-plain.ts';
 
@@ -65,17 +67,18 @@ describe('plain documents', () => {
     expect(plainYaml(text)).toBeUndefined();
   });
 
-  it('of three megabytes are read while nobody waits long', () => {
+  it('of three megabytes are read while nobody waits long', async () => {
     const text = `data:\n${Array.from({ length: 90_000 }, (_, i) => `  key-${i}: value number ${i}\n`).join('')}`;
-    const began = performance.now();
-    expect(Object.keys((plainYaml(text) as { data: object }).data)).toHaveLength(90_000);
     const long = `a\\n"b'é`.repeat(300_000);
-    expect(plainYaml(`a: ${JSON.stringify(long)}\n`)).toEqual({ a: long });
-    expect(plainYaml(`a: '${long.replaceAll("'", "''")}'\n`)).toEqual({ a: long });
-    expect(plainYaml(`a: "${'x'.repeat(3_000_000)}\n`)).toBeUndefined();
-    expect(plainYaml(`${'- '.repeat(1_000_000)}a\n`)).toBeUndefined();
-    expect(plainYaml(`a:\n${'- '.repeat(100_000)}a\n`)).toBeUndefined();
-    expect(performance.now() - began).toBeLessThan(5000);
+    const busy = await processorMs(() => {
+      expect(Object.keys((plainYaml(text) as { data: object }).data)).toHaveLength(90_000);
+      expect(plainYaml(`a: ${JSON.stringify(long)}\n`)).toEqual({ a: long });
+      expect(plainYaml(`a: '${long.replaceAll("'", "''")}'\n`)).toEqual({ a: long });
+      expect(plainYaml(`a: "${'x'.repeat(3_000_000)}\n`)).toBeUndefined();
+      expect(plainYaml(`${'- '.repeat(1_000_000)}a\n`)).toBeUndefined();
+      expect(plainYaml(`a:\n${'- '.repeat(100_000)}a\n`)).toBeUndefined();
+    });
+    expect(busy).toBeLessThan(5000);
   });
 });
 
