@@ -1,21 +1,19 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
-import { readFileSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { unmount, unmountBelow } from '../../host/mounts.ts';
-import type { ContainerConfig, ContainerStatus, RuntimeEvent } from '../port.ts';
+import type { ContainerConfig, RuntimeEvent } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { CreateError } from './conmon.ts';
-import { containerDevices, containerRoot, imageMounts, localSeccomp, prepareMounts } from './container-parts.ts';
+import { prepareBundle } from './container-bundle.ts';
+import { containerdState, readEnd } from './container-view.ts';
 import { containerCgroup, KeyedLock, type RuntimeContext } from './context.ts';
 import { asRuntimeError, startFailure } from './errors.ts';
-import type { OpenedImage } from './images/index.ts';
 import { isAlive, processRef, signalProcess } from './processes.ts';
-import type { ContainerRecord, SandboxRecord } from './records.ts';
+import type { ContainerRecord } from './records.ts';
 import { newId, type Sandboxes } from './sandboxes.ts';
-import { signalName, signalNumber } from './signals.ts';
-import { containerSpec } from './spec/container-spec.ts';
-import { AccountFiles, chooseUser } from './spec/users.ts';
+import { signalNumber } from './signals.ts';
+import { AccountFiles } from './spec/users.ts';
 
 /** As containerd reports a container that never ran. */
 const START_ERROR_CODE = 128;
@@ -76,7 +74,13 @@ export class Containers {
     const directory = this.#context.containers.path(id);
     await mkdir(directory, { recursive: true, mode: 0o711 });
     try {
-      const record = await this.#prepare(id, sandbox, config, image);
+      const target = config.security.targetContainerId;
+      const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
+      const facts = this.#sandboxes.facts(sandbox);
+      const accounts = this.#accounts;
+      const bundle = { id, sandbox, facts, config, image, accounts, targetPid };
+      const { record, missingFilter } = await prepareBundle(this.#context, bundle);
+      if (missingFilter !== undefined) this.#missingFilters.set(id, missingFilter);
       await this.#context.containers.create(record);
       this.records.set(id, record);
       this.#emit(record, 'created');
@@ -86,70 +90,6 @@ export class Containers {
       await rm(directory, { recursive: true, force: true });
       throw asRuntimeError(error, 'create-container', `failed to generate container "${id}" spec`);
     }
-  }
-
-  async #prepare(
-    id: string,
-    sandbox: SandboxRecord,
-    config: ContainerConfig,
-    image: OpenedImage,
-  ): Promise<ContainerRecord> {
-    const context = this.#context;
-    const directory = context.containers.path(id);
-    const facts = this.#sandboxes.facts(sandbox);
-    const root = containerRoot(context, sandbox, { directory, image });
-    const steps = [
-      root,
-      this.#accounts.of(image.id, root),
-      containerDevices(config),
-      localSeccomp(config),
-      context.apparmor.profileOf(config.security),
-      imageMounts(context, sandbox, { id, config }),
-      prepareMounts(config.mounts),
-    ] as const;
-    // All of them have to be over, also when one fails: who clears up must not race with a mount that is still under way.
-    await Promise.allSettled(steps);
-    const [rootfs, accounts, devices, seccomp, apparmorProfile, images] = await Promise.all(steps);
-    const user = chooseUser(config.security, image.config.User ?? '', accounts);
-    const target = config.security.targetContainerId;
-    const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
-    const spec = containerSpec({
-      config,
-      sandbox: sandbox.config,
-      facts,
-      host: context.host,
-      image: image.config,
-      rootfs,
-      cgroupsPath: containerCgroup(context, sandbox, id),
-      user,
-      devices,
-      imageMounts: images.mounts,
-      ...(seccomp === undefined ? {} : { localSeccomp: seccomp }),
-      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
-      ...(targetPid === undefined ? {} : { targetPid }),
-    });
-    const filterKey = await context.oci.writeBundle(directory, spec);
-    if (filterKey !== undefined) this.#missingFilters.set(id, filterKey);
-    return {
-      id,
-      sandboxId: sandbox.id,
-      config,
-      createdAt: context.clock.now(),
-      imageId: image.id,
-      imageName: image.repoTags[0] ?? config.userImage,
-      imageRef: image.repoDigests[0] ?? image.id,
-      user: { uid: user.uid, gid: user.gid, supplementalGroups: user.additionalGids },
-      stopSignal: signalName(config.stopSignal ?? image.config.StopSignal ?? 'SIGTERM'),
-      logPath: join(sandbox.config.logDirectory, config.logPath),
-      imageMounts: images.onHost,
-      state: 'created',
-      startedAt: 0,
-      finishedAt: 0,
-      exitCode: 0,
-      reason: '',
-      message: '',
-      resources: config.resources,
-    };
   }
 
   /** Seccomp profiles that crun will compile for the container of that id. */
@@ -327,47 +267,4 @@ export class Containers {
     const podUid = this.#sandboxes.records.get(record.sandboxId)?.config.uid ?? '';
     this.#context.emit({ type, sandboxId: record.sandboxId, containerId: record.id, podUid });
   }
-
-  status(record: ContainerRecord): ContainerStatus {
-    const { config } = record;
-    return {
-      id: record.id,
-      sandboxId: record.sandboxId,
-      name: config.name,
-      attempt: config.attempt,
-      state: record.state === 'creating' ? 'created' : record.state,
-      createdAt: record.createdAt,
-      startedAt: record.startedAt,
-      finishedAt: record.finishedAt,
-      exitCode: record.exitCode,
-      reason: record.reason,
-      message: record.message,
-      image: record.imageName,
-      imageRef: record.imageRef,
-      imageId: record.imageId,
-      labels: config.labels,
-      annotations: config.annotations,
-      mounts: config.mounts,
-      logPath: record.logPath,
-      user: record.user,
-      stopSignal: record.stopSignal,
-      ...(record.signal === undefined ? {} : { signal: record.signal }),
-      ...(record.process === undefined || record.state !== 'running' ? {} : { pid: record.process.pid }),
-      ...(record.resources === undefined ? {} : { resources: record.resources }),
-    };
-  }
-}
-
-/** What conmon has written of a container's end, on a tmpfs. */
-function readEnd(file: string): { exitCode: number; finishedAt: number } | undefined {
-  try {
-    const text = readFileSync(file, 'utf8');
-    return /^-?\d+\s*$/.test(text) ? { exitCode: Number(text), finishedAt: statSync(file).mtimeMs } : undefined;
-  } catch {
-    return undefined; // it has not ended
-  }
-}
-
-function containerdState(state: ContainerRecord['state']): string {
-  return `CONTAINER_${state === 'creating' ? 'UNKNOWN' : state.toUpperCase()}`;
 }

@@ -17,6 +17,7 @@ import type {
 } from '../port.ts';
 import { adopt } from './adopt.ts';
 import { Attaches } from './attach.ts';
+import { containerStatusOf } from './container-view.ts';
 import { Containers } from './containers.ts';
 import { KeyedLock, type RuntimeContext } from './context.ts';
 import { destroyAll } from './destroy.ts';
@@ -125,11 +126,11 @@ class EmbeddedRuntimeService implements RuntimeService {
   }
 
   async containerStatus(id: string): Promise<ContainerStatus> {
-    return this.containers.status(this.containers.need(id));
+    return containerStatusOf(this.containers.need(id));
   }
 
   async listContainers(): Promise<readonly ContainerStatus[]> {
-    return [...this.containers.records.values()].map((r) => this.containers.status(r));
+    return [...this.containers.records.values()].map(containerStatusOf);
   }
 
   async updateContainerResources(id: string, resources: LinuxResources): Promise<void> {

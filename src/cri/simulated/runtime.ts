@@ -1,10 +1,9 @@
 // A runtime without processes: containers start and end by rules on the clock that is handed in, so that thousands of nodes fit.
-import type { Clock, Random, Timer } from '../../host/clock.ts';
+import type { Clock, Random } from '../../host/clock.ts';
 import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
 import { AddressBook } from '../../network/index.ts';
 import {
   type ContainerConfig,
-  type ContainerStats,
   type ContainerStatus,
   type ExecSyncResult,
   type LinuxResources,
@@ -17,7 +16,14 @@ import {
   type RuntimeService,
   type RuntimeVersion,
 } from '../port.ts';
-import { type Behaviour, behaviourOf, type Rule } from './rules.ts';
+import { behaviourOf, type Rule } from './rules.ts';
+import {
+  containerStatus,
+  type SimulatedContainer,
+  type SimulatedSandbox,
+  sandboxStats,
+  sandboxStatus,
+} from './views.ts';
 
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock;
@@ -28,31 +34,6 @@ export interface SimulatedRuntimeOptions {
   /** What a command run inside a container answers; without it every command succeeds and says nothing. */
   readonly exec?: (container: ContainerConfig, command: readonly string[]) => ExecSyncResult;
   readonly hostAddress?: string;
-}
-
-interface SimulatedSandbox {
-  readonly id: string;
-  readonly config: PodSandboxConfig;
-  readonly createdAt: number;
-  readonly ip: string;
-  ready: boolean;
-}
-
-interface SimulatedContainer {
-  readonly id: string;
-  readonly sandbox: SimulatedSandbox;
-  readonly config: ContainerConfig;
-  readonly behaviour: Behaviour;
-  readonly createdAt: number;
-  state: 'created' | 'running' | 'exited';
-  startedAt: number;
-  finishedAt: number;
-  exitCode: number;
-  reason: string;
-  message: string;
-  resources: LinuxResources;
-  timer?: Timer;
-  readonly waiters: Set<() => void>;
 }
 
 const KILLED = 137;
@@ -149,29 +130,12 @@ export class SimulatedRuntime implements RuntimeService {
     return [...this.#containers.values()].filter((c) => c.sandbox.id === sandboxId);
   }
 
-  #sandboxStatus(s: SimulatedSandbox): PodSandboxStatus {
-    const { config } = s;
-    return {
-      id: s.id,
-      name: config.name,
-      namespace: config.namespace,
-      uid: config.uid,
-      attempt: config.attempt,
-      state: s.ready ? 'ready' : 'notready',
-      createdAt: s.createdAt,
-      ips: s.ip === '' ? [] : [s.ip],
-      labels: config.labels,
-      annotations: config.annotations,
-      runtimeHandler: config.runtimeHandler,
-    };
-  }
-
   async podSandboxStatus(id: string): Promise<PodSandboxStatus> {
-    return this.#sandboxStatus(this.#sandbox(id));
+    return sandboxStatus(this.#sandbox(id));
   }
 
   async listPodSandboxes(): Promise<readonly PodSandboxStatus[]> {
-    return [...this.#sandboxes.values()].map((s) => this.#sandboxStatus(s));
+    return [...this.#sandboxes.values()].map((s) => sandboxStatus(s));
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
@@ -264,37 +228,12 @@ export class SimulatedRuntime implements RuntimeService {
     this.#emit('deleted', container.sandbox, id);
   }
 
-  #status(c: SimulatedContainer): ContainerStatus {
-    return {
-      id: c.id,
-      sandboxId: c.sandbox.id,
-      name: c.config.name,
-      attempt: c.config.attempt,
-      state: c.state,
-      createdAt: c.createdAt,
-      startedAt: c.startedAt,
-      finishedAt: c.finishedAt,
-      exitCode: c.exitCode,
-      reason: c.reason,
-      message: c.message,
-      image: c.config.userImage,
-      imageRef: c.config.image,
-      imageId: c.config.image,
-      labels: c.config.labels,
-      annotations: c.config.annotations,
-      mounts: c.config.mounts,
-      logPath: `${c.sandbox.config.logDirectory}/${c.config.logPath}`,
-      resources: c.resources,
-      ...(c.config.stopSignal === undefined ? {} : { stopSignal: c.config.stopSignal }),
-    };
-  }
-
   async containerStatus(id: string): Promise<ContainerStatus> {
-    return this.#status(this.#container(id));
+    return containerStatus(this.#container(id));
   }
 
   async listContainers(): Promise<readonly ContainerStatus[]> {
-    return [...this.#containers.values()].map((c) => this.#status(c));
+    return [...this.#containers.values()].map((c) => containerStatus(c));
   }
 
   async updateContainerResources(id: string, resources: LinuxResources): Promise<void> {
@@ -335,43 +274,9 @@ export class SimulatedRuntime implements RuntimeService {
     throw new RuntimeError('internal', `simulated pods run no processes: nothing listens on port ${port}`);
   }
 
-  #containerStats(c: SimulatedContainer): ContainerStats {
-    const timestamp = this.#options.clock.now();
-    const { cpuNanoCores, memoryBytes } = c.behaviour;
-    return {
-      id: c.id,
-      sandboxId: c.sandbox.id,
-      name: c.config.name,
-      timestamp,
-      cpuUsageNanoCores: cpuNanoCores,
-      cpuUsageCoreNanoSeconds: Math.round((cpuNanoCores * (timestamp - c.startedAt)) / 1000),
-      memoryUsageBytes: memoryBytes,
-      memoryWorkingSetBytes: memoryBytes,
-      memoryRssBytes: memoryBytes,
-      memoryPageFaults: 0,
-      memoryMajorPageFaults: 0,
-      pids: 1,
-      rootfsUsedBytes: 0,
-      rootfsInodes: 0,
-    };
-  }
-
   async podSandboxStats(id: string): Promise<PodSandboxStats> {
-    const sandbox = this.#sandbox(id);
-    const containers = this.#of(id)
-      .filter((c) => c.state === 'running')
-      .map((c) => this.#containerStats(c));
-    const sum = (pick: (c: ContainerStats) => number) => containers.reduce((total, c) => total + pick(c), 0);
-    return {
-      id,
-      uid: sandbox.config.uid,
-      timestamp: this.#options.clock.now(),
-      cpuUsageCoreNanoSeconds: sum((c) => c.cpuUsageCoreNanoSeconds),
-      memoryUsageBytes: sum((c) => c.memoryUsageBytes),
-      memoryWorkingSetBytes: sum((c) => c.memoryWorkingSetBytes),
-      pids: sum((c) => c.pids),
-      containers,
-    };
+    const running = this.#of(id).filter((c) => c.state === 'running');
+    return sandboxStats(this.#sandbox(id), running, this.#options.clock.now());
   }
 
   async listPodSandboxStats(): Promise<readonly PodSandboxStats[]> {
