@@ -30,6 +30,13 @@ describe('an image reference', () => {
     expect(invalidReferenceReason('Nginx')).toBe(
       'invalid reference format: repository name (library/Nginx) must be lowercase',
     );
+    expect(invalidReferenceReason('FooBar/Img')).toBe(
+      'invalid reference format: repository name (Img) must be lowercase',
+    );
+    expect(invalidReferenceReason('Upper:case:x')).toBe(
+      'invalid reference format: repository name (library/Upper) must be lowercase',
+    );
+    expect(invalidReferenceReason('FooBar/img:a:b')).toBe('invalid reference format');
     expect(invalidReferenceReason('a b')).toBe('invalid reference format');
   });
 });

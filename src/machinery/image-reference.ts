@@ -59,9 +59,8 @@ export function imageReferenceText(reference: ImageReference): string {
 export function invalidReferenceReason(text: string): string {
   if (/^[a-f0-9]{64}$/.test(text))
     return `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`;
-  if (parseImageReference(text) === undefined && parseImageReference(text.toLowerCase()) !== undefined) {
-    const name = text.replace(/(:[\w.-]{1,128})?(@.*)?$/, '');
-    return `invalid reference format: repository name (${name.includes('/') ? name : `library/${name}`}) must be lowercase`;
-  }
+  // The registry may be in capitals, and all that follows the first colon after it; what is between may not.
+  const [name = ''] = splitName(text).repository.split(':');
+  if (name !== name.toLowerCase()) return `invalid reference format: repository name (${name}) must be lowercase`;
   return 'invalid reference format';
 }

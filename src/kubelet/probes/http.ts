@@ -69,6 +69,8 @@ function once(target: HttpTarget, signal: AbortSignal): Promise<Answer> {
       signal,
       // A probe asks whether it answers, not who it is.
       rejectUnauthorized: false,
+      // Nor how well it speaks: small servers end their lines as they like.
+      insecureHTTPParser: true,
     };
     const request = (target.scheme === 'https' ? https : http).request(options);
     request.on('response', (response) => {

@@ -1,6 +1,6 @@
 // Probes: their clock, their thresholds, and their words.
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HandClock } from '../../client/index.ts';
@@ -41,6 +41,13 @@ describe('an HTTP probe', () => {
   it('warns of a redirect to another host', async () => {
     const port = await serve(302, { location: 'http://192.0.2.1/' });
     expect((await probeHttp(target(port), 1000)).outcome).toBe('warning');
+  });
+  it('takes answers whose lines end without a carriage return', async () => {
+    const plain = createTcpServer((socket) => socket.once('data', () => socket.end('HTTP/1.0 200 OK\nA: b\n\nhi')));
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+    const { port } = plain.address() as AddressInfo;
+    expect(await probeHttp(target(port), 1000)).toEqual({ outcome: 'success', output: 'hi' });
+    plain.close();
   });
   it('tells status, refusal and silence as Kubernetes does', async () => {
     const port = await serve(500);

@@ -316,7 +316,7 @@ describe.skipIf(!root)('a pull (needs root)', () => {
     const store = await openStore('', { idleMs: 50 });
     await expect(store.pullImage(`${address}/app`, undefined)).rejects.toMatchObject({
       kind: 'registry-unavailable',
-      message: expect.stringMatching(/did not answer for 0.05 s/),
+      message: expect.stringMatching(/failed to do request: Head .* did not answer for 0.05 s/),
     });
   });
 

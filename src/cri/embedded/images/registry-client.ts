@@ -39,6 +39,7 @@ export interface ManifestAnswer {
 
 export class RegistryClient {
   private authorization: string | undefined;
+  private reached = false;
 
   constructor(
     private readonly endpoint: RegistryEndpoint,
@@ -51,7 +52,10 @@ export class RegistryClient {
 
   /** `reference` is a tag or a digest; a digest is verified. */
   async manifest(reference: string): Promise<ManifestAnswer> {
-    const answer = await this.get(`manifests/${reference}`, { accept: [...MANIFEST_TYPES, '*/*'].join(', ') });
+    const path = `manifests/${reference}`;
+    const headers = { accept: [...MANIFEST_TYPES, '*/*'].join(', ') };
+    if (!this.reached) await this.reach(path, headers);
+    const answer = await this.get(path, headers);
     const bytes = await readAll(answer.body, MANIFEST_LIMIT);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     if (reference.startsWith('sha256:') && reference !== digest) {
@@ -72,12 +76,24 @@ export class RegistryClient {
     return { body: answer.body, partial: answer.status === 206 };
   }
 
+  /** Registries count what is got, not what is only asked for: so whether there is one at all is asked first. Its answer waits for the next question. */
+  private async reach(path: string, headers: Record<string, string>): Promise<void> {
+    (await this.ask('HEAD', path, headers)).body.resume();
+    this.reached = true;
+  }
+
   private async get(path: string, headers: Record<string, string>): Promise<HttpAnswer> {
+    const answer = await this.ask('GET', path, headers);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    throw await this.refused(answer, path);
+  }
+
+  private async ask(method: 'GET' | 'HEAD', path: string, headers: Record<string, string>): Promise<HttpAnswer> {
     const url = new URL(`${this.endpoint.url}/v2/${this.endpoint.repository}/${path}`);
     for (let tried = false; ; tried = true) {
       const answer = await send(
         {
-          method: 'GET',
+          method,
           url,
           headers: {
             'user-agent': 'minke',
@@ -93,8 +109,7 @@ export class RegistryClient {
         answer.body.resume();
         continue;
       }
-      if (answer.status >= 200 && answer.status < 300) return answer;
-      throw await this.refused(answer, path);
+      return answer;
     }
   }
 

@@ -17,19 +17,21 @@ export function capabilitiesOf(mask: bigint): string[] {
   return CAPABILITIES.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n);
 }
 
+/** Names go without the prefix; with it they name nothing. */
 function normal(name: string): string {
   const upper = name.toUpperCase();
-  return upper.startsWith('CAP_') || upper === 'ALL' ? upper : `CAP_${upper}`;
+  return upper === 'ALL' ? upper : `CAP_${upper}`;
 }
 
-/** `available`: what this host can give at all; asking for more would keep the container from starting. */
+/**
+ * `available`: what this host can give at all; asking for more would keep the container from starting.
+ * What names no capability is passed over, as containerd and crun have it.
+ */
 export function containerCapabilities(security: LinuxSecurity, available: readonly string[]): string[] {
   const can = new Set(available);
   if (security.privileged) return CAPABILITIES.filter((c) => can.has(c));
   const add = (security.capabilities?.add ?? []).map(normal);
   const drop = (security.capabilities?.drop ?? []).map(normal);
-  for (const name of [...add, ...drop])
-    if (name !== 'ALL' && !CAPABILITIES.includes(name)) throw new Error(`unknown capability "${name}"`);
   let set = new Set(DEFAULT_CAPABILITIES);
   // As the CRI says: "ALL" first, then the single names.
   if (add.includes('ALL')) set = new Set(CAPABILITIES);

@@ -165,7 +165,7 @@ export function containerSpec(input: ContainerSpecInput): OciSpec {
   const { config, image, host } = input;
   const { security } = config;
   const args = commandLine(config, image);
-  if (args.length === 0 || args[0] === '') throw new Error('no command specified');
+  if (args.length === 0) throw new Error('failed to generate spec: no command specified');
   const capabilities = containerCapabilities(security, host.capabilities);
   const seccomp = seccompOf(input, capabilities);
   const oomScoreAdj = clampOomScore(config.resources.oomScoreAdj, host);
