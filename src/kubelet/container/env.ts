@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
 import type { ConfigMap, Container, EnvVar, Secret, Service } from '../../resources/generated/core-v1.ts';
 import { namesOf, podText, specOf } from '../pod/identity.ts';
+import { envFileValue } from './env-file.ts';
 import { configError, messageOf } from './errors.ts';
 import { expand } from './expand.ts';
 import { type FieldContext, fieldValue, resourceValue } from './fields.ts';
@@ -18,8 +19,14 @@ export interface EnvInput {
   readonly fields: FieldContext;
   readonly objects: ObjectSource;
   readonly services: readonly Service[];
-  /** Reads a file of one of the pod's volumes (KEP-3721). */
-  readonly readFile: (volume: string, file: string) => Promise<string | undefined>;
+  /** A file of one of the pod's volumes (KEP-3721); undefined when the volume is not mounted. */
+  readonly readFile: (volume: string, file: string) => Promise<VolumeFile | undefined>;
+}
+
+export interface VolumeFile {
+  /** On the host. */
+  readonly path: string;
+  readonly text: () => Promise<string>;
 }
 
 function decode(text: string): string {
@@ -84,26 +91,20 @@ async function fromSecret(input: EnvInput, entry: EnvVar): Promise<string | unde
   throw configError(`couldn't find key ${ref.key} in Secret ${namespace}/${ref.name ?? ''}`);
 }
 
-/** KEY=value lines; quotes around a value are taken off. */
-function fileKey(text: string, key: string): string | undefined {
-  for (const line of text.split('\n')) {
-    const at = line.indexOf('=');
-    if (at < 0 || line.trimStart().startsWith('#') || line.slice(0, at).trim() !== key) continue;
-    const value = line.slice(at + 1).trim();
-    const quoted = /^(['"])(.*)\1$/s.exec(value);
-    return quoted?.[2] ?? value;
-  }
-  return undefined;
-}
-
 async function fromFile(input: EnvInput, entry: EnvVar): Promise<string | undefined> {
   const ref = entry.valueFrom?.fileKeyRef;
   if (ref === undefined) return undefined;
-  const text = await input.readFile(ref.volumeName, ref.path);
-  const value = text === undefined ? undefined : fileKey(text, ref.key);
-  if (value !== undefined || ref.optional === true) return value;
-  if (text === undefined) throw configError(`file ${ref.path} not found in volume ${ref.volumeName}`);
-  throw configError(`environment variable key "${ref.key}" not found in file "${ref.path}"`);
+  const file = await input.readFile(ref.volumeName, ref.path);
+  if (file === undefined) throw configError(`cannot find the volume "${ref.volumeName}" referenced by FileKeyRef`);
+  let value: string | undefined;
+  try {
+    value = envFileValue(await file.text(), ref.key);
+  } catch (error) {
+    throw configError("couldn't parse env file", error);
+  }
+  if (value !== undefined && value !== '') return value;
+  if (ref.optional === true) return undefined;
+  throw configError(`environment variable key "${ref.key}" not found in file "${file.path}"`);
 }
 
 async function envValue(input: EnvInput, entry: EnvVar): Promise<string | undefined> {

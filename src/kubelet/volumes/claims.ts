@@ -3,7 +3,6 @@
 import { stat } from 'node:fs/promises';
 import type { Client } from '../../client/index.ts';
 import { nodeSelectorMatches, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from '../../client/index.ts';
-import { isApiError } from '../../machinery/errors.ts';
 import type {
   LocalVolumeSource,
   Node,
@@ -98,8 +97,7 @@ async function claimOf(client: Client, namespace: string, claim: string): Promis
   try {
     return await client.resource(PERSISTENT_VOLUME_CLAIMS).get(namespace, claim);
   } catch (error) {
-    if (isApiError(error, 'NotFound')) throw new Error(`persistentvolumeclaim "${claim}" not found`);
-    throw error;
+    throw new Error(`failed to fetch PVC from API server: ${messageOf(error)}`, { cause: error });
   }
 }
 

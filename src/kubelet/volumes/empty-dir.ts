@@ -44,7 +44,7 @@ export function hugePageSize(pod: Pod, medium: string): string {
   }
   const [only] = asked;
   if (only === undefined || medium !== 'HugePages')
-    throw new Error('hugePages storage requested, but there is no resource request for huge pages.');
+    throw new Error(`medium ${medium}: hugePages storage requested, but there is no resource request for huge pages`);
   return only;
 }
 

@@ -27,6 +27,15 @@ export class UnknownVolumeError extends Error {
   override readonly name = 'UnknownVolumeError';
 }
 
+/** All that keeps a pod's volumes from being ready: each has its own event. */
+export class VolumesError extends Error {
+  override readonly name = 'VolumesError';
+
+  constructor(readonly failures: readonly Error[]) {
+    super(failures.map((f) => f.message).join('; '));
+  }
+}
+
 /** What the kubelet says of a pod that waits for its volumes. */
 export function waitingText(unmounted: readonly string[], unknown: readonly string[], why: string): string {
   const list = (names: readonly string[]): string => `[${[...names].sort().join(' ')}]`;

@@ -7,7 +7,7 @@ import { allContainers, namesOf, type PodPaths, specOf } from '../pod/identity.t
 import { writeAtomically } from './atomic-writer.ts';
 import type { ClaimedVolume, ClaimSource } from './claims.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
-import { UnknownVolumeError, VolumeError, waitingText } from './errors.ts';
+import { UnknownVolumeError, VolumeError, VolumesError, waitingText } from './errors.ts';
 import { prepareHostPath } from './host-path.ts';
 import type { MountPort } from './mounts.ts';
 import { mountNfs, unsupported } from './other-sources.ts';
@@ -55,6 +55,11 @@ function pluginOf(volume: Volume): keyof typeof FILE_PLUGINS | undefined {
   return undefined;
 }
 
+/** What must not reach a disk. */
+function inMemory(volume: Volume): boolean {
+  return volume.secret !== undefined || volume.projected !== undefined;
+}
+
 /** True for volumes whose content comes from the API and can change while the pod runs. */
 export function isLive(volume: Volume): boolean {
   return pluginOf(volume) !== undefined;
@@ -65,7 +70,9 @@ const ROOT_CA = 'kube-root-ca.crt';
 
 /** True for volumes that depend on nothing that a user could have forgotten. */
 export function isSelfMade(volume: Volume): boolean {
-  if (volume.emptyDir !== undefined || volume.downwardAPI !== undefined) return true;
+  // Huge pages are there for pods that ask for them as a resource.
+  if (volume.emptyDir !== undefined) return !(volume.emptyDir.medium ?? '').startsWith('HugePages');
+  if (volume.downwardAPI !== undefined) return true;
   if (volume.projected === undefined) return false;
   return (volume.projected.sources ?? []).every(
     (s) => s.serviceAccountToken !== undefined || s.downwardAPI !== undefined || s.configMap?.name === ROOT_CA,
@@ -80,8 +87,6 @@ export function usedVolumes(pod: Pod): readonly Volume[] {
   for (const { spec } of allContainers(pod)) {
     for (const { name } of spec.volumeMounts ?? []) used.add(name);
     for (const { name } of spec.volumeDevices ?? []) used.add(name);
-    // A variable may come from a file in a volume that nothing mounts.
-    for (const { valueFrom } of spec.env ?? []) if (valueFrom?.fileKeyRef) used.add(valueFrom.fileKeyRef.volumeName);
   }
   return volumes.filter((v) => used.has(v.name));
 }
@@ -101,9 +106,9 @@ export class PodVolumes {
       .filter((name) => !this.ready.has(name));
   }
 
-  /** Sets up what is not yet, brings live volumes up to date. Throws for the first that fails, after trying all. */
+  /** Sets up what is not yet, brings live volumes up to date. Throws what fails, after trying all. */
   async setUp(context: PayloadContext): Promise<VolumeMap> {
-    let failed: VolumeError | undefined;
+    const failed: Error[] = [];
     const unknown = new Map<string, string>();
     for (const volume of usedVolumes(context.pod)) {
       if (this.ready.has(volume.name) && !isLive(volume)) continue;
@@ -111,15 +116,15 @@ export class PodVolumes {
         this.ready.set(volume.name, await this.one(context, volume));
       } catch (error) {
         if (error instanceof UnknownVolumeError) unknown.set(volume.name, error.message);
-        else if (error instanceof VolumeError) failed ??= error;
-        else failed ??= new VolumeError(volume.name, messageOf(error), { cause: error });
+        else if (error instanceof VolumeError) failed.push(error);
+        else failed.push(new VolumeError(volume.name, messageOf(error), { cause: error }));
       }
     }
-    if (failed !== undefined) throw failed;
     if (unknown.size > 0) {
       const why = [...unknown.values()].join('; ');
-      throw new UnknownVolumeError(waitingText(this.unmounted(context.pod), [...unknown.keys()], why));
+      failed.push(new UnknownVolumeError(waitingText(this.unmounted(context.pod), [...unknown.keys()], why)));
     }
+    if (failed.length > 0) throw new VolumesError(failed);
     return this.ready;
   }
 
@@ -180,7 +185,8 @@ export class PodVolumes {
     const dir = this.fileDir(volume);
     if (!this.ready.has(volume.name)) {
       await mkdir(dir, { recursive: true });
-      await chmod(dir, 0o777);
+      // A directory in memory is one of a file system's own, which nobody but the owner takes files from.
+      await chmod(dir, inMemory(volume) ? 0o1777 : 0o777);
       const group = fsGroupOf(context.pod);
       if (group !== undefined) await applyFsGroup(dir, { ...group, policy: 'OnRootMismatch' });
     }
@@ -193,8 +199,7 @@ export class PodVolumes {
 
   private fileDir(volume: Volume): string {
     const kind = pluginOf(volume);
-    if (kind === 'secret' || kind === 'projected')
-      return path.join(this.deps.secretDir, FILE_PLUGINS[kind], volume.name);
+    if (kind !== undefined && inMemory(volume)) return path.join(this.deps.secretDir, FILE_PLUGINS[kind], volume.name);
     return this.deps.paths.volume(kind === undefined ? 'unknown' : FILE_PLUGINS[kind], volume.name);
   }
 

@@ -40,6 +40,16 @@ const mounting = (...names: string[]) =>
   container('c', { volumeMounts: names.map((name) => ({ name, mountPath: `/${name}` })) });
 
 describe('a pod whose volume does not come', () => {
+  it('is told of each that fails', async () => {
+    const missing = (name: string) => ({ name, hostPath: { path: path.join(dir, name), type: 'Directory' } });
+    const p = pod({
+      containers: [mounting('a', 'b')],
+      volumes: [missing('a'), missing('b')],
+    });
+    await keeper().prepare(p, fields(p));
+    expect(said.map((s) => /volume "(.)"/.exec(s)?.[1])).toEqual(['a', 'b']);
+  });
+
   it('is told why each time, more and more slowly, and after two minutes what it waits for', async () => {
     const p = pod({
       containers: [mounting('there', 'file')],

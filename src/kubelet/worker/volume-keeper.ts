@@ -3,7 +3,7 @@ import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
 import { allContainers, specOf } from '../pod/identity.ts';
-import { VolumeError, waitingText } from '../volumes/errors.ts';
+import { VolumeError, VolumesError, waitingText } from '../volumes/errors.ts';
 import type { PayloadContext } from '../volumes/payload.ts';
 import { PodCertificates } from '../volumes/pod-certificates.ts';
 import { PodVolumes, type VolumeDeps, type VolumeMap } from '../volumes/pod-volumes.ts';
@@ -98,7 +98,9 @@ export class VolumeKeeper {
       this.failures = 0;
       this.waitingSince = undefined;
     } catch (error) {
-      this.say(error instanceof VolumeError ? error.reason : 'FailedMount', messageOf(error));
+      for (const failure of error instanceof VolumesError ? error.failures : [error]) {
+        this.say(failure instanceof VolumeError ? failure.reason : 'FailedMount', messageOf(failure));
+      }
       this.complainOfWaiting(pod, now);
       this.stale = true;
       this.retryAt = now + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
