@@ -16,6 +16,7 @@ function planned(p: Pod, o: Observed, more: Partial<PlanInput> = {}): string[] {
     started: () => true,
     retryAt: new Map(),
     firstAttempt: new Map(),
+    replaced: new Set(),
     ...more,
   });
   const lines = result.actions.map((a) => {
@@ -139,6 +140,26 @@ describe('a plan', () => {
       'kill c: Container c failed liveness probe',
     ]);
     expect(planned(two, observed([run('c'), ended('d', 0)]), { unhealthy })).toEqual(['kill pod']);
+  });
+
+  it('starts again what it ended to replace it, whatever it ended with', () => {
+    const replaced = new Set(['c-0']);
+    const onFailure = pod({ restartPolicy: 'OnFailure' });
+    expect(planned(onFailure, observed([ended('c', 0)]), { replaced })).toEqual(['start c 1']);
+    expect(planned(pod({ restartPolicy: 'Never' }), observed([ended('c', 137)]), { replaced })).toEqual(['start c 1']);
+    const rule = { action: 'Restart', exitCodes: { operator: 'In', values: [137] } };
+    const ruled = container('c', { restartPolicy: 'Never', restartPolicyRules: [rule] });
+    const unhealthy = new Map([['c-0', 'liveness' as const]]);
+    const status = run('c', { annotations: {} });
+    expect(planned(pod({ containers: [ruled] }), observed([status]), { unhealthy })).toEqual(['kill pod']);
+  });
+
+  it('calls a sidecar that a probe found ill an init container', () => {
+    const unhealthy = new Map([['sc-0', 'liveness' as const]]);
+    const sick = run('sc', { annotations: {} });
+    expect(planned(pod({ initContainers: [sidecar] }), observed([sick, run('c')]), { unhealthy })).toEqual([
+      'kill sc: Init container sc failed liveness probe',
+    ]);
   });
 
   it('makes a new sandbox when the old one is gone, after ending what ran in it', () => {

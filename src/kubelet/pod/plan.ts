@@ -12,7 +12,7 @@ import {
   specOf,
 } from './identity.ts';
 import { alive, currentSandbox, latest, type Observed } from './observed.ts';
-import { restartsAfter, restartsWholePod } from './restart.ts';
+import { restartsAfter, restartsUnhealthy, restartsWholePod } from './restart.ts';
 
 export type Action =
   | { readonly type: 'restartPod'; readonly why: 'sandbox-changed' | 'restart-all' }
@@ -46,6 +46,8 @@ export interface PlanInput {
   readonly retryAt: ReadonlyMap<string, number>;
   /** Attempt numbers of containers whose runs were removed, so that counting goes on. */
   readonly firstAttempt: ReadonlyMap<string, number>;
+  /** Runs, by id, that were ended here so that others take their place: whatever they ended with. */
+  readonly replaced: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -115,7 +117,7 @@ class Planner {
       return false;
     }
     if (status.state === 'exited') {
-      if (restartsAfter(this.input.pod, ref, status.exitCode)) this.restart(ref, status);
+      if (runsAgain(this.input, ref, status)) this.restart(ref, status);
       return false;
     }
     return this.tendRunning(ref, status);
@@ -130,8 +132,10 @@ class Planner {
     }
     const probe = this.input.unhealthy.get(status.id);
     if (probe === undefined) return true;
-    const restarts = restartsAfter(this.input.pod, ref, 137);
-    const message = `Container ${name} failed ${probe} probe${restarts ? ', will be restarted' : ''}`;
+    const restarts = restartsUnhealthy(this.input.pod, ref);
+    const message = isSidecar(ref)
+      ? `Init container ${name} failed ${probe} probe`
+      : `Container ${name} failed ${probe} probe${restarts ? ', will be restarted' : ''}`;
     this.actions.push({ type: 'kill', ref, status, message, ...(restarts ? {} : { forGood: true }) });
     return false;
   }
@@ -162,11 +166,20 @@ export function initialised(pod: Pod, observed: Observed): boolean {
   return appContainers(pod).some((ref) => latest(observed, ref.spec.name)?.sandboxId === sandbox.id);
 }
 
+function runsAgain(
+  { pod, replaced }: Pick<PlanInput, 'pod' | 'replaced'>,
+  ref: ContainerRef,
+  run: ContainerStatus,
+): boolean {
+  return replaced.has(run.id) || restartsAfter(pod, ref, run.exitCode);
+}
+
 /** True when nothing of the pod may run any more: all work is done, or an init container failed for good. */
-export function isFinished(pod: Pod, observed: Observed): boolean {
+function isFinished(input: PlanInput): boolean {
+  const { pod, observed } = input;
   const done = (ref: ContainerRef): boolean => {
     const status = latest(observed, ref.spec.name);
-    return status?.state === 'exited' && !restartsAfter(pod, ref, status.exitCode);
+    return status?.state === 'exited' && !runsAgain(input, ref, status);
   };
   if (observed.containers.length === 0) return false;
   if (appContainers(pod).every(done)) return true;
@@ -203,7 +216,8 @@ function restartWhole(input: PlanInput, trigger: NonNullable<ReturnType<typeof w
 }
 
 /** When the last container that ran is ended for good the pod ends as a whole, and with its own grace period. */
-function killsPod(planner: Planner, { pod, observed }: PlanInput): boolean {
+function killsPod(planner: Planner, input: PlanInput): boolean {
+  const { pod, observed } = input;
   if (!planner.actions.some((a) => a.type === 'kill' && a.forGood === true)) return false;
   return appContainers(pod).every((ref) => {
     const { name } = ref.spec;
@@ -211,13 +225,13 @@ function killsPod(planner: Planner, { pod, observed }: PlanInput): boolean {
       return planner.actions.some((a) => a.type === 'kill' && a.ref.spec.name === name && a.forGood === true);
     }
     const status = latest(observed, name);
-    return status?.state === 'exited' && !restartsAfter(pod, ref, status.exitCode);
+    return status?.state === 'exited' && !runsAgain(input, ref, status);
   });
 }
 
 export function plan(input: PlanInput): Plan {
   const { pod, observed } = input;
-  if (isFinished(pod, observed)) return { actions: [], finished: true };
+  if (isFinished(input)) return { actions: [], finished: true };
   const sandbox = currentSandbox(observed);
   if (sandbox === undefined) return { actions: [{ type: 'createSandbox', attempt: 0 }], finished: false };
   if (!sandboxUsable(pod, sandbox)) {

@@ -1,6 +1,5 @@
 // Whether an ended container runs again, and after how long.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
-import type { ContainerStatus } from '../../cri/port.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { type ContainerRef, isSidecar, specOf } from './identity.ts';
 
@@ -40,8 +39,10 @@ export function restartsAfter(pod: Pod, ref: ContainerRef, exitCode: number): bo
   return policy === 'OnFailure' && exitCode !== 0;
 }
 
-export function willRestart(pod: Pod, ref: ContainerRef, status: ContainerStatus): boolean {
-  return status.state !== 'exited' || restartsAfter(pod, ref, status.exitCode);
+/** Whether a container that a probe found sick is replaced: nothing is asked of an exit code that there is not yet. */
+export function restartsUnhealthy(pod: Pod, ref: ContainerRef): boolean {
+  if (isSidecar(ref)) return true;
+  return (ref.spec.restartPolicy ?? specOf(pod).restartPolicy ?? 'Always') !== 'Never';
 }
 
 export interface BackoffLimits {

@@ -16,6 +16,7 @@ function said(p: Pod, o: Observed, more: Partial<StatusInput> = {}): PodStatus {
     waiting: new Map(),
     probes: { ready: () => true, started: () => true },
     messages: new Map(),
+    held: new Set(),
     terminal: false,
     startedAt: 0,
     ...more,
@@ -34,6 +35,37 @@ describe('a status', () => {
     expect(shortly(s, 'Ready')).toBe('True');
     expect(s.podIPs).toEqual([{ ip: '10.0.0.1' }]);
     expect(s.containerStatuses?.[0]).toMatchObject({ ready: true, started: true, containerID: 'minke://c-0' });
+  });
+
+  it('lets all containers share what room there is for last words', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const p = pod({ containers: names.map((n) => container(n)) });
+    const messages = new Map(names.map((n) => [`${n}-0`, `é${'x'.repeat(4000)}`]));
+    const s = said(p, observed(names.map((n) => ended(n, 1))), { messages, terminal: true });
+    expect(s.containerStatuses?.map((c) => Buffer.byteLength(c.state?.terminated?.message ?? ''))).toEqual([
+      3072, 3072, 3072, 3072,
+    ]);
+  });
+
+  it('lists containers by name, and init containers in their order', () => {
+    const p = pod({
+      containers: [container('b'), container('a')],
+      initContainers: [container('z'), container('y')],
+    });
+    const s = said(p, observed([ended('z', 0), ended('y', 0), run('a'), run('b')]));
+    expect(s.containerStatuses?.map((c) => c.name)).toEqual(['a', 'b']);
+    expect(s.initContainerStatuses?.map((c) => c.name)).toEqual(['z', 'y']);
+  });
+
+  it('has a container wait until its postStart hook is over', () => {
+    const s = said(pod({}), observed([run('c')]), { held: new Set(['c-0']) });
+    expect(s.phase).toBe('Pending');
+    expect(s.containerStatuses?.[0]).toMatchObject({
+      state: { waiting: { reason: 'ContainerCreating' } },
+      started: false,
+    });
+    const again = said(pod({}), observed([run('c', { attempt: 1 }), ended('c', 3)]), { held: new Set(['c-1']) });
+    expect(again.containerStatuses?.[0]).toMatchObject({ state: { terminated: { exitCode: 3 } }, restartCount: 0 });
   });
 
   it('names the containers that are not ready', () => {

@@ -3,6 +3,7 @@ import { rfc3339 } from '../../machinery/time.ts';
 import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../resources/generated/core-v1.ts';
 import { qosClass } from '../container/amounts.ts';
 import {
+  allContainers,
   appContainers,
   type ContainerRef,
   ephemeralContainers,
@@ -35,6 +36,8 @@ export interface StatusInput {
   readonly probes: ProbeView;
   /** Termination messages by container id. */
   readonly messages: ReadonlyMap<string, string>;
+  /** Runs, by id, whose postStart hook is not over. */
+  readonly held: ReadonlySet<string>;
   /** All is over: the phase is Succeeded or Failed. */
   readonly terminal: boolean;
   /** Set when the kubelet itself ended or refused the pod. */
@@ -60,6 +63,13 @@ function pastInit(input: StatusInput): boolean {
   });
 }
 
+/** All last words of a pod, in bytes: its containers share them evenly. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/ */
+const MAX_POD_MESSAGES = 12 * 1024;
+
+function byName(statuses: readonly ContainerStatus[]): ContainerStatus[] {
+  return [...statuses].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStatus {
   const old = input.pod.status;
   const before = [
@@ -75,6 +85,8 @@ function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStat
     runtimeName: input.runtimeName,
     probes: input.probes,
     messages: input.messages,
+    maxMessage: Math.floor(MAX_POD_MESSAGES / allContainers(input.pod).length),
+    held: input.held,
     lost: input.terminal,
     before,
     inForce: input.inForce?.get(ref.spec.name),
@@ -141,10 +153,10 @@ export function computeStatus(input: StatusInput): PodStatus {
     ...ips,
     startTime: pod.status?.startTime ?? rfc3339(input.startedAt),
     ...(init.length === 0 ? {} : { initContainerStatuses: input.terminal ? endedInit(init) : init }),
-    containerStatuses: input.terminal ? endedApp(pod, init, app) : app,
+    containerStatuses: byName(input.terminal ? endedApp(pod, init, app) : app),
     qosClass: pod.status?.qosClass ?? qosClass(pod),
     ...input.whole,
-    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: byName(ephemeral) }),
   };
 }
 

@@ -25,6 +25,10 @@ export interface ContainerInput {
   readonly runtimeName: string;
   readonly probes: ProbeView;
   readonly messages: ReadonlyMap<string, string>;
+  /** How many bytes of last words each container of the pod may have. */
+  readonly maxMessage: number;
+  /** Runs, by id, whose postStart hook is not over: they count as not yet started. */
+  readonly held: ReadonlySet<string>;
   /** The pod is at its end: what cannot be found any more is called ended. */
   readonly lost: boolean;
   readonly before: ContainerStatus | undefined;
@@ -41,8 +45,13 @@ export interface ProbeView {
   started(id: string): boolean;
 }
 
+function shortened(text: string, maxBytes: number): string {
+  const whole = Buffer.from(text);
+  return whole.length <= maxBytes ? text : whole.subarray(0, maxBytes).toString('utf8');
+}
+
 function terminated(run: RunStatus, input: ContainerInput): ContainerState {
-  const message = input.messages.get(run.id) ?? run.message;
+  const message = shortened(input.messages.get(run.id) ?? run.message, input.maxMessage);
   // A run that never started is shown with the beginning of time, as genuine kubelets do.
   const startedAt = rfc3339(Math.max(0, run.startedAt));
   const finishedAt = rfc3339(Math.max(0, run.finishedAt));
@@ -160,8 +169,9 @@ function followsRemoval(input: ContainerInput, run: RunStatus): boolean {
 }
 
 export function containerStatus(input: ContainerInput): ContainerStatus {
-  // A run that was only created is nothing yet: users see the one before it until it starts.
-  const [run, previous] = input.runs.filter((r) => r.state !== 'created');
+  // A run that was only created is nothing yet: users see the one before it until it has started, its postStart hook included.
+  const begun = (r: RunStatus): boolean => r.state !== 'created' && !(r.state === 'running' && input.held.has(r.id));
+  const [run, previous] = input.runs.filter(begun);
   if (run === undefined) return notYet(input);
   let state = stateOf(run, input);
   let last: ContainerState = previous === undefined ? {} : stateOf(previous, input);

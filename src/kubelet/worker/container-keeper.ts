@@ -34,6 +34,8 @@ export interface ContainerKeeperInput {
   readonly starter: Starter;
   readonly resizer: Resizer;
   readonly sandboxes: SandboxKeeper;
+  /** Runs that were ended so that others take their place, by id. */
+  readonly replaced: Set<string>;
   /** Aborted when the pod is to end. */
   readonly signal: AbortSignal;
   readonly say: (ref: ContainerRef | undefined, type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -47,8 +49,6 @@ export class ContainerKeeper {
   /** Containers whose runs were removed so that all start over, and the attempt that follows. */
   private readonly removed = new Map<string, number>();
   private restartingAll = false;
-  /** Runs that were ended so that others take their place. */
-  private readonly killed = new Set<string>();
   private readonly held: Set<string>;
   /** Ends for which the back-off has been told. */
   private readonly toldBackoff = new Set<string>();
@@ -81,7 +81,7 @@ export class ContainerKeeper {
 
   /** What the kubelet itself ended to start it anew is no failure to wait after; the run before it may have been one. */
   private endToBackOffFrom(ref: ContainerRef, status: ContainerStatus): number | undefined {
-    if (!this.killed.has(status.id)) return status.finishedAt;
+    if (!this.input.replaced.has(status.id)) return status.finishedAt;
     return runsOf(this.input.observed(), ref.spec.name).find((r) => r.state === 'exited' && r.id !== status.id)
       ?.finishedAt;
   }
@@ -96,7 +96,7 @@ export class ContainerKeeper {
         const key = this.backoffKey(ref);
         const end = this.endToBackOffFrom(ref, status);
         const until = end === undefined ? 0 : backoff.until(key, end);
-        if (until <= clock.now() || !this.killed.delete(status.id)) return until;
+        if (until <= clock.now() || !this.input.replaced.delete(status.id)) return until;
         // It has to wait after all, and so from its own end on.
         return backoff.until(key, status.finishedAt);
       },
@@ -105,6 +105,7 @@ export class ContainerKeeper {
       started: (id) => this.input.probes.started(id),
       retryAt: this.retryAt,
       firstAttempt: this.firstAttempt,
+      replaced: this.input.replaced,
     });
   }
 
@@ -129,7 +130,7 @@ export class ContainerKeeper {
       case 'start':
         return this.start(action);
       case 'kill':
-        this.killed.add(action.status.id);
+        if (action.forGood !== true) this.input.replaced.add(action.status.id);
         await this.input.killer.kill({ ref: action.ref, status: action.status }, this.killOptions(action));
         return true;
       case 'killPod':
@@ -212,7 +213,7 @@ export class ContainerKeeper {
     const { name } = ref.spec;
     const end = after === undefined ? undefined : this.endToBackOffFrom(ref, after);
     if (end !== undefined) this.deps.backoff.next(this.backoffKey(ref), end, this.deps.clock.now());
-    if (after !== undefined) this.killed.delete(after.id);
+    if (after !== undefined) this.input.replaced.delete(after.id);
     this.retryAt.delete(name);
     try {
       const sandboxConfig = await this.input.sandboxes.configOf(pod, sandbox);
@@ -243,7 +244,9 @@ export class ContainerKeeper {
     const run = latest(this.input.observed(), name);
     if (known.reason === 'RunContainerError' && run?.state === 'exited') {
       // The runtime has made it an ended run: that speaks for itself, unless it is to be tried again.
-      if (restartsAfter(this.input.pod(), ref, run.exitCode)) this.waiting.set(name, waiting);
+      // Of an ephemeral container only the pod's policy is asked, though it is never tried again.
+      const asked: ContainerRef = ref.kind === 'ephemeral' ? { ...ref, kind: 'app' } : ref;
+      if (restartsAfter(this.input.pod(), asked, run.exitCode)) this.waiting.set(name, waiting);
       else this.waiting.delete(name);
       return;
     }

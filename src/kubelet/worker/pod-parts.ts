@@ -75,10 +75,11 @@ function makeProbes(deps: WorkerDeps, view: PodView, held: ReadonlySet<string>):
 export function podParts(deps: WorkerDeps, view: PodView): PodParts {
   const { uid, paths, pod, observed, signal, say } = view;
   const held = new Set<string>();
+  const replaced = new Set<string>();
   const killer = new Killer(deps, pod, observed);
   const starter = new Starter(deps, paths, killer);
   const sayOfPod: SayOfPod = (type, reason, message) => say(undefined, type, reason, message);
-  const resizer = new Resizer(deps, killer, sayOfPod);
+  const resizer = new Resizer(deps, killer, sayOfPod, replaced);
   const sandboxes = new SandboxKeeper(deps, paths, sayOfPod);
   // While a resize waits the pod runs with what it had before.
   const granted = (): Pod => resizer.asGranted(pod());
@@ -89,7 +90,7 @@ export function podParts(deps: WorkerDeps, view: PodView): PodParts {
   const mounted = () => volumes.mounted;
   const containers = new ContainerKeeper(
     deps,
-    { uid, pod: granted, observed, volumes: mounted, ...tools, signal, say, onChange },
+    { uid, pod: granted, observed, volumes: mounted, ...tools, replaced, signal, say, onChange },
     held,
   );
   const publisher: StatusPublisher = new StatusPublisher(deps, {
@@ -101,6 +102,7 @@ export function podParts(deps: WorkerDeps, view: PodView): PodParts {
       const verdict = view.verdict();
       return {
         ...containers.shown,
+        held,
         probes,
         terminal: end.isOver,
         inForce: resizer.inForce(pod(), observed()),

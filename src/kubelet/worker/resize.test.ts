@@ -19,6 +19,7 @@ class Bench {
   room: string | undefined;
   used = 0;
   killed = 0;
+  readonly replaced = new Set<string>();
   readonly clock = new HandClock();
   readonly seen = observed([run('c')]);
 
@@ -52,6 +53,7 @@ class Bench {
       },
       { kill: () => Promise.resolve(void this.killed++) },
       (type, reason, message) => this.said.push(`${type} ${reason} ${message}`),
+      this.replaced,
     );
   }
 }
@@ -85,6 +87,15 @@ describe('a resize', () => {
       `Normal ResizeStarted Pod resize started: ${text}`,
       `Normal ResizeCompleted Pod resize completed: ${text}`,
     ]);
+  });
+
+  it('of memory alone leaves the processor as it is', async () => {
+    const bench = new Bench();
+    const memory = (text: string): Pod => of({ limits: { memory: text }, requests: { memory: text } });
+    const resizer = await begun(bench, memory('64Mi'));
+    expect(await resizer.look(memory('96Mi'), bench.seen)).toBe(true);
+    expect(bench.updates.get('c-0')?.memoryLimitBytes).toBe(96 * MIB);
+    expect(bench.updates.get('c-0')).not.toHaveProperty('cpuQuota');
   });
 
   it('waits while others hold the room, told once, and the pod keeps what it had', async () => {
@@ -166,6 +177,7 @@ describe('a resize', () => {
     const resizer = await begun(bench, with_('64Mi'));
     await resizer.look(with_('96Mi'), bench.seen);
     expect(bench.killed).toBe(1);
+    expect([...bench.replaced]).toEqual(['c-0']);
     expect(bench.calls).toEqual(['s0', 's0']);
   });
 

@@ -94,6 +94,8 @@ export class Resizer {
     private readonly deps: ResizeDeps,
     private readonly killer: Pick<Killer, 'kill'>,
     private readonly say: SayOfPod,
+    /** Runs that are ended so that others take their place, by id. */
+    private readonly replaced: Set<string>,
   ) {}
 
   get conditions(): readonly ResizeCondition[] {
@@ -277,14 +279,12 @@ export class Resizer {
     const { ref, run, have, want } = change;
     if (needsRestart(ref, changedNames(have, want))) {
       const message = `Container ${ref.spec.name} resize requires restart`;
+      this.replaced.add(run.id);
       await this.killer.kill({ ref, status: run }, { message });
       return;
     }
-    const lifted = { cpuQuota: -1, memoryLimitBytes: -1 };
-    await this.deps.runtime.updateContainerResources(run.id, {
-      ...lifted,
-      ...containerResources(granted, ref, context),
-    });
+    // A limit can be changed and added, but not taken away: what is not said stays as it is.
+    await this.deps.runtime.updateContainerResources(run.id, containerResources(granted, ref, context));
     this.started(run.id, ref, granted);
   }
 }

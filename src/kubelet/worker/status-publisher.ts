@@ -9,7 +9,7 @@ import type { WorkerDeps } from './deps.ts';
 
 export type StatusParts = Pick<
   StatusInput,
-  'waiting' | 'probes' | 'terminal' | 'verdict' | 'whole' | 'resize' | 'inForce' | 'removed' | 'restartingAll'
+  'waiting' | 'held' | 'probes' | 'terminal' | 'verdict' | 'whole' | 'resize' | 'inForce' | 'removed' | 'restartingAll'
 >;
 
 export interface PublisherInput {
