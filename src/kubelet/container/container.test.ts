@@ -5,7 +5,7 @@ import { container, pod } from '../test-support/pods.ts';
 import { containerEnv, type ObjectSource } from './env.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue } from './fields.ts';
-import { hostsFile, kernelHostname, parseResolvConf, podResolver } from './hosts.ts';
+import { hostsFile, kernelHostname, omittedFromResolver, parseResolvConf, podResolver } from './hosts.ts';
 import { oomScoreAdj } from './oom-score.ts';
 import { cgroupParent, containerResources, cpuQuota, cpuShares, podResources } from './resources.ts';
 import { checkNonRoot, containerSecurity } from './security.ts';
@@ -131,9 +131,10 @@ describe('hosts and names', () => {
     const full = pod({ hostname: 'h', subdomain: 's'.repeat(60), setHostnameAsFQDN: true });
     expect(() => kernelHostname(full, 'cluster.local')).toThrow('is too long (64 characters is the max');
   });
+  const host = parseResolvConf('search example.org\nnameserver 9.9.9.9\noptions ndots:1\n');
+  const context = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host };
+
   it('gives each dnsPolicy its resolver', () => {
-    const host = parseResolvConf('search example.org\nnameserver 9.9.9.9\noptions ndots:1\n');
-    const context = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host };
     expect(podResolver(pod({}), context)).toEqual({
       servers: ['10.96.0.10'],
       searches: ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.org'],
@@ -147,6 +148,21 @@ describe('hosts and names', () => {
       searches: [],
       options: ['ndots:2', 'edns0'],
     });
+    expect(omittedFromResolver(pod({}), context)).toEqual([]);
+  });
+
+  it('is cut to what resolvers read, which is told', () => {
+    const nameservers = ['1.1.1.1', '1.1.1.2', '1.1.1.3'];
+    const many = pod({ dnsConfig: { nameservers, searches: ['x'.repeat(254), 'y'] } });
+    expect(podResolver(many, context).servers).toEqual(['10.96.0.10', '1.1.1.1', '1.1.1.2']);
+    const searches = 'ns.svc.cluster.local svc.cluster.local cluster.local example.org y';
+    expect(omittedFromResolver(many, context)).toEqual([
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.1.1.1 1.1.1.2',
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches}`,
+    ]);
+    const longest = Array.from({ length: 30 }, (_, n) => `${'z'.repeat(97)}${n + 10}`);
+    const long = podResolver(pod({ dnsPolicy: 'None', dnsConfig: { searches: longest } }), context).searches;
+    expect(long).toEqual(longest.slice(0, 20));
   });
 });
 

@@ -118,13 +118,49 @@ function basis(pod: Pod, context: DnsContext): Resolver {
   };
 }
 
-/** At most 3 servers and 32 search domains reach the file, as the resolver reads no more. */
-export function podResolver(pod: Pod, context: DnsContext): Resolver {
+const MAX_SERVERS = 3;
+const MAX_SEARCHES = 32;
+const MAX_SEARCH = 253;
+const MAX_SEARCH_LINE = 2048;
+
+/** What resolvers read, and some cannot bear more. */
+function fittingSearches(all: readonly string[]): string[] {
+  const fitting = all.slice(0, MAX_SEARCHES).filter((s) => s.length <= MAX_SEARCH);
+  while (fitting.join(' ').length > MAX_SEARCH_LINE) fitting.pop();
+  return fitting;
+}
+
+/** All that the policy and the pod name, whether it fits or not. */
+function wished(pod: Pod, context: DnsContext): Resolver {
   const base = basis(pod, context);
   const config = specOf(pod).dnsConfig ?? {};
   return {
-    servers: [...new Set([...base.servers, ...(config.nameservers ?? [])])].slice(0, 3),
-    searches: [...new Set([...base.searches, ...(config.searches ?? [])])].slice(0, 32),
+    servers: [...new Set([...base.servers, ...(config.nameservers ?? [])])],
+    searches: [...new Set([...base.searches, ...(config.searches ?? [])])],
     options: mergedOptions(base.options, config.options ?? []),
   };
+}
+
+function fitting({ servers, searches, options }: Resolver): Resolver {
+  return { servers: servers.slice(0, MAX_SERVERS), searches: fittingSearches(searches), options };
+}
+
+export function podResolver(pod: Pod, context: DnsContext): Resolver {
+  return fitting(wished(pod, context));
+}
+
+/** What the pod is to be told of what was left out. https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#dns-search-domain-list-limits */
+export function omittedFromResolver(pod: Pod, context: DnsContext): string[] {
+  const all = wished(pod, context);
+  const { servers, searches } = fitting(all);
+  const out: string[] = [];
+  if (servers.length < all.servers.length) {
+    const applied = `the applied nameserver line is: ${servers.join(' ')}`;
+    out.push(`Nameserver limits were exceeded, some nameservers have been omitted, ${applied}`);
+  }
+  if (searches.length < all.searches.length) {
+    const applied = `the applied search line is: ${searches.join(' ')}`;
+    out.push(`Search Line limits were exceeded, some search paths have been omitted, ${applied}`);
+  }
+  return out;
 }

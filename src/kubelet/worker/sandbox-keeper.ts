@@ -3,6 +3,7 @@ import type { PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { sandboxConfig } from '../container/config.ts';
 import { asRpcError, messageOf } from '../container/errors.ts';
+import { omittedFromResolver } from '../container/hosts.ts';
 import { namesOf, type PodPaths } from '../pod/identity.ts';
 import type { WorkerDeps } from './deps.ts';
 
@@ -55,6 +56,7 @@ export class SandboxKeeper {
     }
     try {
       this.config = await this.make(pod, attempt);
+      for (const text of omittedFromResolver(pod, this.deps.dns())) this.say('Warning', 'DNSConfigForming', text);
       const id = await this.deps.runtime.runPodSandbox(this.config).catch((error: unknown) => {
         throw new Error(asRpcError(messageOf(error)), { cause: error });
       });

@@ -6,7 +6,7 @@ import { RuntimeError } from '../../cri/port.ts';
 import { microTime } from '../../machinery/time.ts';
 import type { Pod, Secret } from '../../resources/generated/core-v1.ts';
 import { containerConfig } from '../container/config.ts';
-import { containerEnv } from '../container/env.ts';
+import { containerEnv, type VolumeFile } from '../container/env.ts';
 import { configError, messageOf, StartError } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
 import { runHook } from '../container/hooks.ts';
@@ -41,6 +41,12 @@ export interface StartInput {
   readonly signal: AbortSignal;
   /** Called around the postStart hook: until it is over the container does not count as started. */
   readonly hold: (id: string, on: boolean) => void;
+}
+
+interface Images {
+  readonly own: ImageInfo;
+  /** Ids, by the volumes' names. */
+  readonly volumes: ReadonlyMap<string, string>;
 }
 
 const MAX_FILE = 1024 * 1024;
@@ -88,26 +94,30 @@ export class Starter {
     return out;
   }
 
-  private image(input: StartInput, image: string, policy: string): Promise<ImageInfo> {
-    return this.deps.images.ensure({
-      podUid: namesOf(input.pod).uid,
-      image,
-      policy,
-      secrets: () => this.secrets(input),
-      nodeAuths: () => this.deps.nodeAuths(image, input.pod),
-      say: this.sayer(input),
-      signal: input.signal,
-    });
-  }
-
-  private async volumeImages(input: StartInput): Promise<Map<string, string>> {
-    const out = new Map<string, string>();
-    for (const mount of input.ref.spec.volumeMounts ?? []) {
+  /** The container's own image, and those that its volumes are made of. */
+  private async images(input: StartInput): Promise<Images> {
+    const { pod, ref, signal } = input;
+    // Told also when nothing has to be pulled: the next image may want what is not there.
+    const secrets = await this.secrets(input);
+    const ensure = (image: string, policy: string, say: SayEvent): Promise<ImageInfo> =>
+      this.deps.images.ensure({
+        podUid: namesOf(pod).uid,
+        image,
+        policy,
+        secrets: () => Promise.resolve(secrets),
+        nodeAuths: () => this.deps.nodeAuths(image, pod),
+        say,
+        signal,
+      });
+    const volumes = new Map<string, string>();
+    for (const mount of ref.spec.volumeMounts ?? []) {
       const image = input.volumes.get(mount.name)?.image;
-      if (image === undefined || out.has(mount.name)) continue;
-      out.set(mount.name, (await this.image(input, image.reference, image.pullPolicy)).id);
+      if (image === undefined || volumes.has(mount.name)) continue;
+      // A volume is the pod's: its events name no container.
+      const say: SayEvent = (type, reason, message) => this.deps.recorder.event(pod, type, reason, message);
+      volumes.set(mount.name, (await ensure(image.reference, image.pullPolicy, say)).id);
     }
-    return out;
+    return { own: await ensure(ref.spec.image ?? '', ref.spec.imagePullPolicy ?? '', this.sayer(input)), volumes };
   }
 
   private async hosts(input: StartInput): Promise<void> {
@@ -124,16 +134,18 @@ export class Starter {
     this.hostsFor = input.sandbox.id;
   }
 
-  private async readVolumeFile(input: StartInput, volume: string, file: string): Promise<string | undefined> {
+  private async readVolumeFile(input: StartInput, volume: string, file: string): Promise<VolumeFile | undefined> {
     const mounted = input.volumes.get(volume);
     if (mounted === undefined) return undefined;
-    const opened = await openBelow(mounted.hostPath, file, { create: false }).catch(() => undefined);
-    if (opened === undefined) return undefined;
+    return { path: path.join(mounted.hostPath, file), text: () => this.textBelow(mounted.hostPath, file) };
+  }
+
+  private async textBelow(dir: string, file: string): Promise<string> {
+    const opened = await openBelow(dir, file, { create: false });
     try {
       const handle = await open(opened.path, 'r');
       try {
-        const { size } = await handle.stat();
-        if (size > MAX_FILE) throw configError(`file ${file} in volume ${volume} is larger than 1 MiB`);
+        if ((await handle.stat()).size > MAX_FILE) throw new Error(`${file} is larger than 1 MiB`);
         return await handle.readFile('utf8');
       } finally {
         await handle.close();
@@ -151,9 +163,8 @@ export class Starter {
     return target.id;
   }
 
-  private async create(input: StartInput, image: ImageInfo): Promise<string> {
+  private async create(input: StartInput, { own: image, volumes: imageIds }: Images): Promise<string> {
     const { pod, ref, attempt } = input;
-    const imageIds = await this.volumeImages(input);
     const env = await containerEnv({
       container: ref.spec,
       fields: this.fields(pod, input.sandbox),
@@ -206,9 +217,9 @@ export class Starter {
   async start(input: StartInput): Promise<string> {
     const say = this.sayer(input);
     const { uid } = namesOf(input.pod);
-    const image = await this.image(input, input.ref.spec.image ?? '', input.ref.spec.imagePullPolicy ?? '');
+    const images = await this.images(input);
     await this.prune(input);
-    const id = await this.create(input, image);
+    const id = await this.create(input, images);
     const name = input.ref.spec.name;
     say('Normal', 'Created', `Created container: ${name}`);
     const hook = input.ref.spec.lifecycle?.postStart;
