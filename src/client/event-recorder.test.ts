@@ -55,6 +55,17 @@ describe('a recorder of events', () => {
     expect(events()[0]?.metadata.namespace).toBe('ns');
   });
 
+  it('gets by with others that tell of the same object in the same moment', async () => {
+    const tell = (component: string) => {
+      const recorder = new EventRecorder({ client, clock, component });
+      recorder.event(pod, 'Normal', 'Scheduled', `${component} says`);
+      return recorder;
+    };
+    await Promise.all([tell('kubelet'), tell('kubelet'), tell('scheduler')].map((r) => r.flushed()));
+    expect(events().map((e) => e.message).sort()).toEqual(['kubelet says', 'kubelet says', 'scheduler says']);
+    expect(new Set(events().map((e) => e.metadata.name)).size).toBe(3);
+  });
+
   it('counts what happens again onto the same event', async () => {
     const recorder = new EventRecorder({ client, clock, component: 'kubelet' });
     for (let i = 0; i < 3; i++) {

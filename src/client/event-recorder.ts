@@ -1,6 +1,7 @@
 // Tells users what happened to an object: writes Events, without waiting and without flooding.
 import type { Clock } from '../host/clock.ts';
 import { isApiError } from '../machinery/errors.ts';
+import { fnv32a } from '../machinery/hash.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import { microTime, rfc3339 } from '../machinery/time.ts';
 import type { Event, ObjectReference } from '../resources/generated/core-v1.ts';
@@ -51,9 +52,13 @@ export class EventRecorder {
   /** Events about one object are written one after the other; about different objects side by side. */
   private readonly chains = new Map<string, Promise<void>>();
   private last = 0n;
+  /** The clock counts milliseconds: within one, each recorder has names of its own. */
+  private readonly offset: bigint;
 
   constructor(private readonly options: EventRecorderOptions) {
     this.events = options.client.resource(EVENTS);
+    const { component, host = '', instance = '' } = options;
+    this.offset = BigInt(fnv32a(`${component}/${host}/${instance}`) % 1_000_000);
   }
 
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, details?: EventDetails): void {
@@ -128,7 +133,7 @@ export class EventRecorder {
 
   /** Nanoseconds since 1970 in hex, never the same twice. */
   private stamp(now: number): string {
-    const nanos = BigInt(Math.floor(now * 1000)) * 1000n;
+    const nanos = BigInt(Math.floor(now)) * 1_000_000n + this.offset;
     this.last = nanos > this.last ? nanos : this.last + 1n;
     return this.last.toString(16);
   }
@@ -137,7 +142,7 @@ export class EventRecorder {
     for (let attempt = 1; ; attempt++) {
       try {
         if (verdict.kind === 'bump') await this.bump(verdict);
-        else await this.events.create(verdict.event.metadata.namespace ?? 'default', verdict.event);
+        else await this.create(verdict, attempt);
         return;
       } catch (error) {
         // In a namespace that is going or gone nothing can be written; a broken connection may heal.
@@ -150,6 +155,20 @@ export class EventRecorder {
         }
         await this.options.clock.sleep(100 * 4 ** attempt);
       }
+    }
+  }
+
+  private async create({ event, key }: Extract<Verdict, { kind: 'create' }>, attempt: number): Promise<void> {
+    const namespace = event.metadata.namespace ?? 'default';
+    try {
+      await this.events.create(namespace, event);
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+      // Later on it may be this one that is there: written, though the answer was lost.
+      if (attempt > 1) return;
+      const renewed = `${event.involvedObject.name}.${this.stamp(this.options.clock.now())}`;
+      await this.events.create(namespace, { ...event, metadata: { ...event.metadata, name: renewed } });
+      this.correlator.renamed(key, renewed);
     }
   }
 
