@@ -75,7 +75,7 @@ export class Containers {
     await mkdir(directory, { recursive: true, mode: 0o711 });
     try {
       const target = config.security.targetContainerId;
-      const targetPid = target === undefined ? undefined : this.needRunning(target).process?.pid;
+      const targetPid = target === undefined ? undefined : this.#processOf(target);
       const facts = this.#sandboxes.facts(sandbox);
       const accounts = this.#accounts;
       const bundle = { id, sandbox, facts, config, image, accounts, targetPid };
@@ -90,6 +90,14 @@ export class Containers {
       await rm(directory, { recursive: true, force: true });
       throw asRuntimeError(error, 'create-container', `failed to generate container "${id}" spec`);
     }
+  }
+
+  /** The first process of the container whose processes another is to see. */
+  #processOf(target: string): number | undefined {
+    const { state, process } = this.need(target);
+    if (state === 'running') return process?.pid;
+    const why = `container "${target}" is not running - in state ${containerdState(state)}`;
+    throw new Error(`invalid target container: ${why}`);
   }
 
   /** Seccomp profiles that crun will compile for the container of that id. */

@@ -1,11 +1,33 @@
 // Lifecycle hooks. https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
 import type { Clock } from '../../host/clock.ts';
+import { goQuote } from '../../machinery/json.ts';
 import type { LifecycleHandler } from '../../resources/generated/core-v1.ts';
 import { probeHttp } from '../probes/http.ts';
 import { httpTarget, type ProbeTarget, portNumber } from '../probes/run.ts';
 import { probeTcp } from '../probes/tcp.ts';
+import { messageOf } from './errors.ts';
 
 const NETWORK_TIMEOUT_MS = 30_000;
+
+class HookError extends Error {
+  constructor(
+    message: string,
+    readonly output: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What a container's status says of a hook that failed. */
+export function hookFailure({ exec, httpGet, sleep }: LifecycleHandler, about: string, error: unknown): string {
+  const why = `for ${about} failed - error: ${messageOf(error)}`;
+  if (exec !== undefined) {
+    const output = error instanceof HookError ? error.output : '';
+    return `Exec lifecycle hook ([${(exec.command ?? []).join(' ')}]) ${why}, message: ${goQuote(output)}`;
+  }
+  if (sleep !== undefined) return `Sleep lifecycle hook (${sleep.seconds}) ${why}`;
+  return `HTTP lifecycle hook (${httpGet?.path ?? ''}) ${why}`;
+}
 
 /** Throws with what went wrong. */
 export async function runHook(
@@ -20,7 +42,7 @@ export async function runHook(
     const result = await target.exec(target.containerId, command, 0);
     if (result.exitCode === 0) return;
     const output = Buffer.concat([result.stdout, result.stderr]).toString('utf8');
-    throw new Error(`command '${command.join(' ')}' exited with ${result.exitCode}: ${output}`);
+    throw new HookError(`command '${command.join(' ')}' exited with ${result.exitCode}: ${output}`, output);
   }
   const timeout = options.timeoutMs > 0 ? Math.min(options.timeoutMs, NETWORK_TIMEOUT_MS) : NETWORK_TIMEOUT_MS;
   if (httpGet !== undefined) {

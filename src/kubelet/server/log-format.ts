@@ -12,6 +12,7 @@ export interface LogLine {
 
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 const PARTIAL = 0x50;
 
 /** One line without its newline; undefined when it is not in the format. */
@@ -24,7 +25,8 @@ export function parseLine(line: Buffer): LogLine | undefined {
   const stream = line.toString('latin1', a + 1, b);
   if (stream !== 'stdout' && stream !== 'stderr') return undefined;
   const text = line.subarray(Math.min(c + 1, line.length));
-  const data = line[b + 1] === PARTIAL ? text : Buffer.concat([text, Buffer.of(NEWLINE)]);
+  const full = text.at(-1) === RETURN ? text.subarray(0, -1) : text;
+  const data = line[b + 1] === PARTIAL ? text : Buffer.concat([full, Buffer.of(NEWLINE)]);
   return { time: line.toString('latin1', 0, a), stream, data };
 }
 

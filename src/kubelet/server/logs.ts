@@ -27,6 +27,7 @@ export interface LogSource {
 }
 
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 const SPACE = 0x20;
 const PARTIAL = 0x50;
 const STDERR_E = 0x65;
@@ -92,7 +93,12 @@ export class LogFilter {
     if (this.tooOld(data, from, a)) return true;
     if (this.query.timestamps && this.lineBegins) this.putTime(data, from, a);
     const partial = data[b + 1] === PARTIAL;
-    this.put(data, Math.min(c + 1, to), partial ? to : to + 1);
+    const text = Math.min(c + 1, to);
+    if (!partial && to > text && data[to - 1] === RETURN) {
+      // Terminals end their lines so; a log does not.
+      this.put(data, text, to - 1);
+      this.put(data, to, to + 1);
+    } else this.put(data, text, partial ? to : to + 1);
     this.lineBegins = !partial;
     return true;
   }

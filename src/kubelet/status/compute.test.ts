@@ -17,6 +17,7 @@ function said(p: Pod, o: Observed, more: Partial<StatusInput> = {}): PodStatus {
     probes: { ready: () => true, started: () => true },
     messages: new Map(),
     held: new Set(),
+    replaced: new Set(),
     terminal: false,
     startedAt: 0,
     ...more,

@@ -38,6 +38,8 @@ export interface StatusInput {
   readonly messages: ReadonlyMap<string, string>;
   /** Runs, by id, whose postStart hook is not over. */
   readonly held: ReadonlySet<string>;
+  /** Runs, by id, that others are about to take the place of. */
+  readonly replaced: ReadonlySet<string>;
   /** All is over: the phase is Succeeded or Failed. */
   readonly terminal: boolean;
   /** Set when the kubelet itself ended or refused the pod. */
@@ -80,13 +82,15 @@ function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStat
   return containerStatus({
     ref,
     runs: runsOf(input.observed, ref.spec.name),
-    waiting: input.terminal ? undefined : input.waiting.get(ref.spec.name),
+    waiting: input.waiting.get(ref.spec.name),
     idle,
     runtimeName: input.runtimeName,
     probes: input.probes,
     messages: input.messages,
     maxMessage: Math.floor(MAX_POD_MESSAGES / allContainers(input.pod).length),
     held: input.held,
+    replaced: input.replaced,
+    deleted: input.pod.metadata.deletionTimestamp !== undefined,
     lost: input.terminal,
     before,
     inForce: input.inForce?.get(ref.spec.name),

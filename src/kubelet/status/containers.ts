@@ -29,6 +29,10 @@ export interface ContainerInput {
   readonly maxMessage: number;
   /** Runs, by id, whose postStart hook is not over: they count as not yet started. */
   readonly held: ReadonlySet<string>;
+  /** Runs, by id, that others are about to take the place of. */
+  readonly replaced: ReadonlySet<string>;
+  /** Users have deleted the pod. */
+  readonly deleted: boolean;
   /** The pod is at its end: what cannot be found any more is called ended. */
   readonly lost: boolean;
   readonly before: ContainerStatus | undefined;
@@ -140,7 +144,7 @@ function notYet(input: ContainerInput): ContainerStatus {
   const ran = before?.containerID !== undefined && before.containerID !== '';
   // What has ended stays as it was told, also when the runtime no longer has it.
   if (input.removed === undefined && before?.state?.terminated !== undefined) return before;
-  let state: ContainerState = waitingState(input.waiting ?? { reason: input.idle });
+  let state: ContainerState = waitingState((input.lost ? undefined : input.waiting) ?? { reason: input.idle });
   if (input.removed === undefined && input.lost && ran) state = LOST;
   return {
     name: input.ref.spec.name,
@@ -168,18 +172,27 @@ function followsRemoval(input: ContainerInput, run: RunStatus): boolean {
   return before?.restartCount === run.attempt && before.lastState?.terminated?.reason === 'RestartingAllContainers';
 }
 
+function isReplaced(input: ContainerInput, run: RunStatus): boolean {
+  const known = input.before?.containerID?.endsWith(`://${run.id}`) === true;
+  return known && run.state === 'exited' && input.waiting === undefined && input.replaced.has(run.id) && !input.lost;
+}
+
 export function containerStatus(input: ContainerInput): ContainerStatus {
   // A run that was only created is nothing yet: users see the one before it until it has started, its postStart hook included.
   const begun = (r: RunStatus): boolean => r.state !== 'created' && !(r.state === 'running' && input.held.has(r.id));
   const [run, previous] = input.runs.filter(begun);
   if (run === undefined) return notYet(input);
+  const shown = input.before;
+  // Its end is not the container's, and must not be told where an end is final.
+  if (isReplaced(input, run) && shown?.state?.running !== undefined) return shown;
   let state = stateOf(run, input);
   let last: ContainerState = previous === undefined ? {} : stateOf(previous, input);
   // The kubelet keeps one dead run: beside an ended container there is no other.
   if (last.terminated === undefined || state.terminated !== undefined) last = {};
-  if (input.waiting !== undefined && state.running === undefined) {
+  // Of a pod that was deleted nothing waits any more.
+  if (input.waiting !== undefined && state.running === undefined && !(input.lost && input.deleted)) {
     if (state.terminated !== undefined) last = state;
-    state = waitingState(input.waiting);
+    state = input.lost ? LOST : waitingState(input.waiting);
   }
   if (last.terminated === undefined && followsRemoval(input, run)) last = REMOVED;
   const plainInit = input.ref.kind !== 'app' && !isSidecar(input.ref);

@@ -55,9 +55,9 @@ function pluginOf(volume: Volume): keyof typeof FILE_PLUGINS | undefined {
   return undefined;
 }
 
-/** What must not reach a disk. */
+/** What must not reach a disk: all files but those of ConfigMaps. */
 function inMemory(volume: Volume): boolean {
-  return volume.secret !== undefined || volume.projected !== undefined;
+  return pluginOf(volume) !== undefined && volume.configMap === undefined;
 }
 
 /** True for volumes whose content comes from the API and can change while the pod runs. */

@@ -19,6 +19,7 @@ import type { SandboxKeeper } from './sandbox-keeper.ts';
 import type { Starter } from './starter.ts';
 
 const CONFIG_RETRY_MS = 10_000;
+const SETTLE_MS = 1_000;
 const RESTARTING_ALL: Waiting = {
   reason: 'RestartingAllContainers',
   message: 'The container is removed because RestartAllContainers in place',
@@ -62,8 +63,13 @@ export class ContainerKeeper {
   }
 
   /** What the status is made of, beside what the runtime tells. */
-  get shown(): Pick<StatusInput, 'waiting' | 'removed' | 'restartingAll'> {
-    return { waiting: this.waiting, removed: this.removed, restartingAll: this.restartingAll };
+  get shown(): Pick<StatusInput, 'waiting' | 'replaced' | 'removed' | 'restartingAll'> {
+    return {
+      waiting: this.waiting,
+      replaced: this.input.replaced,
+      removed: this.removed,
+      restartingAll: this.restartingAll,
+    };
   }
 
   get wakeTimes(): readonly number[] {
@@ -213,7 +219,6 @@ export class ContainerKeeper {
     const { name } = ref.spec;
     const end = after === undefined ? undefined : this.endToBackOffFrom(ref, after);
     if (end !== undefined) this.deps.backoff.next(this.backoffKey(ref), end, this.deps.clock.now());
-    if (after !== undefined) this.input.replaced.delete(after.id);
     this.retryAt.delete(name);
     try {
       const sandboxConfig = await this.input.sandboxes.configOf(pod, sandbox);
@@ -222,6 +227,7 @@ export class ContainerKeeper {
       const id = await this.input.starter.start({ ...options, volumes: this.input.volumes(), hold });
       this.input.resizer.started(id, ref, pod);
       this.waiting.delete(name);
+      if (after !== undefined) this.input.replaced.delete(after.id);
     } catch (error) {
       if (this.input.signal.aborted) return true;
       this.failed(ref, error);
@@ -239,15 +245,18 @@ export class ContainerKeeper {
     const { name } = ref.spec;
     const known = error instanceof StartError ? error : new StartError('CreateContainerError', messageOf(error));
     const isImage = known instanceof ImageError;
-    this.input.say(ref, 'Warning', 'Failed', `Error: ${isImage ? known.reason : known.message}`);
+    const hookFailed = known.reason === 'PostStartHookError';
+    if (!hookFailed) this.input.say(ref, 'Warning', 'Failed', `Error: ${isImage ? known.reason : known.message}`);
     const waiting = { reason: known.reason, message: known.message };
     const run = latest(this.input.observed(), name);
-    if (known.reason === 'RunContainerError' && run?.state === 'exited') {
+    if ((known.reason === 'RunContainerError' || hookFailed) && run?.state === 'exited') {
       // The runtime has made it an ended run: that speaks for itself, unless it is to be tried again.
       // Of an ephemeral container only the pod's policy is asked, though it is never tried again.
       const asked: ContainerRef = ref.kind === 'ephemeral' ? { ...ref, kind: 'app' } : ref;
       if (restartsAfter(this.input.pod(), asked, run.exitCode)) this.waiting.set(name, waiting);
       else this.waiting.delete(name);
+      // So that it can be seen before the back-off is.
+      if (hookFailed) this.retryAt.set(name, this.deps.clock.now() + SETTLE_MS);
       return;
     }
     this.waiting.set(name, waiting);

@@ -9,7 +9,7 @@ import { containerConfig } from '../container/config.ts';
 import { containerEnv, type VolumeFile } from '../container/env.ts';
 import { configError, messageOf, StartError } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
-import { runHook } from '../container/hooks.ts';
+import { hookFailure, runHook } from '../container/hooks.ts';
 import { hostsFile } from '../container/hosts.ts';
 import { containerDevices, containerMounts } from '../container/mounts.ts';
 import { checkNonRoot, containerSecurity } from '../container/security.ts';
@@ -21,6 +21,7 @@ import {
   logPathOf,
   namesOf,
   type PodPaths,
+  podText,
   specOf,
 } from '../pod/identity.ts';
 import { latest, type Observed, runsOf } from '../pod/observed.ts';
@@ -159,7 +160,7 @@ export class Starter {
     const name = 'targetContainerName' in input.ref.spec ? (input.ref.spec.targetContainerName ?? '') : '';
     if (name === '') return undefined;
     const target = latest(input.observed, name);
-    if (target?.state !== 'running') throw configError(`unable to find target container ${name}`);
+    if (target === undefined) throw configError(`unable to find target container ${name}`);
     return target.id;
   }
 
@@ -259,7 +260,11 @@ export class Starter {
       this.sayer(input)('Warning', 'FailedPostStartHook', 'PostStartHook failed');
       this.deps.log('info', 'postStart hook failed', { container: input.ref.spec.name, error: messageOf(error) });
       const status = latest(this.deps.cache.observed(namesOf(input.pod).uid), input.ref.spec.name);
-      if (status?.id === id) await this.killer.kill({ ref: input.ref, status }, { message: 'FailedPostStartHook' });
+      const victim = status?.id === id ? { ref: input.ref, status } : undefined;
+      if (victim?.status.state === 'exited') this.sayer(input)('Normal', 'Killing', 'FailedPostStartHook');
+      else if (victim !== undefined) await this.killer.kill(victim, { message: 'FailedPostStartHook' });
+      const about = `Container "${input.ref.spec.name}" in Pod "${podText(input.pod)}"`;
+      throw new StartError('PostStartHookError', hookFailure(hook, about, error), error);
     } finally {
       input.hold(id, false);
     }

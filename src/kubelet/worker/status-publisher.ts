@@ -9,7 +9,17 @@ import type { WorkerDeps } from './deps.ts';
 
 export type StatusParts = Pick<
   StatusInput,
-  'waiting' | 'held' | 'probes' | 'terminal' | 'verdict' | 'whole' | 'resize' | 'inForce' | 'removed' | 'restartingAll'
+  | 'waiting'
+  | 'held'
+  | 'replaced'
+  | 'probes'
+  | 'terminal'
+  | 'verdict'
+  | 'whole'
+  | 'resize'
+  | 'inForce'
+  | 'removed'
+  | 'restartingAll'
 >;
 
 export interface PublisherInput {
