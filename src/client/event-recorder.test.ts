@@ -62,7 +62,11 @@ describe('a recorder of events', () => {
       return recorder;
     };
     await Promise.all([tell('kubelet'), tell('kubelet'), tell('scheduler')].map((r) => r.flushed()));
-    expect(events().map((e) => e.message).sort()).toEqual(['kubelet says', 'kubelet says', 'scheduler says']);
+    expect(
+      events()
+        .map((e) => e.message)
+        .sort(),
+    ).toEqual(['kubelet says', 'kubelet says', 'scheduler says']);
     expect(new Set(events().map((e) => e.metadata.name)).size).toBe(3);
   });
 

@@ -80,14 +80,14 @@ describe('a container on a clock by hand', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  const create = (container: Partial<Container>): void => {
+  const create = (container: Partial<Container>, restartPolicy = 'Always'): void => {
     api.put('pods', {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: 'p', namespace: 'ns', uid: 'u1' },
       spec: {
         nodeName: 'n1',
-        restartPolicy: 'Always',
+        restartPolicy,
         terminationGracePeriodSeconds: 1,
         containers: [{ name: 'c', image: 'busybox', imagePullPolicy: 'IfNotPresent', ...container }],
       },
@@ -135,6 +135,28 @@ describe('a container on a clock by hand', () => {
     await passed(() => (container()?.restartCount ?? 0) >= 5, MINUTE);
     const told = api.all<Event>('events').filter((e) => e.reason === 'Killing');
     expect(told.map((e) => e.message)).toContain('Container c failed liveness probe, will be restarted');
+  });
+
+  it('whose postStart hook fails says so, for a moment, before its back-off is told', async () => {
+    runtime.execResult = () => ({ exitCode: 3, stdout: Buffer.from('oops\n'), stderr: new Uint8Array() });
+    create({ lifecycle: { postStart: { exec: { command: ['sh', '-c', 'x'] } } } });
+    const reason = (): string | undefined => container()?.state?.waiting?.reason;
+    await passed(() => reason() === 'PostStartHookError', 20 * SECOND, 500);
+    const why = 'error: command \'sh -c x\' exited with 3: oops\n, message: "oops\\n"';
+    expect(container()?.state?.waiting?.message).toBe(
+      `Exec lifecycle hook ([sh -c x]) for Container "c" in Pod "p_ns(u1)" failed - ${why}`,
+    );
+    await passed(() => reason() === 'CrashLoopBackOff', 20 * SECOND, 500);
+    expect(container()?.restartCount).toBe(1);
+    expect(api.all<Event>('events').filter((e) => e.reason === 'Failed')).toEqual([]);
+  });
+
+  it('that a probe ends is not done when it ends well, whatever its policy', async () => {
+    runtime.execResult = () => ({ exitCode: 1, stdout: Buffer.from('ill\n'), stderr: new Uint8Array() });
+    create({ livenessProbe: { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 1 } }, 'OnFailure');
+    runtime.stopExitCode = 0;
+    await passed(() => runtime.calls.includes('start c 1'), MINUTE);
+    expect(api.read<Pod>('pods', 'ns', 'p')?.status?.phase).toBe('Running');
   });
 
   it('that fails after ten good minutes is started again at once', async () => {

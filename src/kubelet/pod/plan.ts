@@ -160,7 +160,7 @@ class Planner {
 }
 
 /** Whether app containers have been started in this sandbox: then the init containers were done, even if no trace is left. */
-export function initialised(pod: Pod, observed: Observed): boolean {
+function initialised(pod: Pod, observed: Observed): boolean {
   const sandbox = currentSandbox(observed);
   if (sandbox === undefined) return false;
   return appContainers(pod).some((ref) => latest(observed, ref.spec.name)?.sandboxId === sandbox.id);

@@ -39,6 +39,11 @@ export function restartsAfter(pod: Pod, ref: ContainerRef, exitCode: number): bo
   return policy === 'OnFailure' && exitCode !== 0;
 }
 
+/** The same, but of an ephemeral container only the pod's policy is asked, though it is never run again. */
+export function triedAgain(pod: Pod, ref: ContainerRef, exitCode: number): boolean {
+  return restartsAfter(pod, ref.kind === 'ephemeral' ? { ...ref, kind: 'app' } : ref, exitCode);
+}
+
 /** Whether a container that a probe found sick is replaced: nothing is asked of an exit code that there is not yet. */
 export function restartsUnhealthy(pod: Pod, ref: ContainerRef): boolean {
   if (isSidecar(ref)) return true;

@@ -100,6 +100,14 @@ async function until(ok: () => boolean): Promise<void> {
   expect(ok()).toBe(true);
 }
 
+it('gives lines without the carriage return that a terminal ends them with, and keeps it elsewhere', async () => {
+  const stamp = '2026-01-01T00:00:00.000000001+00:00 stdout';
+  await writeFile(file, `${stamp} F a\rb\r\n${stamp} F \r\n${stamp} P part\r\n${stamp} F end\n`);
+  expect(await whole({})).toBe('a\rb\n\npart\rend\n');
+  const annotations = { [ANNOTATION.messagePolicy]: 'FallbackToLogsOnError' };
+  expect(await terminationMessage(ended('c', 1, { logPath: file, annotations }))).toBe('a\rb\n\npart\rend\n');
+});
+
 it('waits for a slow reader, as often as it must', async () => {
   const line = `${LINES[0]}${'x'.repeat(1000)}\n`;
   await writeFile(file, line.repeat(8000));

@@ -69,6 +69,54 @@ describe('a status', () => {
     expect(again.containerStatuses?.[0]).toMatchObject({ state: { terminated: { exitCode: 3 } }, restartCount: 0 });
   });
 
+  it('shows a container that is replaced as it was until the other runs', () => {
+    const before = said(pod({ restartPolicy: 'Never' }), observed([run('c')]));
+    const p = pod({ restartPolicy: 'Never' }, before);
+    const replaced = new Set(['c-0']);
+    expect(said(p, observed([ended('c', 0)]), { replaced }).containerStatuses).toEqual(before.containerStatuses);
+    expect(said(p, observed([ended('c', 0)])).containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(0);
+    expect(
+      said(p, observed([run('c', { attempt: 1 }), ended('c', 0)]), { replaced }).containerStatuses?.[0],
+    ).toMatchObject({
+      restartCount: 1,
+      state: { running: {} },
+      lastState: { terminated: { exitCode: 0 } },
+    });
+  });
+
+  it('calls lost what was backing off when the pod was ended, unless it was deleted or would not have come back', () => {
+    const waiting = new Map([['c', { reason: 'CrashLoopBackOff', message: 'back-off' }]]);
+    const more = { waiting, terminal: true, verdict: { reason: 'DeadlineExceeded', message: 'm' } };
+    const of = (p: Pod, exitCode: number) => said(p, observed([ended('c', exitCode)]), more).containerStatuses?.[0];
+    expect(of(pod({}), 1)).toMatchObject({
+      state: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } },
+      lastState: { terminated: { exitCode: 1 } },
+    });
+    expect(of(pod({ restartPolicy: 'OnFailure' }), 0)).toMatchObject({
+      state: { terminated: { exitCode: 0 } },
+      lastState: {},
+    });
+    const deleted = pod({});
+    deleted.metadata.deletionTimestamp = '2026-01-02T03:04:05Z';
+    expect(of(deleted, 1)).toMatchObject({ state: { terminated: { exitCode: 1 } }, lastState: {} });
+  });
+
+  it('says of app containers that have not begun that the pod is being initialised, whenever it has init containers', () => {
+    const p = pod({ initContainers: [container('i')] });
+    const s = said(p, observed([ended('i', 0)]));
+    expect(s.containerStatuses?.[0]?.state?.waiting?.reason).toBe('PodInitializing');
+  });
+
+  it('shows an ephemeral container that could not be started as waiting where the pod starts things again', () => {
+    const waiting = new Map([['e', { reason: 'RunContainerError', message: 'm' }]]);
+    const of = (restartPolicy: string) => {
+      const p = pod({ restartPolicy, ephemeralContainers: [container('e')] });
+      return said(p, observed([run('c'), ended('e', 128)]), { waiting }).ephemeralContainerStatuses?.[0]?.state;
+    };
+    expect(of('Always')).toEqual({ waiting: { reason: 'RunContainerError', message: 'm' } });
+    expect(of('Never')).toMatchObject({ terminated: { exitCode: 128 } });
+  });
+
   it('names the containers that are not ready', () => {
     const s = said(pod({}), observed([run('c')]), { probes: { ready: () => false, started: () => true } });
     expect(shortly(s, 'ContainersReady')).toBe('False ContainersNotReady containers with unready status: [c]');

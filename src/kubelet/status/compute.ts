@@ -8,11 +8,10 @@ import {
   type ContainerRef,
   ephemeralContainers,
   initContainers,
-  isSidecar,
   specOf,
 } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.ts';
-import { initialised } from '../pod/plan.ts';
+import { triedAgain } from '../pod/restart.ts';
 import { type ConditionInput, conditionsOf, OWN_CONDITIONS, stamped } from './conditions.ts';
 import { containerStatus, type ProbeView, type Waiting } from './containers.ts';
 import { endedApp, endedInit } from './ended.ts';
@@ -55,14 +54,12 @@ export interface StatusInput {
   readonly restartingAll?: boolean;
 }
 
-/** Whether the init containers are behind: then a container that has not run is being created, not waiting for them. */
-function pastInit(input: StatusInput): boolean {
-  if (initialised(input.pod, input.observed)) return true;
-  return initContainers(input.pod).every((ref) => {
-    const run = latest(input.observed, ref.spec.name);
-    if (isSidecar(ref)) return run?.state === 'running' && input.probes.started(run.id);
-    return run?.state === 'exited' && run.exitCode === 0;
-  });
+/** Why a container does not run: unless it has ended and is not to run again, then its end says all. */
+function waitingOf(input: StatusInput, ref: ContainerRef): Waiting | undefined {
+  const run = latest(input.observed, ref.spec.name);
+  const waiting = input.waiting.get(ref.spec.name);
+  if (run?.state !== 'exited' || input.restartingAll === true) return waiting;
+  return triedAgain(input.pod, ref, run.exitCode) ? waiting : undefined;
 }
 
 /** All last words of a pod, in bytes: its containers share them evenly. https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/ */
@@ -82,7 +79,7 @@ function one(input: StatusInput, ref: ContainerRef, idle: string): ContainerStat
   return containerStatus({
     ref,
     runs: runsOf(input.observed, ref.spec.name),
-    waiting: input.waiting.get(ref.spec.name),
+    waiting: waitingOf(input, ref),
     idle,
     runtimeName: input.runtimeName,
     probes: input.probes,
@@ -120,8 +117,8 @@ const DISRUPTIONS: ReadonlySet<string> = new Set(['Evicted', 'Terminated']);
 
 export function computeStatus(input: StatusInput): PodStatus {
   const { pod } = input;
-  const hasInit = initContainers(pod).length > 0;
-  const idle = hasInit && !pastInit(input) ? 'PodInitializing' : 'ContainerCreating';
+  // Also when the init containers are done: of an app container that has not been seen yet no more is known.
+  const idle = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const init = initContainers(pod).map((ref) => one(input, ref, 'PodInitializing'));
   const app = appContainers(pod).map((ref) => one(input, ref, idle));
   const states = { pod, init, app, terminal: input.terminal };

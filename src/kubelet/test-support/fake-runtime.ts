@@ -25,6 +25,8 @@ export class FakeRuntime implements RuntimeService {
   readonly sandboxes = new Map<string, Mutable<PodSandboxStatus>>();
   readonly containers = new Map<string, FakeContainer>();
   readonly calls: string[] = [];
+  /** What containers end with when they are stopped. */
+  stopExitCode = 137;
   private readonly listeners = new Set<(event: RuntimeEvent) => void>();
   private counter = 0;
   /** What becomes of a container when it starts: an exit code ends it at once. */
@@ -160,7 +162,7 @@ export class FakeRuntime implements RuntimeService {
   stopContainer(id: string): Promise<void> {
     const c = this.containers.get(id);
     if (c !== undefined) this.calls.push(`stop ${c.name}`);
-    this.exit(id, 137);
+    this.exit(id, this.stopExitCode);
     return Promise.resolve();
   }
 

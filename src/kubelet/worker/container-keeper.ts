@@ -7,7 +7,6 @@ import { ImageError } from '../images/manager.ts';
 import { appContainers, type ContainerRef, hashOf, initContainers, podText } from '../pod/identity.ts';
 import { currentSandbox, latest, type Observed, runsOf } from '../pod/observed.ts';
 import { type Action, type Plan, plan, wholePodTrigger } from '../pod/plan.ts';
-import { restartsAfter } from '../pod/restart.ts';
 import type { PodProbes } from '../probes/pod-probes.ts';
 import type { StatusInput } from '../status/compute.ts';
 import type { Waiting } from '../status/containers.ts';
@@ -72,8 +71,10 @@ export class ContainerKeeper {
     };
   }
 
+  /** When something may be tried again. What is due already waits for something else. */
   get wakeTimes(): readonly number[] {
-    return [...this.retryAt.values()];
+    const now = this.deps.clock.now();
+    return [...this.retryAt.values()].filter((at) => at > now);
   }
 
   /** An object that a container's configuration may want has come or changed. */
@@ -247,19 +248,12 @@ export class ContainerKeeper {
     const isImage = known instanceof ImageError;
     const hookFailed = known.reason === 'PostStartHookError';
     if (!hookFailed) this.input.say(ref, 'Warning', 'Failed', `Error: ${isImage ? known.reason : known.message}`);
-    const waiting = { reason: known.reason, message: known.message };
+    this.waiting.set(name, { reason: known.reason, message: known.message });
     const run = latest(this.input.observed(), name);
-    if ((known.reason === 'RunContainerError' || hookFailed) && run?.state === 'exited') {
-      // The runtime has made it an ended run: that speaks for itself, unless it is to be tried again.
-      // Of an ephemeral container only the pod's policy is asked, though it is never tried again.
-      const asked: ContainerRef = ref.kind === 'ephemeral' ? { ...ref, kind: 'app' } : ref;
-      if (restartsAfter(this.input.pod(), asked, run.exitCode)) this.waiting.set(name, waiting);
-      else this.waiting.delete(name);
-      // So that it can be seen before the back-off is.
-      if (hookFailed) this.retryAt.set(name, this.deps.clock.now() + SETTLE_MS);
-      return;
-    }
-    this.waiting.set(name, waiting);
-    this.retryAt.set(name, isImage ? known.retryAt : this.deps.clock.now() + CONFIG_RETRY_MS);
+    if (run !== undefined) this.input.replaced.delete(run.id);
+    // The runtime has made it an ended run, of which the back-off is told when this could be seen.
+    const ran = (known.reason === 'RunContainerError' || hookFailed) && run?.state === 'exited';
+    const wait = ran ? SETTLE_MS : CONFIG_RETRY_MS;
+    this.retryAt.set(name, isImage ? known.retryAt : this.deps.clock.now() + wait);
   }
 }
