@@ -26,6 +26,9 @@ export interface LabelSelectorObject {
 }
 
 const INTEGER = /^[+-]?\d+$/;
+const MAX_INT64 = 2n ** 63n - 1n;
+const isInt64 = (text: string): boolean =>
+  INTEGER.test(text) && BigInt(text.replace('+', '')) <= MAX_INT64 && BigInt(text.replace('+', '')) >= -MAX_INT64 - 1n;
 const BINARY = 'in, notin, =, ==, !=, gt, lt';
 
 function compare(requirement: LabelRequirement, label: string): boolean {
@@ -276,7 +279,7 @@ class Parser {
     const problems: string[] = [];
     if (operator === 'gt' || operator === 'lt') {
       values.forEach((v, i) => {
-        if (!INTEGER.test(v)) {
+        if (!isInt64(v)) {
           problems.push(
             `values[${i}]: Invalid value: ${JSON.stringify(v)}: for 'Gt', 'Lt' operators, the value must be an integer`,
           );

@@ -47,13 +47,16 @@ function run(row: AnyResource, golden: Golden): unknown {
   return outcome(row, tryUpdate(row, draft, { old, ...(golden.door === undefined ? {} : { door: golden.door }) }));
 }
 
+/** Folders that are not called like their group begins. */
+const GROUPS: Readonly<Record<string, string>> = { core: '', apiserverinternal: 'internal.apiserver.k8s.io' };
+
 /** `deployments.json`, or `leasecandidates@v1beta1.json` for another version than the stored one. */
 function rowOf(folder: string, file: string): AnyResource {
   const [plural = '', version] = file.replace('.json', '').split('@');
   const row = RESOURCES.find(
     (one) =>
       one.plural === plural &&
-      (folder === 'core' ? one.group === '' : one.group.startsWith(folder.slice(0, 4))) &&
+      (Object.hasOwn(GROUPS, folder) ? one.group === GROUPS[folder] : one.group.startsWith(folder.slice(0, 4))) &&
       (version === undefined ? one.storedAs === undefined : one.version === version),
   );
   if (row === undefined) throw new Error(`no row for ${folder}/${file}`);

@@ -30,6 +30,10 @@ export interface RemoteGroups {
   discover(): Promise<JsonObject[]>;
 }
 
+/** Only the list of groups, and a group, are served by a router that knows HEAD. */
+const takesHead = ([root, group, version]: readonly string[]): boolean =>
+  root === 'apis' && version === undefined && group !== 'apiregistration.k8s.io';
+
 export class Discovery {
   private known = new Map<string, { body: Uint8Array; etag: string }>();
   private generation = 0;
@@ -53,7 +57,7 @@ export class Discovery {
     }
     const document = this.document(parts);
     if (document === undefined) return undefined;
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+    if (request.method !== 'GET' && !(request.method === 'HEAD' && takesHead(parts))) throw methodNotAllowed();
     const output = negotiateOutput(request.headers.accept, { transforms: false, list: false, stream: false });
     return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
   }

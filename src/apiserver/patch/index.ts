@@ -4,4 +4,5 @@ export { goText, goType, jsonKind } from './go-text.ts';
 export { jsonPatch } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';
 export { checkRestorable } from './restore.ts';
+export { shownResult } from './shown.ts';
 export { strategicMergePatch } from './strategic-merge.ts';

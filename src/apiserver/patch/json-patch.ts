@@ -232,6 +232,7 @@ function remove(draft: Draft, path: string): void {
 /** Unlike the RFC's, this `replace` adds a key that is missing. */
 function replace(draft: Draft, path: string, value: unknown): void {
   if (path === '') {
+    if (!isContainer(value)) throw unprocessable('replace operation value must be object or array: %!w(<nil>)');
     draft.root = value;
     return;
   }

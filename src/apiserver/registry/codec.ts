@@ -1,6 +1,6 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
 
-import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { ApiError, badRequest, isApiError } from '../../machinery/errors.ts';
 import { deepClone, goQuote } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -132,15 +132,19 @@ function isRegistered(catalog: Catalog, apiVersion: string, kind: string): boole
   return findBuiltinSchema(`io.k8s.api.${name}.${version}.${kind}`) !== undefined;
 }
 
+const NO_KIND = "couldn't get version/kind; json parse error: json: cannot unmarshal";
+const TYPE_META =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
 /** Why the kind that a patch gave an object cannot be its kind; undefined when it can. */
 export function kindProblem(entry: CatalogEntry, catalog: Catalog, value: unknown): string | undefined {
-  if (!isJsonObject(value)) return undefined;
+  if (!isJsonObject(value)) return `${NO_KIND} ${jsonKind(value)} into Go value of type ${TYPE_META}`;
   const { row } = entry;
   const { kind = '', apiVersion = '' } = value;
   if (kind === row.kind && apiVersion === apiVersionOf(row)) return undefined;
   for (const [name, one] of Object.entries({ apiVersion, kind })) {
     if (typeof one === 'string' || one === null) continue;
-    return `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(one)} into Go struct field .${name} of type string`;
+    return `${NO_KIND} ${jsonKind(one)} into Go struct field .${name} of type string`;
   }
   const version = typeof apiVersion === 'string' && apiVersion !== '' ? apiVersion : apiVersionOf(row);
   if (version.split('/').length > 2) return `unexpected GroupVersion string: ${version}`;
@@ -196,8 +200,17 @@ export function parsePatch(
     throw badRequest(malformedPatch(body, kind));
   }
   if (kind === 'json' || !isJsonObject(value)) return { value, strict: [] };
-  const { strictErrors } = decodeFree(body, { kind: 'Patch', apiVersion: 'v1', registered: () => true });
-  return { value, strict: strictErrors };
+  return { value, strict: duplicatesIn(body) };
+}
+
+/** A patch need not say of what kind it is, and what it says may be wrong: that is told of what it makes. */
+function duplicatesIn(body: Uint8Array): readonly string[] {
+  try {
+    return decodeFree(body, { kind: 'Patch', apiVersion: 'v1', registered: () => true }).strictErrors;
+  } catch (error) {
+    if (isApiError(error)) return [];
+    throw error;
+  }
 }
 
 function malformedPatch(body: Uint8Array, kind: 'json' | 'merge' | 'strategic'): string {

@@ -41,7 +41,9 @@ function checkKind(object: JsonObject): void {
   const { kind, apiVersion } = object;
   if (kind === 'DeleteOptions') return;
   const shown = `${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`;
-  throw badRequest(`no kind ${shown} in scheme "pkg/api/legacyscheme/scheme.go:30"`);
+  throw badRequest(
+    `no kind ${shown} in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"`,
+  );
 }
 
 function parseBody(request: WireRequest): JsonObject | undefined {

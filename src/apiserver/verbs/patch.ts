@@ -2,10 +2,19 @@
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
 import { ApiError, notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
-import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import { bareType } from '../http/negotiation.ts';
-import { checkRestorable, goText, invalidPatch, jsonPatch, mergePatch, strategicMergePatch } from '../patch/index.ts';
+import {
+  checkRestorable,
+  goText,
+  goType,
+  invalidPatch,
+  jsonPatch,
+  mergePatch,
+  shownResult,
+  strategicMergePatch,
+} from '../patch/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 import { clearsOwners, decodePatchOf, kindProblem, parsePatch, reportStrict, schemaOf } from '../registry/codec.ts';
 import { groupResource, type RequestContext, type Target } from '../registry/context.ts';
@@ -73,6 +82,14 @@ export interface PatchedObject {
   readonly kept: JsonObject;
 }
 
+/** The type of the patched object is known, but what a strategic patch says of it must be text. */
+function kindOfPatch({ kind, value }: ParsedPatch): string | undefined {
+  if (kind !== 'strategic' || !isJsonObject(value)) return undefined;
+  for (const one of [value.apiVersion, value.kind])
+    if (one !== undefined && one !== null && typeof one !== 'string') return `cannot convert ${goType(one)} to string`;
+  return undefined;
+}
+
 export function patchObject(
   context: RequestContext,
   target: Target,
@@ -81,10 +98,11 @@ export function patchObject(
 ): PatchedObject {
   const { entry } = target;
   const result = patched(entry, old, patch);
-  const shown = (): string => (patch.kind === 'strategic' ? goText(patch.value) : JSON.stringify(result));
+  const shown = (): string =>
+    patch.kind === 'strategic' ? goText(patch.value) : shownResult(result, schemaOf(entry), patch.value);
   // A strategic patch is merged into the Go type, which knows its own kind.
   const typed = entry.custom || patch.kind === 'strategic';
-  const problem = typed ? undefined : kindProblem(entry, context.kernel.catalog, result);
+  const problem = typed ? kindOfPatch(patch) : kindProblem(entry, context.kernel.catalog, result);
   if (problem !== undefined) throw invalidPatch(shown(), problem);
   const decoded = decodePatchOf(entry, { old, result }, (problem) => invalidPatch(shown(), problem));
   const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };

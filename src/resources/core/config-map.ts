@@ -38,7 +38,8 @@ function validate(config: ConfigMap): FieldError[] {
     addInvalid(key, FieldPath.of('binaryData').key(key), isConfigMapKey(key), out);
     size += base64Length(binaryData?.[key] ?? '');
   }
-  if (size > MAX_DATA_BYTES) out.push(fieldErrors.tooLong(FieldPath.of(''), MAX_DATA_BYTES));
+  // A path without a name is shown so.
+  if (size > MAX_DATA_BYTES) out.push(fieldErrors.tooLong(FieldPath.of('[]'), MAX_DATA_BYTES));
   return out;
 }
 
