@@ -32,6 +32,7 @@ import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog, storageKey } from './registry/catalog.ts';
 import { readObject } from './registry/objects.ts';
+import { serviceRoutes } from './registry/service-address.ts';
 import { ServiceAllocator } from './registry/service-allocator.ts';
 import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
@@ -183,6 +184,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const aggregator = new Aggregator({
     apiServices: caches.of<APIService & KubeObject>('apiregistration.k8s.io/v1/apiservices'),
     services: caches.of<Service & KubeObject>('/v1/services'),
+    endpoints: caches.of('discovery.k8s.io/v1/endpointslices'),
+    route: serviceRoutes(caches, random),
     clock,
     client: options.aggregatorClient,
     onError: options.onError,
@@ -222,7 +225,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     clock,
     random,
-    resolveService: serviceResolver(caches),
+    resolveService: serviceResolver(caches, random),
     handle: handler.handle,
     onError: (error) => options.onError?.(error),
   });

@@ -10,13 +10,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../../resources/generated/admissionregistration-v1.ts';
-import type {
-  LimitRange,
-  Namespace,
-  ResourceQuota,
-  Service,
-  ServiceAccount,
-} from '../../resources/generated/core-v1.ts';
+import type { LimitRange, Namespace, ResourceQuota, ServiceAccount } from '../../resources/generated/core-v1.ts';
 import type { IngressClass } from '../../resources/generated/networking-v1.ts';
 import type { RuntimeClass } from '../../resources/generated/node-v1.ts';
 import type { PriorityClass } from '../../resources/generated/scheduling-v1.ts';
@@ -25,7 +19,7 @@ import type { Store } from '../../store/index.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
-import { serviceAddress } from '../registry/service-address.ts';
+import { serviceRoutes } from '../registry/service-address.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { peersAmong } from './dynamic/equivalent.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -58,9 +52,9 @@ export interface AdmissionParts {
 }
 
 /** Where the Services of webhooks are reached. */
-export function serviceResolver(caches: Caches): ServiceResolver {
-  const services = caches.of<Service & KubeObject>('/v1/services');
-  return async (namespace, name, port) => serviceAddress(services.get(`${namespace}/${name}`), name, port);
+export function serviceResolver(caches: Caches, random: Random): ServiceResolver {
+  const route = serviceRoutes(caches, random);
+  return async (namespace, name, port) => route(namespace, name, port);
 }
 
 function webhookParts({ caches, random, catalog, authorizer }: AdmissionParts): WebhookParts {
@@ -73,7 +67,7 @@ function webhookParts({ caches, random, catalog, authorizer }: AdmissionParts): 
     validating: () => validating.list(),
     namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
     peers: peersAmong(() => catalog.all()),
-    resolveService: serviceResolver(caches),
+    resolveService: serviceResolver(caches, random),
     random,
     authorizer,
   };

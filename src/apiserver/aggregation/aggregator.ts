@@ -8,7 +8,7 @@ import { rfc3339 } from '../../machinery/time.ts';
 import type { APIService } from '../../resources/generated/apiregistration-v1.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
 import type { LiveCache } from '../registry/live-cache.ts';
-import { type ServiceAddress, serviceAddress } from '../registry/service-address.ts';
+import type { ServiceAddress, ServiceRoutes } from '../registry/service-address.ts';
 import { type ForwardTls, forwardRequest, passedHeaders } from '../serving/forward.ts';
 
 type StoredApiService = APIService & KubeObject;
@@ -16,6 +16,9 @@ type StoredApiService = APIService & KubeObject;
 export interface AggregatorParts {
   readonly apiServices: LiveCache<StoredApiService>;
   readonly services: LiveCache<Service & KubeObject>;
+  /** Told to check again when endpoints come and go. */
+  readonly endpoints: LiveCache;
+  readonly route: ServiceRoutes;
   readonly clock: Clock;
   /** The certificate by which the other servers know this one, and believe what it says about users. */
   readonly client?: { readonly cert: string; readonly key: string } | undefined;
@@ -81,7 +84,7 @@ export class Aggregator {
 
   constructor(private readonly parts: AggregatorParts) {}
 
-  /** Checks the other servers now, whenever an APIService changes, and every half minute. */
+  /** Checks the other servers now, whenever an APIService or an endpoint changes, and every half minute. */
   start(handle: Transport): void {
     const check = (): void => {
       void this.checkAll(handle).catch((error: unknown) => this.parts.onError?.(error));
@@ -93,9 +96,11 @@ export class Aggregator {
         schedule();
       });
     };
-    this.parts.apiServices.onChange(() => {
+    const checkIfAny = (): void => {
       if (this.remotes().length > 0) check();
-    });
+    };
+    this.parts.apiServices.onChange(checkIfAny);
+    this.parts.endpoints.onChange(checkIfAny);
     check();
     schedule();
   }
@@ -147,7 +152,7 @@ export class Aggregator {
 
   private addressOf({ spec }: StoredApiService): ServiceAddress {
     const { namespace = '', name = '', port = 443 } = spec?.service ?? {};
-    return serviceAddress(this.parts.services.get(`${namespace}/${name}`), name, port);
+    return this.parts.route(namespace, name, port);
   }
 
   private tlsOf({ spec }: StoredApiService): ForwardTls {

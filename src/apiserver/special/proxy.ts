@@ -10,6 +10,7 @@ import type { CatalogEntry } from '../registry/catalog.ts';
 import { storageKey } from '../registry/catalog.ts';
 import type { Kernel, RequestContext, Target } from '../registry/context.ts';
 import { readObject } from '../registry/objects.ts';
+import { isSliceOf, readyEndpoints } from '../registry/service-address.ts';
 import { admissionRequest } from '../registry/write.ts';
 import { forwardRequest, passedHeaders } from '../serving/forward.ts';
 import { readOne } from './direct.ts';
@@ -82,13 +83,17 @@ function noEndpoints(name: string): ApiError {
   });
 }
 
-async function slicesOf(kernel: Kernel, namespace: string, service: string): Promise<EndpointSlice[]> {
+async function slicesOf(
+  kernel: Kernel,
+  namespace: string,
+  service: string,
+): Promise<readonly (EndpointSlice & KubeObject)[]> {
   const entry = kernel.catalog.find('discovery.k8s.io', 'v1', 'endpointslices');
   if (entry === undefined) return [];
   const found = await kernel.store.list({ prefix: `${entry.prefix}${namespace}/` });
   return found.items
     .map((value) => readObject(entry, value) as EndpointSlice & KubeObject)
-    .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === service);
+    .filter((slice) => isSliceOf(slice, service));
 }
 
 function servicePort(service: Service & KubeObject, wanted: string): { readonly name: string } {
@@ -107,21 +112,12 @@ async function serviceBackend(kernel: Kernel, target: Target): Promise<Backend> 
   const { scheme, name, port } = parseProxyName(target.name);
   const service = await readOne<Service & KubeObject>(kernel, target.entry, target.namespace, name);
   const wanted = servicePort(service, port);
-  const candidates: Backend[] = [];
   const slices = await slicesOf(kernel, target.namespace, name);
   if (slices.length === 0) throw notFound({ group: '', resource: 'services' }, name);
-  for (const slice of slices) {
-    const number = (slice.ports ?? []).find((p) => (p.name ?? '') === wanted.name)?.port;
-    if (number === undefined || number === null) continue;
-    for (const endpoint of slice.endpoints ?? []) {
-      const [address] = endpoint.addresses;
-      if (address !== undefined && endpoint.conditions?.ready !== false)
-        candidates.push({ scheme, address, port: number });
-    }
-  }
-  const chosen = candidates[Math.floor(kernel.random.float() * candidates.length)];
+  const ready = readyEndpoints(slices, wanted.name);
+  const chosen = ready[Math.floor(kernel.random.float() * ready.length)];
   if (chosen === undefined) throw noEndpoints(name);
-  return chosen;
+  return { scheme, address: chosen.host, port: chosen.port };
 }
 
 async function nodeExists(kernel: Kernel, entry: CatalogEntry, name: string): Promise<void> {

@@ -64,6 +64,7 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
 function goMessage(error: NodeJS.ErrnoException, { host, port }: Address): string {
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'context deadline exceeded';
   if (error.code === 'ECONNREFUSED') return `dial tcp ${host}:${port}: connect: connection refused`;
+  if (error.code === 'EHOSTUNREACH') return `dial tcp ${host}:${port}: connect: no route to host`;
   if (error.code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
   if (UNTRUSTED.has(error.code ?? ''))
     return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
