@@ -29,7 +29,7 @@ function schemaOf(version: CustomResourceDefinitionVersion): SchemaNode {
   return props === undefined ? { type: 'object', preserveUnknown: true } : structuralSchema(props);
 }
 
-/** What field management and OpenAPI see: metadata as it is everywhere. */
+/** What field management and OpenAPI see: metadata as it is everywhere, and no other fields than the definition's. */
 function publicSchema(schema: SchemaNode): SchemaNode {
   const text: SchemaNode = { type: 'string' };
   const field = (name: string, node: SchemaNode): FieldNode => ({
@@ -42,7 +42,7 @@ function publicSchema(schema: SchemaNode): SchemaNode {
   const properties = new Map(schema.properties ?? []);
   properties.set('apiVersion', field('apiVersion', text)).set('kind', field('kind', text));
   properties.set('metadata', field('metadata', builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta')));
-  return { ...schema, properties };
+  return { ...schema, embeddedResource: false, properties };
 }
 
 /** Kind and version come first, and every custom resource has metadata. */

@@ -181,6 +181,13 @@ describe.skipIf(!isRoot)('what the server says and checks (the nodes of the clus
     const applied = await apply(pathOf(ref.group, 'invalids', namespace), body);
     expect(applied.status).toBe(500);
     expect(applied.body.message).toContain('.spec.extraProperty: field not declared in schema');
+    const rooted = body.replace('"spec":', '"unknownField":"unknown","spec":');
+    const refused = await apply(
+      pathOf(ref.group, 'invalids', namespace),
+      rooted.replace(',"extraProperty":"arbitrary-value"', ''),
+    );
+    expect(refused.status).toBe(500);
+    expect(refused.body.message).toContain('.unknownField: field not declared in schema');
     const posted = await cluster.call(
       'POST',
       `/apis/${ref.group}/v1/namespaces/${namespace}/invalids?fieldValidation=Strict`,
