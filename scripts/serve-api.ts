@@ -1,5 +1,5 @@
 // Serves the API without scheduler and kubelet (and without controllers, unless asked for), for the oracle, for load measurements and for trying things out:
-// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb] [--controllers]
+// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb] [--controllers] [--feature-gates A=true]
 // Prints the server's address and where its administrator's certificate, key and kubeconfig are.
 import { setMaxListeners } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { createClient, createInformerFactory } from '../src/client/index.ts';
 import { ensurePki } from '../src/cluster/index.ts';
 import { startControllers } from '../src/controllers/index.ts';
 import { systemClock, systemRandom } from '../src/host/clock.ts';
-import { RESOURCES } from '../src/resources/index.ts';
+import { parseFeatureGates, RESOURCES, withFeatureGates } from '../src/resources/index.ts';
 import { openLmdbStore, openMemoryStore } from '../src/store/index.ts';
 
 const { values } = parseArgs({
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     dir: { type: 'string' },
     store: { type: 'string', default: 'memory' },
     controllers: { type: 'boolean', default: false },
+    'feature-gates': { type: 'string', default: '' },
   },
 });
 const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'minke-api-'));
@@ -27,7 +28,7 @@ const pki = await ensurePki({ directory: join(dir, 'pki'), hosts: ['127.0.0.1', 
 const store = values.store === 'lmdb' ? await openLmdbStore({ directory: join(dir, 'db') }) : openMemoryStore();
 const server = await createApiServer({
   store,
-  resources: RESOURCES,
+  resources: withFeatureGates(RESOURCES, parseFeatureGates(values['feature-gates'])),
   clock: systemClock,
   random: systemRandom,
   serviceAccountKey: pki.serviceAccountKey,

@@ -1,6 +1,7 @@
 // What a cluster is made of: its name, ranges, ports and the places on the disk where it keeps things.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import type { FeatureGates } from '../resources/index.ts';
 
 export const DEFAULT_DATA_DIR = '/var/lib/minke';
 export const DEFAULT_PORT = 6443;
@@ -21,6 +22,8 @@ export interface ClusterConfig {
   readonly onlyMirrors: boolean;
   /** The first node serves its own API there, the others on the ports that follow; absent: only through the API server. */
   readonly kubeletPort?: number;
+  /** Feature gates that are on. */
+  readonly featureGates: FeatureGates;
   /** The pods' network is made by the host's CNI plugins. */
   readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
 }
@@ -111,6 +114,7 @@ export interface ConfigInput {
   readonly onlyMirrors?: boolean;
   readonly cni?: ClusterConfig['cni'];
   readonly kubeletPort?: number;
+  readonly featureGates?: FeatureGates;
   /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
   readonly ranges?: Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'>;
   /** The text of /proc/net/route. */
@@ -130,6 +134,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     ...(input.ranges ?? rangesFor(name, input)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
+    featureGates: input.featureGates ?? [],
     ...(input.cni === undefined ? {} : { cni: input.cni }),
     ...(input.kubeletPort === undefined ? {} : { kubeletPort: input.kubeletPort }),
   };

@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '../host/clock.ts';
 import { examineHost } from '../host/doctor.ts';
 import { notFound } from '../machinery/errors.ts';
 import type { UserInfo } from '../machinery/http.ts';
-import { METRICS_ROWS, RESOURCES } from '../resources/index.ts';
+import { METRICS_ROWS, RESOURCES, withFeatureGates } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
 import { type Assembly, need } from './assembly.ts';
@@ -109,7 +109,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
   const pki = need(a, 'pki');
   const server = await createApiServer({
     store: need(a, 'store'),
-    resources: [...RESOURCES, ...METRICS_ROWS],
+    resources: withFeatureGates([...RESOURCES, ...METRICS_ROWS], config.featureGates),
     clock: systemClock,
     random: systemRandom,
     serviceAccountKey: pki.serviceAccountKey,

@@ -21,6 +21,7 @@ export {
   type Subresource,
   type Verb,
 } from './definition.ts';
+export { type FeatureGates, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
 export { METRICS_ROWS } from './metrics/index.ts';
 export { findKind, findResource, RESOURCES } from './table.ts';
 export { type UpdateToValidate, validateCreate, validateUpdate } from './validate.ts';

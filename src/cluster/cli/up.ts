@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createClient, httpsTransport } from '../../client/index.ts';
+import { type FeatureGates, parseFeatureGates } from '../../resources/index.ts';
 import {
   type ClusterConfig,
   type ClusterPaths,
@@ -52,6 +53,10 @@ export const up: CommandSpec = {
       description:
         "serve the first node's own API (metrics, stats, logs, exec) there, the others' on the ports after it; 0: not (0, or as before)",
     },
+    {
+      flags: '--feature-gates <gates>',
+      description: 'Name=true or Name=false, separated by commas: PodObservedGenerationTracking (none, or as before)',
+    },
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
       flags: '--disable-default-registry-endpoint',
@@ -101,13 +106,14 @@ function unchanged(config: ClusterConfig, options: OptionValues): string[] {
     bindAddress: config.bindAddress,
     nodes: String(config.nodes.length),
     runtime: config.runtime,
+    featureGates: config.featureGates.map((gate) => `${gate}=true`).join(','),
   };
   return Object.entries(now).flatMap(([name, value]) => {
     const asked = options[name];
     if (typeof asked !== 'string' || asked === value) return [];
-    const option = `--${name === 'bindAddress' ? 'bind-address' : name}`;
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return [
-      `The cluster runs already, with ${option} ${value}. To change it: minke down, then minke up ${option} ${asked}\n`,
+      `The cluster runs already, with ${option} ${value === '' ? '(none)' : value}. To change it: minke down, then minke up ${option} ${asked}\n`,
     ];
   });
 }
@@ -124,6 +130,15 @@ function kubeletPortOf(options: OptionValues, before: number | undefined, nodes:
   const last = 65_536 - nodes;
   if (port < 0 || port > last) throw new UserError(`--kubelet-port takes a number from 0 to ${last}, not ${port}`);
   return port === 0 ? {} : { kubeletPort: port };
+}
+
+function featureGatesOf(options: OptionValues, before: FeatureGates = []): FeatureGates {
+  if (options.featureGates === undefined) return before;
+  try {
+    return parseFeatureGates(text(options, 'featureGates'));
+  } catch (error) {
+    throw new UserError(`--feature-gates: ${(error as Error).message}`);
+  }
 }
 
 function addressOf(options: OptionValues, otherwise: string): string {
@@ -147,6 +162,7 @@ function configOf(options: OptionValues): ClusterConfig {
     dataDir,
     ...(cni === undefined ? {} : { cni }),
     ...kubeletPortOf(options, before?.kubeletPort, nodes),
+    featureGates: featureGatesOf(options, before?.featureGates),
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
     port: wholeNumber(options, 'port', before?.port ?? DEFAULT_PORT, 65_535),

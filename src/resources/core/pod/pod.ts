@@ -143,7 +143,7 @@ export const pods = defineResource<Pod>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.core.v1.Pod',
-  // From v1.35 on Kubernetes counts a generation here too (KEP-5067): 'spec' would do it.
+  // The gate PodObservedGenerationTracking has it counted, as Kubernetes does from v1.35 on (KEP-5067).
   generation: 'none',
   resetFields: ['status'],
   deleteAnswersObject: true,
