@@ -54,6 +54,9 @@ describe('times', () => {
     expect(canonicalMicroTime('2024-01-02T03:04:05.1234567Z')).toBeUndefined();
     expect(canonicalMicroTime('2024-01-02T03:04:05Z')).toBeUndefined();
     expect(parseTime('1970-01-01T00:00:01Z')).toBe(1000);
+    expect(canonicalMicroTime('0001-01-01T01:00:02.000000+01:00')).toBe('0001-01-01T00:00:02.000000Z');
+    expect(canonicalTime('0099-12-31T23:59:59.5Z')).toBe('0099-12-31T23:59:59Z');
+    expect(parseTime('0001-02-29T00:00:00Z')).toBeUndefined();
   });
 
   it('durations are Go text', () => {

@@ -36,8 +36,9 @@ export function parseTime(text: string): number | undefined {
   const match = RFC3339.exec(text);
   if (match === null) return undefined;
   const [, y, mo, d, h, mi, s, fraction = '', zone = 'Z'] = match;
-  const day = Date.UTC(Number(y), Number(mo) - 1, Number(d));
-  const made = new Date(day);
+  const made = new Date(0);
+  // Date.UTC would take the years 0 to 99 for 1900 to 1999.
+  const day = made.setUTCFullYear(Number(y), Number(mo) - 1, Number(d));
   if (made.getUTCMonth() !== Number(mo) - 1 || made.getUTCDate() !== Number(d)) return undefined;
   if (Number(h) > 23 || Number(mi) > 59 || Number(s) > 59) return undefined;
   const millis = Number(`${fraction}000`.slice(0, 3));

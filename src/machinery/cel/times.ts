@@ -29,7 +29,7 @@ export function defineTimes(): void {
     getDate: (d) => d.getUTCDate(),
     getDayOfMonth: (d) => d.getUTCDate() - 1,
     getDayOfWeek: (d) => d.getUTCDay(),
-    getDayOfYear: (d) => Math.floor((d.getTime() - Date.UTC(d.getUTCFullYear(), 0, 1)) / 86_400_000),
+    getDayOfYear: (d) => Math.floor((d.getTime() - new Date(0).setUTCFullYear(d.getUTCFullYear(), 0, 1)) / 86_400_000),
   };
   const clock: Readonly<Record<string, readonly [(d: Date) => number, bigint]>> = {
     getHours: [(d) => d.getUTCHours(), 3_600_000_000_000n],
