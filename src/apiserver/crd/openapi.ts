@@ -5,8 +5,7 @@ import type { JsonObject } from '../../machinery/object.ts';
 import type { AnyResource } from '../../resources/definition.ts';
 import type { JSONSchemaProps } from '../../resources/generated/apiextensions-v1.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
-
-export type Dialect = 'v2' | 'v3';
+import { type Dialect, metaReference, objectMetaReference, publishedSchema } from './published-schema.ts';
 
 const ROOT: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
@@ -17,8 +16,6 @@ const API_VERSION =
   'APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources';
 const KIND =
   'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
-const STANDARD_META =
-  "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 const LIST_META =
   'Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
 
@@ -29,48 +26,21 @@ export function rememberSchema(row: AnyResource, schema: JSONSchemaProps | undef
   if (schema !== undefined) schemas.set(row, schema);
 }
 
-/** OpenAPI v2 knows less: what it cannot say is left out. */
-function olderForm(schema: JSONSchemaProps): JsonObject {
-  const {
-    anyOf: _any,
-    oneOf: _one,
-    allOf: _all,
-    not: _not,
-    nullable,
-    properties,
-    items,
-    additionalProperties,
-    ...rest
-  } = schema;
-  const out: JsonObject = { ...rest };
-  delete out['x-kubernetes-validations'];
-  if (
-    nullable === true ||
-    schema['x-kubernetes-preserve-unknown-fields'] === true ||
-    schema['x-kubernetes-int-or-string'] === true
-  ) {
-    delete out.type;
-    return out;
-  }
-  if (properties !== undefined) {
-    const fields: JsonObject = {};
-    for (const [name, property] of Object.entries(properties)) setOwn(fields, name, olderForm(property));
-    out.properties = fields;
-  }
-  if (items !== undefined && !Array.isArray(items)) out.items = olderForm(items);
-  if (typeof additionalProperties === 'object') out.additionalProperties = olderForm(additionalProperties);
-  else if (additionalProperties !== undefined) out.additionalProperties = additionalProperties;
-  return out;
-}
-
-function reference(dialect: Dialect, id: string, description: string): JsonObject {
-  const ref = { $ref: `${ROOT[dialect]}${id}` };
-  return dialect === 'v3' ? { allOf: [ref], description, default: {} } : { description, ...ref };
+/** The fields that objects can be selected by, as clients find them. */
+function selectableFields(row: AnyResource): JsonObject {
+  const paths = row.selectableFields?.labels ?? [];
+  return paths.length === 0 ? {} : { 'x-kubernetes-selectable-fields': paths.map((fieldPath) => ({ fieldPath })) };
 }
 
 function objectSchema(row: AnyResource, dialect: Dialect): JsonObject {
   const given = schemas.get(row) ?? {};
-  const base: JsonObject = dialect === 'v3' ? ({ ...given } as unknown as JsonObject) : olderForm(given);
+  const marks = {
+    'x-kubernetes-group-version-kind': [{ group: row.group, kind: row.kind, version: row.version }],
+    ...selectableFields(row),
+  };
+  // kubectl would refuse every field beside those that are named.
+  if (dialect === 'v2' && given['x-kubernetes-preserve-unknown-fields'] === true) return { type: 'object', ...marks };
+  const base = publishedSchema(given, dialect);
   return {
     ...base,
     type: 'object',
@@ -78,9 +48,9 @@ function objectSchema(row: AnyResource, dialect: Dialect): JsonObject {
       ...(base.properties as JsonObject | undefined),
       apiVersion: { description: API_VERSION, type: 'string' },
       kind: { description: KIND, type: 'string' },
-      metadata: reference(dialect, `${META}ObjectMeta`, STANDARD_META),
+      metadata: objectMetaReference(dialect),
     },
-    'x-kubernetes-group-version-kind': [{ group: row.group, kind: row.kind, version: row.version }],
+    ...marks,
   };
 }
 
@@ -99,9 +69,10 @@ function listSchema(row: AnyResource, dialect: Dialect): JsonObject {
         items: dialect === 'v3' ? { allOf: [items], default: {} } : items,
       },
       kind: { description: KIND, type: 'string' },
-      metadata: reference(dialect, `${META}ListMeta`, LIST_META),
+      metadata: metaReference(dialect, 'ListMeta', LIST_META),
     },
     'x-kubernetes-group-version-kind': [{ group: row.group, kind: listKind, version: row.version }],
+    ...selectableFields(row),
   };
 }
 
