@@ -19,7 +19,8 @@ export function fieldMeta(schema: SchemaNode | undefined, key: string): PatchMet
     if (schema.additionalProperties !== undefined) {
       return { schema: schema.additionalProperties, strategy: '', mergeKey: '' };
     }
-    const name = schema.goName ?? schema.id ?? '';
+    const id = schema.goName ?? schema.id ?? '';
+    const name = id.slice(id.lastIndexOf('.') + 1);
     throw plainError(`unable to find api field in struct ${name} for the json field ${JSON.stringify(key)}`);
   }
   const strategies = field.patchStrategy ?? [];

@@ -70,6 +70,13 @@ function patched(entry: CatalogEntry, old: KubeObject, patch: ParsedPatch): unkn
   return result;
 }
 
+/** Bytes of a strategic patch are decoded on a way of their own. */
+function wordsOf(kind: ParsedPatch['kind'], problem: string): string {
+  return kind === 'strategic' && problem.startsWith('illegal base64')
+    ? `error decoding from json: ${problem}`
+    : problem;
+}
+
 export interface PatchStep {
   readonly patch: ParsedPatch;
   readonly options: WriteOptions;
@@ -104,7 +111,8 @@ export function patchObject(
   const typed = entry.custom || patch.kind === 'strategic';
   const problem = typed ? kindOfPatch(patch) : kindProblem(entry, context.kernel.catalog, result);
   if (problem !== undefined) throw invalidPatch(shown(), problem);
-  const decoded = decodePatchOf(entry, { old, result }, (problem) => invalidPatch(shown(), problem));
+  const refuse = (problem: string): ApiError => invalidPatch(shown(), wordsOf(patch.kind, problem));
+  const decoded = decodePatchOf(entry, { old, result }, refuse);
   const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };
   const draft = cloneObject(
     reportStrict(all, options.fieldValidation, {

@@ -110,6 +110,7 @@ function policyRow(version: string): AnyResource {
     namespaced: false,
     verbs: ALL_VERBS,
     schema: `io.k8s.api.admissionregistration.${version}.MutatingAdmissionPolicy`,
+    anyFinalizer: true,
     unconditionalUpdate: false,
     strategy: {
       applyDefaults(draft) {
@@ -151,6 +152,7 @@ function bindingRow(version: string): AnyResource {
     namespaced: false,
     verbs: ALL_VERBS,
     schema: `io.k8s.api.admissionregistration.${version}.MutatingAdmissionPolicyBinding`,
+    anyFinalizer: true,
     unconditionalUpdate: false,
     strategy: {
       applyDefaults(draft) {

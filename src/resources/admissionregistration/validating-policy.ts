@@ -130,6 +130,7 @@ export const validatingAdmissionPolicies = defineResource<ValidatingAdmissionPol
   plural: 'validatingadmissionpolicies',
   singular: 'validatingadmissionpolicy',
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy',
+  anyFinalizer: true,
   resetFields: ['status'],
   strategy: {
     applyDefaults,
@@ -196,6 +197,7 @@ export const validatingAdmissionPolicyBindings = defineResource<ValidatingAdmiss
   plural: 'validatingadmissionpolicybindings',
   singular: 'validatingadmissionpolicybinding',
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding',
+  anyFinalizer: true,
   strategy: {
     applyDefaults(draft) {
       defaultMatchResources(draft.spec?.matchResources);

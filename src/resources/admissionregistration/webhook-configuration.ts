@@ -131,6 +131,7 @@ export const validatingWebhookConfigurations = defineResource<ValidatingWebhookC
   plural: 'validatingwebhookconfigurations',
   singular: 'validatingwebhookconfiguration',
   schema: 'io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration',
+  anyFinalizer: true,
   strategy: {
     applyDefaults: (draft) => draft.webhooks?.forEach(defaultWebhook),
     validate,
@@ -145,6 +146,7 @@ export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfi
   plural: 'mutatingwebhookconfigurations',
   singular: 'mutatingwebhookconfiguration',
   schema: 'io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration',
+  anyFinalizer: true,
   strategy: {
     applyDefaults(draft) {
       for (const webhook of draft.webhooks ?? []) {

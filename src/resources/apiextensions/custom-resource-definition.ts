@@ -36,6 +36,7 @@ export const customResourceDefinitions = defineResource<CustomResourceDefinition
   namespaced: false,
   verbs: ALL_VERBS,
   schema: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition',
+  anyFinalizer: true,
   strategy: {
     applyDefaults,
     prepareForCreate(draft) {

@@ -95,6 +95,7 @@ export const apiServices = defineResource<APIService>({
   namespaced: false,
   verbs: ALL_VERBS,
   schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
+  anyFinalizer: true,
   nameRule: 'path-segment',
   unconditionalUpdate: false,
   resetFields: ['status'],

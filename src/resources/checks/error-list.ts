@@ -76,8 +76,3 @@ export class ErrorList {
     if (!semanticEqual(now, old)) this.invalid(path, now ?? null, IMMUTABLE);
   }
 }
-
-/** Where Kubernetes' update runs the checks of create twice: the causes show it. */
-export function twice(errors: readonly FieldError[]): FieldError[] {
-  return [...errors, ...errors];
-}

@@ -14,7 +14,7 @@ export {
   countOf,
   percentOf,
 } from './count-or-percent.ts';
-export { ErrorList, IMMUTABLE, isUnset, NOT_NEGATIVE, type TextRule, twice } from './error-list.ts';
+export { ErrorList, IMMUTABLE, isUnset, NOT_NEGATIVE, type TextRule } from './error-list.ts';
 export { type GoShape, inGo } from './go-shape.ts';
 export { metadataOnUpdate } from './metadata-on-update.ts';
 export { checkPrefixedPath } from './prefixed-path.ts';

@@ -38,6 +38,7 @@ export const leases = defineResource<Lease>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.coordination.v1.Lease',
+  anyFinalizer: true,
   createOnUpdate: true,
   unconditionalUpdate: false,
   strategy: {

@@ -11,7 +11,6 @@ import {
   formatLabels,
   imagesColumn,
   podTemplateWarnings,
-  validateObjectMeta,
   validateObjectMetaUpdate,
   validatePodTemplateSpec,
 } from '../common/index.ts';
@@ -77,14 +76,8 @@ function checkSpec(controller: ReplicationController, old: ReplicationController
   return out;
 }
 
-/** Kubernetes asks both for the rules of a controller and for those of an update: errors of the spec come twice. */
 function validateUpdate(controller: ReplicationController, old: ReplicationController): FieldError[] {
-  return [
-    ...validateObjectMeta(controller.metadata, { namespaced: true }),
-    ...checkSpec(controller, old),
-    ...validateObjectMetaUpdate(controller.metadata, old.metadata),
-    ...checkSpec(controller, old),
-  ];
+  return [...validateObjectMetaUpdate(controller.metadata, old.metadata), ...checkSpec(controller, old)];
 }
 
 function validateStatus(controller: ReplicationController, old: ReplicationController): FieldError[] {

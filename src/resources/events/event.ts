@@ -97,7 +97,10 @@ function validateUpdate(event: Event, old: Event): FieldError[] {
   checkEvent(core, out, 'reportingController');
   out.push(...validateObjectMetaUpdate(core.metadata, oldCore.metadata));
   if (!semanticEqual(core.series, oldCore.series)) checkSeries(core, out);
-  for (const field of FIXED) out.push(...immutable(core[field], oldCore[field], FieldPath.of(field)));
+  for (const field of FIXED) {
+    const path = FieldPath.of(field === 'reportingComponent' ? 'reportingController' : field);
+    out.push(...immutable(core[field], oldCore[field], path));
+  }
   return out;
 }
 

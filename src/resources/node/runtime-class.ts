@@ -23,8 +23,7 @@ function checkScheduling(found: ErrorList, scheduling: NonNullable<RuntimeClass[
   checkLabels(scheduling.nodeSelector, path.child('nodeSelector'), found.errors);
   const tolerations = scheduling.tolerations ?? [];
   const at = path.child('tolerations');
-  // Kubernetes names the field twice in this path.
-  checkTolerations(tolerations, at.child('tolerations'), found.errors);
+  checkTolerations(tolerations, at, found.errors);
   tolerations.forEach((toleration, i) => {
     if (tolerations.slice(0, i).some((other) => matches(other, toleration))) found.duplicate(at.index(i), toleration);
   });
@@ -61,6 +60,7 @@ export const runtimeClasses = defineResource<RuntimeClass>({
   namespaced: false,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.node.v1.RuntimeClass',
+  anyFinalizer: true,
   unconditionalUpdate: false,
   strategy: {
     validate: (runtimeClass) => validate(runtimeClass).errors,

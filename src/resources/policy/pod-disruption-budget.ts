@@ -61,6 +61,7 @@ export const podDisruptionBudgets = defineResource<PodDisruptionBudget>({
   namespaced: true,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.policy.v1.PodDisruptionBudget',
+  anyFinalizer: true,
   nameRule: 'path-segment',
   unconditionalUpdate: false,
   resetFields: ['status'],

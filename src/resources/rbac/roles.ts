@@ -1,6 +1,6 @@
 // Role and ClusterRole: named lists of what may be done. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { type ErrorList, twice } from '../checks/index.ts';
+import type { ErrorList } from '../checks/index.ts';
 import { validateLabelSelector } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ClusterRole, Role } from '../generated/rbac-v1.ts';
@@ -19,7 +19,7 @@ export const roles = defineResource<Role>({
   createOnUpdate: true,
   strategy: {
     validate: (role) => validateRules(role.rules, true).errors,
-    validateUpdate: (role) => twice(validateRules(role.rules, true).errors),
+    validateUpdate: (role) => validateRules(role.rules, true).errors,
   },
   generation: 'none',
   columns: [],
@@ -53,7 +53,7 @@ export const clusterRoles = defineResource<ClusterRole>({
   createOnUpdate: true,
   strategy: {
     validate: (role) => validateClusterRole(role).errors,
-    validateUpdate: (role) => twice(validateClusterRole(role).errors),
+    validateUpdate: (role) => validateClusterRole(role).errors,
   },
   generation: 'none',
   columns: [],

@@ -1,7 +1,7 @@
 // Validation that the RBAC kinds share: policy rules, role references, subjects.
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
-import { ErrorList, twice } from '../checks/index.ts';
+import { ErrorList } from '../checks/index.ts';
 import type { PolicyRule, RoleRef, Subject } from '../generated/rbac-v1.ts';
 
 export const GROUP = 'rbac.authorization.k8s.io';
@@ -66,7 +66,7 @@ function validateSubject(found: ErrorList, subject: Subject, where: { namespaced
 }
 
 export function validateBindingUpdate(binding: Binding, old: Binding, namespaced: boolean): ErrorList {
-  const found = new ErrorList().add(twice(validateBinding(binding, namespaced).errors));
+  const found = new ErrorList().add(validateBinding(binding, namespaced).errors);
   const same = (['apiGroup', 'kind', 'name'] as const).every(
     (key) => (binding.roleRef?.[key] ?? '') === (old.roleRef?.[key] ?? ''),
   );

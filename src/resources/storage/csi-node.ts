@@ -1,7 +1,7 @@
 // CSINode: which CSI drivers a node has. https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/csi-node-v1/
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isQualifiedName } from '../../machinery/names.ts';
-import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, twice } from '../checks/index.ts';
+import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CSINode, CSINodeDriver } from '../generated/storage-v1.ts';
@@ -27,7 +27,7 @@ function checkTopologyKeys(found: ErrorList, driver: CSINodeDriver, path: FieldP
     if (key === '') found.required(path);
     if (seen.has(key)) found.duplicate(path, key);
     seen.add(key);
-    for (const message of isQualifiedName(key)) found.invalid(path, driver.topologyKeys, message);
+    found.text(path, key, isQualifiedName);
   }
 }
 
@@ -47,12 +47,12 @@ function validate(node: CSINode): ErrorList {
 
 /** How many volumes fit may change (KEP-4876); all else of a registered driver may not. */
 function validateUpdate(node: CSINode, old: CSINode): ErrorList {
-  const found = new ErrorList().add(twice(validate(node).errors));
+  const found = validate(node);
   const fixed = (driver: CSINodeDriver): unknown => ({ ...driver, allocatable: undefined });
   for (const before of old.spec?.drivers ?? [])
     for (const driver of node.spec?.drivers ?? [])
       if (before.name === driver.name && !semanticEqual(fixed(driver), fixed(before)))
-        found.invalid(FieldPath.of('CSINodeDriver'), driver, IMMUTABLE);
+        found.invalid(FieldPath.of('spec', 'drivers'), driver, IMMUTABLE);
   return found;
 }
 

@@ -1,16 +1,7 @@
 // VolumeAttachment: a volume that is to be attached to a node. https://kubernetes-csi.github.io/docs/external-attacher.html
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Subdomain } from '../../machinery/names.ts';
-import {
-  ageColumn,
-  column,
-  ErrorList,
-  IMMUTABLE,
-  nameColumn,
-  statusKept,
-  statusSubresource,
-  twice,
-} from '../checks/index.ts';
+import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, statusKept, statusSubresource } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { PersistentVolumeSpec } from '../generated/core-v1.ts';
@@ -71,26 +62,19 @@ function validate(attachment: VolumeAttachment): ErrorList {
   const found = new ErrorList();
   const spec = FieldPath.of('spec');
   const status = FieldPath.of('status');
-  if ((attachment.spec?.attacher ?? '') === '') found.required(spec.child('attacher'));
+  checkDriverName(found, attachment.spec?.attacher ?? '', spec.child('attacher'));
   checkSource(found, attachment.spec?.source ?? {}, spec.child('source'));
   found.text(spec.child('nodeName'), attachment.spec?.nodeName ?? '', isDns1123Subdomain);
   checkMetadata(found, attachment.status?.attachmentMetadata ?? {}, status.child('attachmentMetadata'));
   checkError(found, attachment.status?.attachError, status.child('attachError'));
   checkError(found, attachment.status?.detachError, status.child('detachError'));
-  return found;
-}
-
-/** v1 asks more of new attachments than the versions before it did. */
-function validateCreate(attachment: VolumeAttachment): ErrorList {
-  const found = validate(attachment);
-  checkDriverName(found, attachment.spec?.attacher ?? '', FieldPath.of('spec.attacher'));
   const name = attachment.spec?.source?.persistentVolumeName;
-  if (name !== undefined) found.text(FieldPath.of('spec.source.persistentVolumeName'), name, isDns1123Subdomain);
+  if (name !== undefined) found.text(spec.child('source', 'persistentVolumeName'), name, isDns1123Subdomain);
   return found;
 }
 
 function validateUpdate(attachment: VolumeAttachment, old: VolumeAttachment): ErrorList {
-  const found = new ErrorList().add(twice(validate(attachment).errors));
+  const found = validate(attachment);
   if (!semanticEqual(attachment.spec, old.spec)) found.invalid(FieldPath.of('spec'), attachment.spec, IMMUTABLE);
   return found;
 }
@@ -109,7 +93,7 @@ export const volumeAttachments = defineResource<VolumeAttachment>({
   resetFields: ['status'],
   strategy: {
     ...statusKept<VolumeAttachment>(),
-    validate: (attachment) => validateCreate(attachment).errors,
+    validate: (attachment) => validate(attachment).errors,
     validateUpdate: (attachment, old) => validateUpdate(attachment, old).errors,
   },
   generation: 'none',

@@ -226,11 +226,7 @@ export const persistentVolumeClaims = defineResource<PersistentVolumeClaim>({
     },
     validate: (claim) => validate(claim),
     // Kubernetes asks for the rules of a claim, and then again with those of an update.
-    validateUpdate: (claim, old) => [
-      ...validateObjectMeta(claim.metadata, { namespaced: true }),
-      ...validate(claim, old),
-      ...validateUpdate(claim, old),
-    ],
+    validateUpdate,
     warnings,
   },
   subresources: {
