@@ -33,7 +33,9 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, item]) => [name, name === 'generation' ? undefined : sorted(item)]));
+  // What differs by decision: the generation of pods, times that are not set.
+  const told = entries.filter(([name, item]) => name !== 'generation' && !(name === 'creationTimestamp' && !item));
+  return Object.fromEntries(told.map(([name, item]) => [name, sorted(item)]));
 }
 
 /** Refusals show what they refuse in ways that say nothing else: the order of keys, Go's own types, a diff of these. */

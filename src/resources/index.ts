@@ -1,5 +1,6 @@
 // The face of the resource table.
 export { admissionEnvironment, type ExpressionScope, variableType } from './admissionregistration/index.ts';
+export { SCALE_ROW } from './autoscaling/index.ts';
 export { computeQosClass, podRequests } from './common/index.ts';
 export { type IPFamily, type ServiceNeeds, serviceNeeds, settleFamilies } from './core/index.ts';
 export {

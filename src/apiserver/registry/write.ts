@@ -200,7 +200,7 @@ export interface UpdatePlan {
   readonly uid?: string;
 }
 
-function checkUid(target: Target, uid: string | undefined, actual: string): void {
+export function checkUid(target: Target, uid: string | undefined, actual: string): void {
   if (uid === undefined || uid === '' || uid === actual) return;
   const { row } = target.entry;
   const key = row.namespaced

@@ -1,6 +1,6 @@
 // The scale subresource: autoscaling/v1 Scale over paths of the object.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/ (Scale) and https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#scale-subresource
-import { badRequest, internalError, notFound } from '../../machinery/errors.ts';
+import { badRequest, conflict, internalError, notFound } from '../../machinery/errors.ts';
 import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { getDotted, setDotted } from '../../machinery/json.ts';
@@ -16,7 +16,7 @@ import { groupResource, type RequestContext, type Target } from '../registry/con
 import { replicasPathAt, trackOwnership } from '../registry/managed.ts';
 import { cloneObject, readObject } from '../registry/objects.ts';
 import { optionsDocument, parseWriteOptions, type WriteOptions } from '../registry/options.ts';
-import { updateObject } from '../registry/write.ts';
+import { checkUid, updateObject } from '../registry/write.ts';
 import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
 import { applyPlan } from '../verbs/apply.ts';
 import { bodyOf, cannotBeHandled, checkName, checkNamespace } from '../verbs/body.ts';
@@ -53,6 +53,21 @@ function checkScale(scale: KubeObject): void {
   throw invalid('Scale', 'autoscaling', scale.metadata.name ?? '', [
     fieldErrors.invalid(path, replicas, 'must be greater than or equal to 0'),
   ]);
+}
+
+/** A patch is told of another object before it comes to the storage. */
+function checkScaleUid(
+  { info }: RequestContext,
+  target: Target,
+  { scale, old }: { readonly scale: KubeObject; readonly old: KubeObject },
+): void {
+  const [uid = '', actual = ''] = [scale.metadata.uid, old.metadata.uid];
+  if (info.verb !== 'patch') checkUid(target, uid, actual);
+  else if (uid !== '' && uid !== actual) {
+    const { group, resource } = groupResource(target);
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`;
+    throw conflict({ group, resource: `${resource}/scale` }, target.name, why);
+  }
 }
 
 interface ScaleChange {
@@ -150,6 +165,7 @@ export async function scaleVerb(context: RequestContext, target: Target): Promis
     async next(old) {
       if (old === undefined) throw notFound(groupResource(target), target.name);
       const scale = await change(ownedScale(context, target, old, sub));
+      checkScaleUid(context, target, { scale, old });
       // Custom resources are checked by their own rules, where the number goes.
       if (!target.entry.custom) checkScale(scale);
       return scaled(context, target, old, { scale, sub });

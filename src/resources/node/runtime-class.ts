@@ -61,6 +61,7 @@ export const runtimeClasses = defineResource<RuntimeClass>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.node.v1.RuntimeClass',
   anyFinalizer: true,
+  createOnUpdate: true,
   unconditionalUpdate: false,
   strategy: {
     validate: (runtimeClass) => validate(runtimeClass).errors,
