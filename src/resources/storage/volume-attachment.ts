@@ -62,12 +62,13 @@ function validate(attachment: VolumeAttachment): ErrorList {
   const found = new ErrorList();
   const spec = FieldPath.of('spec');
   const status = FieldPath.of('status');
-  checkDriverName(found, attachment.spec?.attacher ?? '', spec.child('attacher'));
+  if ((attachment.spec?.attacher ?? '') === '') found.required(spec.child('attacher'));
   checkSource(found, attachment.spec?.source ?? {}, spec.child('source'));
   found.text(spec.child('nodeName'), attachment.spec?.nodeName ?? '', isDns1123Subdomain);
   checkMetadata(found, attachment.status?.attachmentMetadata ?? {}, status.child('attachmentMetadata'));
   checkError(found, attachment.status?.attachError, status.child('attachError'));
   checkError(found, attachment.status?.detachError, status.child('detachError'));
+  checkDriverName(found, attachment.spec?.attacher ?? '', spec.child('attacher'));
   const name = attachment.spec?.source?.persistentVolumeName;
   if (name !== undefined) found.text(spec.child('source', 'persistentVolumeName'), name, isDns1123Subdomain);
   return found;
