@@ -115,6 +115,12 @@ describe('a status', () => {
     };
     expect(of('Always')).toEqual({ waiting: { reason: 'RunContainerError', message: 'm' } });
     expect(of('Never')).toMatchObject({ terminated: { exitCode: 128 } });
+    const over = pod({ ephemeralContainers: [container('e')] });
+    const ends = observed([ended('c', 0), ended('e', 128)]);
+    const verdict = { reason: 'DeadlineExceeded', message: 'm' };
+    expect(
+      said(over, ends, { waiting, terminal: true, verdict }).ephemeralContainerStatuses?.[0]?.state,
+    ).toHaveProperty('waiting');
   });
 
   it('names the containers that are not ready', () => {

@@ -139,12 +139,17 @@ function extras(input: ContainerInput, run: RunStatus | undefined): Partial<Cont
   return out;
 }
 
+/** In a pod that was deleted and has ended nothing waits any more. */
+function stillWaiting(input: ContainerInput): Waiting | undefined {
+  return input.lost && input.deleted ? undefined : input.waiting;
+}
+
 function notYet(input: ContainerInput): ContainerStatus {
   const before = input.before;
   const ran = before?.containerID !== undefined && before.containerID !== '';
   // What has ended stays as it was told, also when the runtime no longer has it.
   if (input.removed === undefined && before?.state?.terminated !== undefined) return before;
-  let state: ContainerState = waitingState((input.lost ? undefined : input.waiting) ?? { reason: input.idle });
+  let state: ContainerState = waitingState(stillWaiting(input) ?? { reason: input.idle });
   if (input.removed === undefined && input.lost && ran) state = LOST;
   return {
     name: input.ref.spec.name,
@@ -189,10 +194,10 @@ export function containerStatus(input: ContainerInput): ContainerStatus {
   let last: ContainerState = previous === undefined ? {} : stateOf(previous, input);
   // The kubelet keeps one dead run: beside an ended container there is no other.
   if (last.terminated === undefined || state.terminated !== undefined) last = {};
-  // Of a pod that was deleted nothing waits any more.
-  if (input.waiting !== undefined && state.running === undefined && !(input.lost && input.deleted)) {
+  const waiting = stillWaiting(input);
+  if (waiting !== undefined && state.running === undefined) {
     if (state.terminated !== undefined) last = state;
-    state = input.lost ? LOST : waitingState(input.waiting);
+    state = waitingState(waiting);
   }
   if (last.terminated === undefined && followsRemoval(input, run)) last = REMOVED;
   const plainInit = input.ref.kind !== 'app' && !isSidecar(input.ref);
