@@ -245,6 +245,18 @@ describe('nodes are shut out', () => {
 });
 
 describe('scores', () => {
+  it('prefer the node that the pod brings into balance to one that is in balance already', () => {
+    const allocatable = { cpu: '4', memory: '8Gi' };
+    const at = cluster(
+      [node('even', { allocatable }), node('odd', { allocatable })],
+      [
+        [pod({ cpu: '1', memory: '2Gi' }), 'even'],
+        [pod({ cpu: '100m', memory: '4Gi' }), 'odd'],
+      ],
+    );
+    expect(outcome(pod({ cpu: '1', memory: '1Gi' }), at)).toBe('odd');
+  });
+
   it('prefer the emptier node', () => {
     const at = cluster([node('a'), node('b')], [[pod({ cpu: '1', memory: '1Gi' }), 'a']]);
     expect(outcome(pod({ cpu: '100m' }), at)).toBe('b');
