@@ -240,6 +240,8 @@ export interface RuntimeFeatures {
     readonly userNamespaces: boolean;
     readonly recursiveReadOnlyMounts: boolean;
   }[];
+  /** Containers have all devices that are claimed for them, since they have no processes. */
+  readonly simulatesDevices?: boolean;
   readonly supplementalGroupsPolicy: boolean;
 }
 

@@ -49,6 +49,11 @@ export class Surroundings {
     return this.known?.features.handlers ?? [];
   }
 
+  /** Devices need no drivers where there are no processes. */
+  get simulatesDevices(): boolean {
+    return this.known?.features.simulatesDevices === true;
+  }
+
   get runtimeName(): string {
     return this.known?.version.name ?? 'minke';
   }

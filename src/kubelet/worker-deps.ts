@@ -5,6 +5,7 @@ import { isApiError } from '../machinery/errors.ts';
 import type { Node, Pod } from '../resources/generated/core-v1.ts';
 import { podAccount, tokenRequester } from './account.ts';
 import type { KubeletConfig } from './config.ts';
+import { checkDevices } from './devices.ts';
 import type { ImageManager } from './images/manager.ts';
 import type { KubeletOptions, LogSink } from './options.ts';
 import { specOf } from './pod/identity.ts';
@@ -69,6 +70,7 @@ export function workerDeps(parts: WorkerParts): WorkerDeps {
     noRoomFor: (pod) => manager().noRoomFor(pod),
     runtimeName: () => surroundings.runtimeName,
     hostsFile: () => readFile('/etc/hosts', 'utf8').catch(() => ''),
+    checkDevices: (pod) => checkDevices(client, pod, !surroundings.simulatesDevices),
     runtimeHandler: (pod) => runtimeHandler(options, pod),
     nodeAuths: async (image, pod) => (await options.credentials?.(image, () => podAccount(options, pod))) ?? [],
     userNamespace: (pod, handler) => userNamespaces.of(pod, handler, surroundings.handlers),

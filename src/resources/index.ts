@@ -24,5 +24,6 @@ export {
 } from './definition.ts';
 export { type FeatureGates, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
 export { METRICS_ROWS } from './metrics/index.ts';
+export { compileDeviceExpression, deviceVariable } from './resource/index.ts';
 export { findKind, findResource, RESOURCES } from './table.ts';
 export { type UpdateToValidate, validateCreate, validateUpdate } from './validate.ts';

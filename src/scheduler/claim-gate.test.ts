@@ -31,19 +31,3 @@ test('a pod is held until all its claims are there, also those made from templat
   expect(gate.holds('ns/p', pod([template], [{ name: 'b' }]))).toBe(false);
   expect(gate.holds('ns/p', pod([]))).toBe(false);
 });
-
-test('devices are lacking until every claim says which they are', () => {
-  const allocated = claim('two', { allocation: {} });
-  const there = new Map([
-    ['ns/one', claim('one')],
-    ['ns/two', allocated],
-  ]);
-  const gate = new ClaimGate({ get: (key) => there.get(key) });
-  const of = (...names: string[]): Pod => pod(names.map((name) => ({ name, resourceClaimName: name })));
-  expect([of('one'), of('two'), of('one', 'two'), of()].map((p) => gate.lacksDevices(p))).toEqual([
-    true,
-    false,
-    true,
-    false,
-  ]);
-});

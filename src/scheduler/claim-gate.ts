@@ -33,12 +33,6 @@ export class ClaimGate {
     this.held.delete(key);
   }
 
-  /** Whether devices are still to be found for the pod: nothing here does that. */
-  lacksDevices(pod: Pod): boolean {
-    if ((pod.spec?.resourceClaims ?? []).length === 0) return false;
-    return claimNames(pod).some((name) => this.claimOf(pod, name)?.status?.allocation === undefined);
-  }
-
   /** Pods that may go on now that a claim has come. */
   freed(claim: ResourceClaim): Pod[] {
     const { namespace } = claim.metadata;

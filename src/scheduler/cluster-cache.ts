@@ -14,7 +14,7 @@ export interface Lookups {
   volume(name: string): PersistentVolume | undefined;
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
-  lacksDevices(pod: Pod): boolean;
+  readonly devices: Snapshot['devices'];
 }
 
 export class ClusterCache {
@@ -98,7 +98,7 @@ export class ClusterCache {
       volume: lookups.volume,
       volumes: lookups.volumes,
       storageClass: lookups.storageClass,
-      lacksDevices: lookups.lacksDevices,
+      devices: lookups.devices,
     };
   }
 

@@ -1,7 +1,9 @@
 // What a plugin of the scheduler is: rules that shut nodes out, and scores for those that are left.
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../resources/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../resources/generated/policy-v1.ts';
+import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
 import type { StorageClass } from '../resources/generated/storage-v1.ts';
+import type { DeviceWorld } from './devices/allocate.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
 
 /** Why a node (or the whole cluster) cannot take the pod. */
@@ -10,6 +12,15 @@ export interface Rejection {
   readonly reasons: readonly string[];
   /** False when taking other pods away could not help. */
   readonly resolvable: boolean;
+}
+
+/** Claims for devices, and who has which. */
+export interface Devices {
+  /** Undefined while one of them is not there. */
+  claimsOf(pod: Pod): readonly ResourceClaim[] | undefined;
+  /** Devices were found for it, and are not in the API yet. */
+  isPromised(claim: ResourceClaim): boolean;
+  readonly world: DeviceWorld;
 }
 
 /** What planning sees: the cluster at one moment. */
@@ -25,8 +36,7 @@ export interface Snapshot {
   /** All that are promised to nobody. */
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
-  /** Whether claims of the pod have no devices yet. */
-  lacksDevices(pod: Pod): boolean;
+  readonly devices: Devices;
 }
 
 /** What a plugin has to say about one pod in one snapshot. All parts are optional: absent means "no opinion". */

@@ -48,7 +48,11 @@ function cluster(nodes: Node[], placed: [Pod, string][] = [], budgets: PodDisrup
     volume: () => undefined,
     volumes: () => [],
     storageClass: () => undefined,
-    lacksDevices: () => true,
+    devices: {
+      claimsOf: () => undefined,
+      isPromised: () => false,
+      world: { slices: [], classOf: () => undefined, taken: new Set() },
+    },
   });
   for (const one of nodes) cache.setNode(one);
   for (const [one, at] of placed) cache.setPod({ ...one, spec: { containers: [], ...one.spec, nodeName: at } });

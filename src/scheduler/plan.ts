@@ -82,7 +82,7 @@ export function withNode(snapshot: Snapshot, changed: NodeInfo): Snapshot {
     volume: snapshot.volume,
     volumes: snapshot.volumes,
     storageClass: snapshot.storageClass,
-    lacksDevices: snapshot.lacksDevices,
+    devices: snapshot.devices,
   };
 }
 

@@ -1,4 +1,5 @@
 // Tests of the scheduler at work, over a small API server.
+import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClient, createInformerFactory, type FakeApi, fakeApi, HandClock } from '../client/index.ts';
 import { type Clock, systemClock } from '../host/clock.ts';
@@ -12,6 +13,7 @@ let running: Promise<void>;
 beforeEach(() => {
   api = fakeApi();
   stop = new AbortController();
+  setMaxListeners(0, stop.signal);
 });
 afterEach(async () => {
   stop.abort();

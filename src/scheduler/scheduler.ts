@@ -24,6 +24,7 @@ import type { Node, Pod, PodCondition } from '../resources/generated/core-v1.ts'
 import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
 import { ClaimGate } from './claim-gate.ts';
 import { ClusterCache } from './cluster-cache.ts';
+import { DeviceBook, type DeviceChoice } from './device-book.ts';
 import { podInfo } from './node-info.ts';
 import { type Plan, plan, unfitMessage } from './plan.ts';
 import { PLUGINS } from './plugins/index.ts';
@@ -43,6 +44,12 @@ export interface SchedulerOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** What was chosen beside the node. */
+interface Choices {
+  readonly volumes: readonly VolumeChoice[];
+  readonly devices: readonly DeviceChoice[];
+}
+
 /** After so many pods the process gets a turn for other work. */
 const TURN = 20;
 
@@ -60,6 +67,7 @@ class Scheduler {
   private readonly volumes: VolumeBinder;
   private readonly claims: Informer<ResourceClaim>;
   private readonly gate: ClaimGate;
+  private readonly devices: DeviceBook;
   private working = false;
   private ready = false;
   private startAt = 0;
@@ -71,6 +79,7 @@ class Scheduler {
     this.volumes = new VolumeBinder(options);
     this.claims = options.informers.informer(RESOURCE_CLAIMS);
     this.gate = new ClaimGate(this.claims);
+    this.devices = new DeviceBook(client, options.informers);
     this.cache = new ClusterCache(this.lookups());
     this.queue = new SchedulingQueue({ clock, plugins: PLUGINS, onReady: () => this.work() });
     this.recorder = new EventRecorder({
@@ -98,7 +107,8 @@ class Scheduler {
         onDelete: (pod) => this.podGone(pod),
       }),
       ...this.watchVolumes(),
-      this.claims.addHandler({ onAdd: (claim) => this.claimSeen(claim), onUpdate: () => this.queue.wake('claim') }),
+      this.claims.addHandler({ onAdd: (claim) => this.claimSeen(claim) }),
+      ...this.devices.watch(() => this.queue.wake('claim')),
     ];
     await Promise.race([Promise.all([nodes.synced, pods.synced]), aborted(signal)]);
     this.ready = true;
@@ -122,7 +132,7 @@ class Scheduler {
       volume: (name) => volumes.get(name),
       volumes: () => this.volumes.free(),
       storageClass: (name) => classes.get(name),
-      lacksDevices: (pod) => this.gate.lacksDevices(pod),
+      devices: this.devices,
     };
   }
 
@@ -139,7 +149,6 @@ class Scheduler {
 
   private claimSeen(claim: ResourceClaim): void {
     for (const pod of this.gate.freed(claim)) this.podSeen(pod, undefined);
-    this.queue.wake('claim');
   }
 
   private nodeAdded(node: Node): void {
@@ -192,6 +201,7 @@ class Scheduler {
     this.queue.remove(key);
     this.gate.forget(key);
     this.volumes.forget(key);
+    this.devices.forget(key);
     this.leaves(key);
   }
 
@@ -230,9 +240,11 @@ class Scheduler {
         this.startAt = snapshot.nodes.length === 0 ? 0 : (this.startAt + made.examined) % snapshot.nodes.length;
         const node = snapshot.node(made.node);
         const volumes = node === undefined ? [] : chooseVolumes(one.pod, node, snapshot);
+        const devices = node === undefined ? [] : this.devices.choose(one.pod, node);
         this.volumes.promise(one.key, volumes);
+        this.devices.promise(one.key, devices);
         this.cache.assume(one.pod, made.node);
-        task = this.bind(one, made.node, volumes);
+        task = this.bind(one, made.node, { volumes, devices });
       } else task = this.explain(one, made);
     } catch (error) {
       task = this.broken(one, error);
@@ -240,10 +252,11 @@ class Scheduler {
     task.catch((error: unknown) => this.options.onError?.(error));
   }
 
-  private async bind(one: QueuedPod, node: string, volumes: readonly VolumeChoice[]): Promise<void> {
+  private async bind(one: QueuedPod, node: string, { volumes, devices }: Choices): Promise<void> {
     const { namespace = '', name = '', uid } = one.pod.metadata;
     try {
       await this.volumes.bind(one.key, volumes, node);
+      await this.devices.bind(one.pod, devices);
       await this.pods.createSubresource(namespace, name, 'binding', {
         apiVersion: 'v1',
         kind: 'Binding',
@@ -253,6 +266,7 @@ class Scheduler {
     } catch (error) {
       this.cache.forget(one.key);
       this.volumes.forget(one.key);
+      this.devices.forget(one.key);
       if (isApiError(error, 'NotFound')) this.queue.remove(one.key);
       else await this.broken(one, error);
       return;

@@ -1,6 +1,14 @@
 // Claims for devices on the real API server: made from templates, told to their pods, given back, and gone with them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EVENTS, PODS, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS } from '../../src/client/index.ts';
+import {
+  DEVICE_CLASSES,
+  EVENTS,
+  NODES,
+  PODS,
+  RESOURCE_CLAIM_TEMPLATES,
+  RESOURCE_CLAIMS,
+  RESOURCE_SLICES,
+} from '../../src/client/index.ts';
 import type { Pod } from '../../src/resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../../src/resources/generated/resource-v1.ts';
 import { eventually, maybe, type Plane, startPlane } from './plane.ts';
@@ -156,5 +164,106 @@ describe('an allocated claim', () => {
     await allocate(await addClaim('c3'));
     await claims().delete('default', 'c3');
     await eventually(async () => (await maybe(claims().get('default', 'c3'))) === undefined);
+  });
+});
+
+describe('a pod with claims', () => {
+  let scheduled: Plane;
+  beforeAll(async () => {
+    scheduled = await startPlane({ scheduler: true });
+    await eventually(() => maybe(scheduled.client.raw('GET', '/api/v1/namespaces/default/serviceaccounts/default')));
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
+    await scheduled.client.resource(NODES).create('', node);
+    const now = new Date().toISOString().replace(/\.\d+/, '');
+    const condition = {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Test',
+      message: '',
+      lastHeartbeatTime: now,
+      lastTransitionTime: now,
+    };
+    const body = { status: { conditions: [condition], allocatable: { cpu: '4', memory: '8Gi', pods: '110' } } };
+    await scheduled.client.resource(NODES).patch('', 'n1', 'strategic', body, { subresource: 'status' });
+  });
+  afterAll(async () => {
+    await scheduled.stop();
+    expect(scheduled.errors).toEqual([]);
+  });
+  const get = (name: string) => scheduled.client.resource(PODS).get('default', name);
+  const add = (name: string): Promise<Pod> =>
+    scheduled.client.resource(PODS).create('default', {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: {
+        containers: [{ name: 'c', image: 'busybox:1' }],
+        resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 'one' }],
+      },
+    });
+  const waitsFor = (name: string): Promise<string> =>
+    eventually(async () => {
+      const condition = (await get(name)).status?.conditions?.find((c) => c.type === 'PodScheduled');
+      return condition?.status === 'False' ? condition.message : undefined;
+    });
+
+  it('waits for its class, then for devices, and goes where they are', async () => {
+    const { client } = scheduled;
+    await client.resource(RESOURCE_CLAIM_TEMPLATES).create('default', {
+      apiVersion: 'resource.k8s.io/v1',
+      kind: 'ResourceClaimTemplate',
+      metadata: { name: 'one' },
+      spec: { spec },
+    });
+    await add('first');
+    expect(await waitsFor('first')).toMatch(
+      /^0\/1 nodes are available: request gpu: device class gpu.example.com does not exist\. /,
+    );
+    await client.resource(DEVICE_CLASSES).create('', {
+      apiVersion: 'resource.k8s.io/v1',
+      kind: 'DeviceClass',
+      metadata: { name: 'gpu.example.com' },
+      spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.example.com"' } }] },
+    });
+    await eventually(async () => (await waitsFor('first')).includes('cannot allocate all claims'));
+    expect(await waitsFor('first')).toBe(
+      '0/1 nodes are available: 1 cannot allocate all claims. still not schedulable, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.',
+    );
+    await client.resource(RESOURCE_SLICES).create('', {
+      apiVersion: 'resource.k8s.io/v1',
+      kind: 'ResourceSlice',
+      metadata: { name: 's' },
+      spec: {
+        driver: 'gpu.example.com',
+        nodeName: 'n1',
+        pool: { name: 'n1', generation: 1, resourceSliceCount: 1 },
+        devices: [{ name: 'gpu-0' }],
+      },
+    });
+    await eventually(async () => (await get('first')).spec?.nodeName === 'n1');
+    const pod = await get('first');
+    const name = pod.status?.resourceClaimStatuses?.[0]?.resourceClaimName ?? '';
+    const claim = await client.resource(RESOURCE_CLAIMS).get('default', name);
+    expect(claim.metadata.finalizers).toEqual([FINALIZER]);
+    expect(claim.status).toMatchObject({
+      allocation: {
+        devices: { results: [{ request: 'gpu', driver: 'gpu.example.com', pool: 'n1', device: 'gpu-0' }] },
+        nodeSelector: {
+          nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] }],
+        },
+      },
+      reservedFor: [{ resource: 'pods', name: 'first', uid: pod.metadata.uid }],
+    });
+  });
+
+  it('has to wait while another has the only one, and follows it', async () => {
+    const { client } = scheduled;
+    await add('second');
+    await eventually(async () => (await waitsFor('second')).includes('cannot allocate all claims'));
+    await client.resource(PODS).delete('default', 'first', { gracePeriodSeconds: 0 });
+    await eventually(async () => (await get('second')).spec?.nodeName === 'n1');
+    const name = (await get('second')).status?.resourceClaimStatuses?.[0]?.resourceClaimName ?? '';
+    const { status } = await client.resource(RESOURCE_CLAIMS).get('default', name);
+    expect(status?.allocation?.devices?.results?.[0]?.device).toBe('gpu-0');
   });
 });

@@ -81,6 +81,22 @@ describe('the node authorizer', () => {
     expect(authorizer.authorize(ask({ name: 'other', user: kubelet('n1') })).allowed).toBe(false);
     expect(authorizer.authorize(ask({ user: user('system:node:n1') })).allowed).toBe(false);
   });
+
+  it('lets a kubelet read only the claims for devices of its own pods, also those that were made for them', () => {
+    const resourceClaims = [
+      { name: 'a', resourceClaimName: 'named' },
+      { name: 'b', resourceClaimTemplateName: 't' },
+    ];
+    const status = { resourceClaimStatuses: [{ name: 'b', resourceClaimName: 'p-b-x' }] };
+    const claiming = { ...pod, spec: { containers: [], resourceClaims }, status };
+    const own = nodeAuthorizer({ podsOf: (node) => (node === 'n1' ? [claiming] : []) });
+    const claims = { group: 'resource.k8s.io', resource: 'resourceclaims', user: kubelet('n1') };
+    expect(['named', 'p-b-x', 't'].map((name) => own.authorize(ask({ ...claims, name })).allowed)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
 });
 
 describe('the default roles', () => {

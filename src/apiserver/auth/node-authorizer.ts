@@ -1,5 +1,6 @@
 // What a kubelet may do: its own node, the pods bound to it, and what those pods refer to.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/node/
+import { claimsOfPod } from '../../client/index.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { Attributes, Authorizer, Decision } from './authorizer.ts';
 
@@ -27,8 +28,9 @@ const containers = (pod: Pod) => [
   ...(pod.spec?.ephemeralContainers ?? []),
 ];
 
+/** By group and resource. */
 const REFERENCES: Readonly<Record<string, Refers>> = {
-  secrets: (pod, name) =>
+  '/secrets': (pod, name) =>
     (pod.spec?.imagePullSecrets ?? []).some((s) => s.name === name) ||
     volumes(pod).some(
       (v) => v.secret?.secretName === name || (v.projected?.sources ?? []).some((s) => s.secret?.name === name),
@@ -38,7 +40,7 @@ const REFERENCES: Readonly<Record<string, Refers>> = {
         (c.env ?? []).some((e) => e.valueFrom?.secretKeyRef?.name === name) ||
         (c.envFrom ?? []).some((e) => e.secretRef?.name === name),
     ),
-  configmaps: (pod, name) =>
+  '/configmaps': (pod, name) =>
     volumes(pod).some(
       (v) => v.configMap?.name === name || (v.projected?.sources ?? []).some((s) => s.configMap?.name === name),
     ) ||
@@ -47,12 +49,14 @@ const REFERENCES: Readonly<Record<string, Refers>> = {
         (c.env ?? []).some((e) => e.valueFrom?.configMapKeyRef?.name === name) ||
         (c.envFrom ?? []).some((e) => e.configMapRef?.name === name),
     ),
-  persistentvolumeclaims: (pod, name) =>
+  '/persistentvolumeclaims': (pod, name) =>
     volumes(pod).some(
       (v) =>
         v.persistentVolumeClaim?.claimName === name ||
         (v.ephemeral !== undefined && `${pod.metadata.name}-${v.name}` === name),
     ),
+  'resource.k8s.io/resourceclaims': (pod, name) =>
+    claimsOfPod(pod).some((known) => known.kind === 'named' && known.name === name),
 };
 
 export function nodeAuthorizer(pods: NodePods): Authorizer {
@@ -78,10 +82,8 @@ export function nodeAuthorizer(pods: NodePods): Authorizer {
       const node = nodeOf(attributes.user);
       if (node === undefined || !attributes.isResource) return NO_OPINION;
       if (attributes.group === '' && attributes.resource === 'serviceaccounts') return serviceAccount(node, attributes);
-      const refersTo =
-        attributes.group === '' && Object.hasOwn(REFERENCES, attributes.resource)
-          ? REFERENCES[attributes.resource]
-          : undefined;
+      const kind = `${attributes.group}/${attributes.resource}`;
+      const refersTo = Object.hasOwn(REFERENCES, kind) ? REFERENCES[kind] : undefined;
       if (refersTo !== undefined) return refers(node, attributes, refersTo);
       return NODE_RULES.some(
         ([group, resource, verbs]) =>

@@ -91,7 +91,7 @@ export class SimulatedRuntime implements RuntimeService {
 
   async features(): Promise<RuntimeFeatures> {
     const able = { userNamespaces: true, recursiveReadOnlyMounts: true };
-    return { handlers: [{ name: '', ...able }], supplementalGroupsPolicy: true };
+    return { handlers: [{ name: '', ...able }], supplementalGroupsPolicy: true, simulatesDevices: true };
   }
 
   async ready(): Promise<{ runtime: true; network: true }> {

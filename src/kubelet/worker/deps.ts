@@ -56,6 +56,8 @@ export interface WorkerDeps {
   readonly hostsFile: () => Promise<string>;
   /** The handler of a RuntimeClass; throws when there is no such class. */
   readonly runtimeHandler: (pod: Pod) => Promise<string>;
+  /** Throws while the devices that the pod claims cannot be used. */
+  readonly checkDevices: (pod: Pod) => Promise<void>;
   /** Throws where the handler's runtime can give none. */
   readonly userNamespace: (pod: Pod, handler: string) => PodSandboxConfig['namespaces']['user'];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;

@@ -54,6 +54,7 @@ export class SandboxKeeper {
     if (attempt > 0 && this.failures === 0) {
       this.say('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
     }
+    if (!(await this.hasDevices(pod))) return false;
     try {
       this.config = await this.make(pod, attempt);
       for (const text of omittedFromResolver(pod, this.deps.dns())) this.say('Warning', 'DNSConfigForming', text);
@@ -64,8 +65,24 @@ export class SandboxKeeper {
       this.failures = 0;
       return true;
     } catch (error) {
-      this.retryAt = this.deps.clock.now() + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
-      this.say('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
+      this.failed('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  private failed(reason: string, message: string): void {
+    this.retryAt = this.deps.clock.now() + (RETRY_MS[this.failures++] ?? LAST_RETRY_MS);
+    this.say('Warning', reason, message);
+  }
+
+  private async hasDevices(pod: Pod): Promise<boolean> {
+    if ((pod.spec?.resourceClaims ?? []).length === 0) return true;
+    try {
+      await this.deps.checkDevices(pod);
+      return true;
+    } catch (error) {
+      const message = `Failed to prepare dynamic resources: prepare dynamic resources: ${messageOf(error)}`;
+      this.failed('FailedPrepareDynamicResources', message);
       return false;
     }
   }

@@ -12,6 +12,7 @@ export { type CelProgram, compileCel } from './compile.ts';
 export { estimateCost } from './cost.ts';
 export type { SizeTree } from './cost-sizes.ts';
 export { type Budget, BudgetExceeded } from './run.ts';
+export { semverOf } from './semver.ts';
 export type { StructTypes } from './structs.ts';
 export { CelSyntaxError } from './syntax.ts';
 export {

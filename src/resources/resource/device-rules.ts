@@ -1,20 +1,11 @@
 // Checks of the parts that resource.k8s.io kinds share: selectors, configuration, tolerations, taints.
-import {
-  BOOL,
-  CelSyntaxError,
-  type CelType,
-  compileCel,
-  DYN,
-  isDyn,
-  mapOf,
-  STRING,
-  typeText,
-} from '../../machinery/cel/index.ts';
+import { CelSyntaxError, isDyn, typeText } from '../../machinery/cel/index.ts';
 import type { FieldPath } from '../../machinery/field-error.ts';
 import { isCIdentifier, isDns1123Subdomain, isQualifiedName, isValidLabelValue } from '../../machinery/names.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import type { ErrorList } from '../checks/index.ts';
 import type { DeviceConfiguration, DeviceSelector, DeviceTaint, DeviceToleration } from '../generated/resource-v1.ts';
+import { compileDeviceExpression } from './device-expression.ts';
 
 export const MAX_ITEMS = 32;
 const MAX_EXPRESSION = 10 * 1024;
@@ -66,26 +57,11 @@ export function checkSelectors(
   });
 }
 
-const QUANTITY: CelType = { kind: 'simple', name: 'kubernetes.Quantity' };
-/** What an expression knows of a device: `device.attributes["driver.example.com"].model`. */
-const DEVICE: CelType = {
-  kind: 'object',
-  name: 'kubernetes.DRADevice',
-  fields: new Map(
-    Object.entries({
-      driver: STRING,
-      attributes: mapOf(STRING, mapOf(STRING, DYN)),
-      capacity: mapOf(STRING, mapOf(STRING, QUANTITY)),
-      allowMultipleAllocations: BOOL,
-    }).map(([json, type]) => [json, { json, type }]),
-  ),
-};
-
 function checkExpression(found: ErrorList, expression: string, path: FieldPath): void {
   // A macro that the engine does not have: such expressions are taken as they are.
   if (/\bcel\.bind\(/.test(expression)) return;
   try {
-    const { type } = compileCel(expression, { device: DEVICE });
+    const { type } = compileDeviceExpression(expression);
     const name = typeText(type);
     if (name !== 'bool' && !isDyn(type))
       found.invalid(path, expression, `must evaluate to bool or the unknown type, not ${name}`);

@@ -7,6 +7,8 @@ import { deviceClasses } from './device-class.ts';
 import { deviceTaintRuleRows, resourcePoolStatusRequests } from './device-taint-rule.ts';
 import { resourceSlices } from './resource-slice.ts';
 
+export { compileDeviceExpression, deviceVariable } from './device-expression.ts';
+
 const BETAS = ['v1beta2', 'v1beta1'] as const;
 
 export const RESOURCE_ROWS: readonly AnyResource[] = metadataOnUpdate(

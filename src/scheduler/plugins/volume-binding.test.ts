@@ -82,7 +82,11 @@ function world({ volumes = [], claims = [], placed = [] }: World): Snapshot {
     volume: (name) => volumes.find((v) => v.metadata.name === name),
     volumes: () => volumes,
     storageClass: (name) => CLASSES.find((c) => c.metadata.name === name),
-    lacksDevices: () => false,
+    devices: {
+      claimsOf: () => undefined,
+      isPromised: () => false,
+      world: { slices: [], classOf: () => undefined, taken: new Set() },
+    },
   });
   for (const name of ['node-a', 'node-b']) cache.setNode(node(name));
   for (const [pod, at] of placed) cache.setPod({ ...pod, spec: { containers: [], ...pod.spec, nodeName: at } });
