@@ -102,9 +102,16 @@ describe('a container on a clock by hand', () => {
     while (!good()) {
       if (clock.now() - began > limit) throw new Error(`not within ${limit} ms: ${JSON.stringify(container())}`);
       await clock.advance(step);
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await settled();
     }
     return clock.now() - began;
+  }
+  /** Until the file system has answered all that it was asked, however slow the machine is, and nothing was asked since. */
+  async function settled(): Promise<void> {
+    for (let quiet = 0; quiet < 50; quiet++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) quiet = -1;
+    }
   }
   /** Waits while the clock stands still. */
   async function atOnce(good: () => boolean): Promise<void> {

@@ -1,5 +1,5 @@
 // Pods in the API while they run: their life, their changes, their status, their streams, and where they may run.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { Pod } from '../../../src/resources/generated/core-v1.ts';
@@ -10,10 +10,23 @@ import { readSocket } from './streams.ts';
 
 /** The limits of a pod's own cgroup, in either layout. */
 function podCgroup(uid: string): () => { quota: number; memory: number } {
-  const below = (root: string): string => {
-    const found = readdirSync(root, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith(`pod${uid}`));
-    return `${root}/${found}`;
+  // Others come and go meanwhile.
+  const find = (dir: string): string | undefined => {
+    let entries: Dirent[] = [];
+    try {
+      entries = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    } catch {
+      return undefined;
+    }
+    const own = entries.find((entry) => entry.name.endsWith(`pod${uid}`));
+    if (own !== undefined) return `${dir}/${own.name}`;
+    for (const entry of entries) {
+      const found = find(`${dir}/${entry.name}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   };
+  const below = (root: string): string => find(root) ?? `${root}/of-no-pod-${uid}`;
   const number = (file: string): number => Number(readFileSync(file, 'utf8').split(' ')[0]);
   if (existsSync('/sys/fs/cgroup/cgroup.controllers')) {
     const dir = below('/sys/fs/cgroup');
