@@ -117,10 +117,12 @@ function storedAs(
     };
   }
   const storageSchema = rootSchema(schemaOf(storage));
+  const stored = `${group}/${storage.name}`;
   return {
     of,
-    toStored: (object) => asObject(renamed(asJson(object), `${group}/${storage.name}`, storageSchema)),
-    fromStored: (object) => asObject(shownIn(asJson(object), own, schema)),
+    toStored: (object) => asObject(renamed(asJson(object), stored, storageSchema)),
+    // Defaults are those of the version that is stored: another one only leaves out what it does not know.
+    fromStored: (object) => asObject(renamed(shownIn(asJson(object), stored, storageSchema), own, schema)),
   };
 }
 
