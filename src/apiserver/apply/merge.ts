@@ -131,10 +131,18 @@ function mergeLists(plan: Plan, live: readonly unknown[], applied: readonly unkn
   return out.length === 0 ? undefined : out;
 }
 
-/** The object without the members of `gone`. What becomes empty by that becomes null. */
+/** The object without the members of `gone`. What they leave empty stays, as an empty map or list. */
 export function removeFields(plan: Plan, object: JsonObject, gone: FieldSet): JsonObject {
   const rest = removeFrom(plan, object, gone);
   return isJsonObject(rest) ? rest : {};
+}
+
+/** What is left of a value below which something goes. */
+function leftOf(plan: Plan, value: unknown, gone: FieldSet): unknown {
+  const rest = removeFrom(plan, value, gone);
+  if (rest !== null) return rest;
+  if (Array.isArray(value)) return [];
+  return isJsonObject(value) ? {} : null;
 }
 
 function removeFrom(plan: Plan, value: unknown, gone: FieldSet): unknown {
@@ -150,7 +158,7 @@ function removeFromList(plan: Plan, list: readonly unknown[], gone: FieldSet): u
     const key = tryItemKey(plan, item);
     const node = key === undefined ? undefined : gone[key];
     if (node === undefined) kept.push(item);
-    else if (!isMember(node)) kept.push(plan.items === undefined ? item : removeFrom(plan.items, item, node));
+    else if (!isMember(node)) kept.push(plan.items === undefined ? item : leftOf(plan.items, item, node));
   }
   return kept.length === 0 ? null : kept;
 }
@@ -164,7 +172,7 @@ function removeFromMap(plan: Plan, map: JsonObject, gone: FieldSet): unknown {
     const below = plan.at(name);
     const value = map[name];
     const isTouched = node !== undefined && hasChildren(node) && below !== undefined;
-    setOwn(kept, name, isTouched ? removeFrom(below, value, node) : value);
+    setOwn(kept, name, isTouched ? leftOf(below, value, node) : value);
     count++;
   }
   return count === 0 ? null : kept;
