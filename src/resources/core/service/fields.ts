@@ -118,7 +118,7 @@ export function dropUseless(spec: ServiceSpec, old: ServiceSpec): void {
   }
   if (mayHaveNodePorts(old) && !mayHaveNodePorts(spec)) {
     const before = new Set((old.ports ?? []).map((port) => port.nodePort ?? 0));
-    if ((spec.ports ?? []).every((port) => before.has(port.nodePort ?? 0)))
+    if ((spec.ports ?? []).every((port) => !port.nodePort || before.has(port.nodePort)))
       for (const port of spec.ports ?? []) delete port.nodePort;
   }
   if (needsHealthCheckPort(old) && !needsHealthCheckPort(spec) && same(spec, old, 'healthCheckNodePort'))
