@@ -1,6 +1,6 @@
 // What pods and containers request and may use, as numbers. https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 import { parseQuantity } from '../../machinery/quantity.ts';
-import type { Pod } from '../../resources/generated/core-v1.ts';
+import type { Pod, PodSpec } from '../../resources/generated/core-v1.ts';
 import { computeQosClass, podRequests } from '../../resources/index.ts';
 import { specOf } from '../pod/identity.ts';
 
@@ -46,16 +46,25 @@ function isUnlimited(pod: Pod, name: 'cpu' | 'memory'): boolean {
   return all.some((c) => milli(c.resources?.limits, name) === 0);
 }
 
+/** Specs do not change, and all of a node's pods are added up for each that comes. */
+const known = new WeakMap<PodSpec, Totals>();
+
 /** What a pod counts for: its own figures, or those of its containers, and its overhead. */
 export function podTotals(pod: Pod): Totals {
-  const requests = podAmounts(pod, 'requests');
-  const limits = podAmounts(pod, 'limits');
-  return {
-    requestCpu: milli(requests, 'cpu'),
-    requestMemory: bytes(requests, 'memory'),
-    limitCpu: milli(limits, 'cpu'),
-    limitMemory: bytes(limits, 'memory'),
-    cpuUnlimited: isUnlimited(pod, 'cpu'),
-    memoryUnlimited: isUnlimited(pod, 'memory'),
-  };
+  const spec = specOf(pod);
+  let totals = known.get(spec);
+  if (totals === undefined) {
+    const requests = podRequests(spec);
+    const limits = podRequests(spec, 'limits');
+    totals = {
+      requestCpu: Number(requests.get('cpu')?.milliValue() ?? 0n),
+      requestMemory: Number(requests.get('memory')?.value() ?? 0n),
+      limitCpu: Number(limits.get('cpu')?.milliValue() ?? 0n),
+      limitMemory: Number(limits.get('memory')?.value() ?? 0n),
+      cpuUnlimited: isUnlimited(pod, 'cpu'),
+      memoryUnlimited: isUnlimited(pod, 'memory'),
+    };
+    known.set(spec, totals);
+  }
+  return totals;
 }

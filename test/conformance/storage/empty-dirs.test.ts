@@ -285,7 +285,7 @@ describe.skipIf(skipReason !== undefined)(`emptyDir and others (${skipReason ?? 
       await room.event(
         pod,
         'FailedMount',
-        'MountVolume.SetUp failed for volume "v" : hugePages storage requested, but there is no resource request for huge pages.',
+        'MountVolume.SetUp failed for volume "v" : medium HugePages: hugePages storage requested, but there is no resource request for huge pages',
       );
       await room.delete(pod);
     });
