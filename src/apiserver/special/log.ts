@@ -19,7 +19,8 @@ function number(query: URLSearchParams, name: string): number | undefined {
   return text === null || text === '' ? undefined : parseInt64(text);
 }
 
-function checkOptions(query: URLSearchParams, pod: string): void {
+/** Throws what the options may not be, all at once. */
+export function checkLogOptions(query: URLSearchParams, pod: string): void {
   const errors: FieldError[] = [];
   const tail = number(query, 'tailLines');
   const limit = number(query, 'limitBytes');
@@ -29,7 +30,7 @@ function checkOptions(query: URLSearchParams, pod: string): void {
   if (tail !== undefined && tail < 0) errors.push(fieldErrors.invalid(at('tailLines'), tail, NOT_NEGATIVE));
   if (limit !== undefined && limit < 1) errors.push(fieldErrors.invalid(at('limitBytes'), limit, POSITIVE));
   if (since !== undefined && sinceTime !== null) {
-    errors.push(fieldErrors.forbidden(FieldPath.of(), 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+    errors.push(fieldErrors.forbidden(at('[]'), 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   }
   if (since !== undefined && since < 1) errors.push(fieldErrors.invalid(at('sinceSeconds'), since, POSITIVE));
   const stream = query.get('stream');
@@ -73,7 +74,7 @@ export function logHandler(
   return async (context, target) => {
     const { request, kernel } = context;
     const pod = await readOne<StoredPod>(kernel, target.entry, target.namespace, target.name);
-    checkOptions(request.query, target.name);
+    checkLogOptions(request.query, target.name);
     const container = chooseContainer({ pod, wanted: request.query.get('container') ?? '' });
     const nodeName = pod.spec?.nodeName ?? '';
     // There is nowhere to ask yet.
