@@ -34,9 +34,21 @@ function texts(amounts: ReturnType<typeof podRequests>): Record<string, string> 
   return Object.fromEntries([...amounts].map(([name, amount]) => [name, amount.toString()]));
 }
 
+/** Specs do not change, and both the node's sums and every status want these. */
+const amounts = {
+  requests: new WeakMap<PodSpec, Readonly<Record<string, string>>>(),
+  limits: new WeakMap<PodSpec, Readonly<Record<string, string>>>(),
+};
+
 /** What the pod requests in all, or may use at most. */
-export function podAmounts(pod: Pod, which: 'requests' | 'limits'): Record<string, string> {
-  return texts(podRequests(specOf(pod), which));
+export function podAmounts(pod: Pod, which: 'requests' | 'limits'): Readonly<Record<string, string>> {
+  const spec = specOf(pod);
+  let found = amounts[which].get(spec);
+  if (found === undefined) {
+    found = texts(podRequests(spec, which));
+    amounts[which].set(spec, found);
+  }
+  return found;
 }
 
 function isUnlimited(pod: Pod, name: 'cpu' | 'memory'): boolean {
@@ -46,7 +58,6 @@ function isUnlimited(pod: Pod, name: 'cpu' | 'memory'): boolean {
   return all.some((c) => milli(c.resources?.limits, name) === 0);
 }
 
-/** Specs do not change, and all of a node's pods are added up for each that comes. */
 const known = new WeakMap<PodSpec, Totals>();
 
 /** What a pod counts for: its own figures, or those of its containers, and its overhead. */

@@ -1,9 +1,11 @@
 // The resources that a pod was granted, which are not those of its spec while a resize waits.
 import { deepEqual } from '../../machinery/json.ts';
-import type { Container, Pod, ResourceRequirements } from '../../resources/generated/core-v1.ts';
+import type { Container, Pod, PodSpec, ResourceRequirements } from '../../resources/generated/core-v1.ts';
 import { specOf } from '../pod/identity.ts';
 
 export interface Grant {
+  /** The spec that asks for no more and no less. */
+  readonly spec: PodSpec | undefined;
   readonly whole: ResourceRequirements | undefined;
   readonly containers: ReadonlyMap<string, ResourceRequirements>;
 }
@@ -16,6 +18,7 @@ function everyContainer(pod: Pod): readonly Container[] {
 /** What the spec asks for. */
 export function asked(pod: Pod): Grant {
   return {
+    spec: pod.spec,
     whole: specOf(pod).resources,
     containers: new Map(everyContainer(pod).map((c) => [c.name, c.resources ?? {}])),
   };
@@ -38,6 +41,7 @@ export function inForceBefore(pod: Pod): Grant {
   const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const whole = specOf(pod).resources;
   return {
+    spec: undefined,
     whole: whole === undefined ? undefined : pickedBoth(status?.resources, whole),
     containers: new Map(
       everyContainer(pod).map(({ name, resources = {} }) => {
@@ -59,6 +63,7 @@ function same(a: ResourceRequirements | undefined, b: ResourceRequirements | und
 }
 
 export function isGranted(pod: Pod, grant: Grant): boolean {
+  if (grant.spec !== undefined && grant.spec === pod.spec) return true;
   if (!same(specOf(pod).resources, grant.whole)) return false;
   return everyContainer(pod).every((c) => same(c.resources, grant.containers.get(c.name)));
 }
