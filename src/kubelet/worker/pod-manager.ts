@@ -1,16 +1,14 @@
 // Gives each pod of this node a worker, and takes from the node what belongs to no pod.
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { Informer } from '../../client/index.ts';
-import { NODES, PODS } from '../../client/index.ts';
-import { isApiError } from '../../machinery/errors.ts';
+import { NODES } from '../../client/index.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
 import type { Refusal } from '../container/sysctls.ts';
 import { refuse, refuseResources } from '../pod/admission.ts';
-import { ANNOTATION, fromApi, isMirror, isStatic, LABEL, namesOf, PodPaths, specOf } from '../pod/identity.ts';
+import { ANNOTATION, fromApi, isMirror, isStatic, namesOf } from '../pod/identity.ts';
 import { refusedStatus } from '../status/compute.ts';
 import type { WorkerDeps } from './deps.ts';
 import { type Ending, PodWorker } from './pod-worker.ts';
+import { sweep } from './strays.ts';
 
 export interface ManagerOptions {
   readonly deps: WorkerDeps;
@@ -256,59 +254,14 @@ export class PodManager {
   }
 
   /** What runs or lies here without a pod in the API is stopped and removed. Returns how many pods that were. */
-  async sweep(): Promise<number> {
-    const { cache, rootDir, runtime } = this.deps();
-    const strays = new Set(cache.podUids.filter((uid) => !this.workers.has(uid)));
-    for (const uid of await readdir(path.join(rootDir, 'pods')).catch(() => [])) {
-      if (!this.workers.has(uid)) strays.add(uid);
-    }
-    let swept = 0;
-    for (const uid of strays) {
-      const { sandboxes, containers } = cache.observed(uid);
-      const labels = sandboxes[0]?.labels ?? containers[0]?.labels ?? {};
-      const names = { name: labels[LABEL.podName] ?? '', namespace: labels[LABEL.podNamespace] ?? '', uid };
-      if (await this.stillThere(names)) continue;
-      await this.sweepOne(names, runtime).catch((error: unknown) => {
-        this.deps().log('warn', 'stray pod could not be removed', { uid, error: String(error) });
-      });
-      swept++;
-    }
-    return swept;
-  }
-
-  private async stillThere(names: { name: string; namespace: string; uid: string }): Promise<boolean> {
-    if (names.name === '') return false;
-    try {
-      const pod = await this.deps().client.resource(PODS).get(names.namespace, names.name);
-      return pod.metadata.uid === names.uid && specOf(pod).nodeName === this.deps().node().name;
-    } catch (error) {
-      return !isApiError(error, 'NotFound');
-    }
-  }
-
-  private async sweepOne(
-    names: { name: string; namespace: string; uid: string },
-    runtime: WorkerDeps['runtime'],
-  ): Promise<void> {
-    const pod: Pod = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { ...names },
-      spec: { containers: [], terminationGracePeriodSeconds: 2 },
-    };
-    if (
-      this.deps()
-        .cache.observed(names.uid)
-        .containers.some((c) => c.state === 'running')
-    ) {
-      for (const c of this.deps().cache.observed(names.uid).containers) await runtime.stopContainer(c.id, 2_000);
-    }
-    const worker = new PodWorker(this.deps(), pod);
-    this.workers.set(names.uid, worker);
-    worker.gone();
-  }
-
-  paths(names: { name: string; namespace: string; uid: string }): PodPaths {
-    return new PodPaths(this.deps().rootDir, this.deps().logDir, names);
+  sweep(): Promise<number> {
+    return sweep(this.deps(), {
+      has: (uid) => this.workers.has(uid),
+      bury: (pod) => {
+        const worker = new PodWorker(this.deps(), pod);
+        this.workers.set(namesOf(pod).uid, worker);
+        worker.gone();
+      },
+    });
   }
 }
