@@ -2,7 +2,6 @@
 
 import {
   type Client,
-  EventRecorder,
   type Informer,
   type InformerFactory,
   NAMESPACES,
@@ -19,8 +18,7 @@ import {
 import type { Clock } from '../host/clock.ts';
 import { isApiError } from '../machinery/errors.ts';
 import { deepEqual } from '../machinery/json.ts';
-import { rfc3339 } from '../machinery/time.ts';
-import type { Node, Pod, PodCondition } from '../resources/generated/core-v1.ts';
+import type { Node, Pod } from '../resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
 import { ClaimGate } from './claim-gate.ts';
 import { ClusterCache } from './cluster-cache.ts';
@@ -32,6 +30,7 @@ import { chooseVolumes, type VolumeChoice } from './plugins/volume-binding.ts';
 import { type PreemptionPlan, planPreemption } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { VolumeBinder } from './volume-binder.ts';
+import { SchedulerWords } from './words.ts';
 
 export interface SchedulerOptions {
   readonly client: Client;
@@ -63,7 +62,7 @@ class Scheduler {
   private readonly pods: ResourceClient<Pod>;
   private readonly cache: ClusterCache;
   private readonly queue: SchedulingQueue;
-  private readonly recorder: EventRecorder;
+  private readonly words: SchedulerWords;
   private readonly volumes: VolumeBinder;
   private readonly claims: Informer<ResourceClaim>;
   private readonly gate: ClaimGate;
@@ -82,13 +81,7 @@ class Scheduler {
     this.devices = new DeviceBook(client, options.informers);
     this.cache = new ClusterCache(this.lookups());
     this.queue = new SchedulingQueue({ clock, plugins: PLUGINS, onReady: () => this.work() });
-    this.recorder = new EventRecorder({
-      client,
-      clock,
-      component: this.name,
-      style: 'series',
-      ...(onError === undefined ? {} : { onError }),
-    });
+    this.words = new SchedulerWords({ client, clock, name: this.name, ...(onError === undefined ? {} : { onError }) });
   }
 
   async run(): Promise<void> {
@@ -273,13 +266,13 @@ class Scheduler {
     }
     this.queue.done(one.key);
     const message = `Successfully assigned ${namespace}/${name} to ${node}`;
-    this.recorder.event(one.pod, 'Normal', 'Scheduled', message, { action: 'Binding' });
+    this.words.bound(one.pod, message);
   }
 
   private async explain(one: QueuedPod, made: Exclude<Plan, { kind: 'fits' }>): Promise<void> {
     if (made.kind === 'no-nodes') {
       this.queue.unfit(one, new Set());
-      await this.tell(one.pod, 'Unschedulable', 'no nodes available to schedule pods', undefined);
+      await this.words.tell(one.pod, 'Unschedulable', 'no nodes available to schedule pods', undefined);
       return;
     }
     const snapshot = this.cache.snapshot();
@@ -290,64 +283,15 @@ class Scheduler {
     this.queue.unfit(one, plugins);
     const text = unfitMessage(snapshot.nodes.length, made);
     const message = preemption.kind === 'none' ? `${text} ${preemption.message}` : text;
-    await this.tell(one.pod, 'Unschedulable', message, nomination(preemption));
-    if (preemption.kind === 'preempt') await this.evict(one.pod, preemption);
+    await this.words.tell(one.pod, 'Unschedulable', message, nomination(preemption));
+    if (preemption.kind === 'preempt') await this.words.evict(one.pod, preemption);
   }
 
   private async broken(one: QueuedPod, error: unknown): Promise<void> {
     this.queue.failed(one);
     if (this.options.signal.aborted) return;
     const message = error instanceof Error ? error.message : String(error);
-    await this.tell(one.pod, 'SchedulerError', message, undefined);
-  }
-
-  /** Sets the condition PodScheduled and writes the event. `nominated` is left as it is when undefined. */
-  private async tell(pod: Pod, reason: string, message: string, nominated: string | undefined): Promise<void> {
-    this.recorder.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' });
-    const old = pod.status?.conditions?.find((one) => one.type === 'PodScheduled');
-    const renominated = nominated !== undefined && nominated !== (pod.status?.nominatedNodeName ?? '');
-    if (old?.status === 'False' && old.reason === reason && old.message === message && !renominated) return;
-    const now = rfc3339(this.options.clock.now());
-    const condition: Omit<PodCondition, 'lastProbeTime'> & { lastProbeTime: null } = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason,
-      message,
-      lastProbeTime: null,
-      lastTransitionTime: old?.status === 'False' ? (old.lastTransitionTime ?? now) : now,
-      ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
-    };
-    const status = { conditions: [condition], ...(renominated ? { nominatedNodeName: nominated || null } : {}) };
-    const { namespace = '', name = '', uid } = pod.metadata;
-    try {
-      await this.pods.patch(namespace, name, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
-    }
-  }
-
-  private async evict(pod: Pod, { node, victims }: Extract<PreemptionPlan, { kind: 'preempt' }>): Promise<void> {
-    for (const { pod: victim } of victims) {
-      if (victim.metadata.deletionTimestamp !== undefined) continue;
-      const { namespace = '', name = '', uid } = victim.metadata;
-      const condition = {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'PreemptionByScheduler',
-        message: `${this.name}: preempting to accommodate a higher priority pod`,
-        lastTransitionTime: rfc3339(this.options.clock.now()),
-      };
-      try {
-        const body = { metadata: { uid }, status: { conditions: [condition] } };
-        await this.pods.patch(namespace, name, 'strategic', body, { subresource: 'status' });
-        await this.pods.delete(namespace, name, uid === undefined ? {} : { preconditions: { uid } });
-      } catch (error) {
-        if (isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) continue;
-        throw error;
-      }
-      const message = `Preempted by pod ${pod.metadata.uid ?? ''} on node ${node}`;
-      this.recorder.event(victim, 'Normal', 'Preempted', message, { action: 'Preempting' });
-    }
+    await this.words.tell(one.pod, 'SchedulerError', message, undefined);
   }
 }
 
