@@ -246,7 +246,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         ...(tls === undefined ? {} : { tls }),
         ...(options.onError === undefined ? {} : { onError: options.onError }),
       });
-      address = `${host}:${server.port}`;
+      // What clients are told to use is where it listened first.
+      if (servers.length === 0) address = `${host}:${server.port}`;
       servers.push(server);
       return server;
     },

@@ -1,4 +1,6 @@
 // What the parts of a cluster hand on to one another as they start.
+import type { ApiServer } from '../apiserver/index.ts';
+import type { InformerFactory } from '../client/index.ts';
 import type { ImageStore } from '../cri/index.ts';
 import type { Transport } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
@@ -15,12 +17,15 @@ export interface Assembly {
   readonly nodes: RunningNode[];
   store?: Store;
   pki?: Pki;
+  api?: ApiServer;
   transport?: Transport;
+  /** Shared by all that run on the control plane. */
+  informers?: InformerFactory;
   images?: ImageStore;
 }
 
 /** The value of a part that has started before; its absence is a mistake in the order of the table. */
-export function need<K extends 'store' | 'pki' | 'transport' | 'images'>(
+export function need<K extends 'store' | 'pki' | 'api' | 'transport' | 'informers' | 'images'>(
   assembly: Assembly,
   key: K,
 ): NonNullable<Assembly[K]> {

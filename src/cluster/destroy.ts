@@ -3,6 +3,8 @@
 import { openImageStore } from '../cri/index.ts';
 import { systemClock } from '../host/clock.ts';
 import { unmountBelow } from '../host/mounts.ts';
+import { findProgram } from '../host/programs.ts';
+import { removeServices, serviceTable } from '../network/index.ts';
 import { type ClusterConfig, clusterPaths } from './config.ts';
 import { createLogger } from './log.ts';
 import { nodeDirectories, openNodeRuntime } from './node.ts';
@@ -12,6 +14,8 @@ export async function destroyCluster(config: ClusterConfig): Promise<void> {
   const log = createLogger(config.name);
   log.level = 'error';
   const images = await openImageStore({ directory: paths.images, clock: systemClock });
+  if (findProgram('nft') !== undefined && config.runtime !== 'simulated')
+    await removeServices(serviceTable(config.name));
   for (const index of config.nodes.keys()) {
     const node = await openNodeRuntime(config, index, images, log);
     await node.destroy();

@@ -25,6 +25,7 @@ import { createLogger } from './log.ts';
 import { startNode } from './node.ts';
 import { type Part, startParts } from './parts.ts';
 import { ensurePki } from './pki.ts';
+import { podFacingAddress, startServices } from './services.ts';
 import { UserError } from './user-error.ts';
 
 export interface RunningCluster {
@@ -43,6 +44,7 @@ function partsOf(a: Assembly): Part[] {
     { name: 'apiserver', step: 'starting the API server', start: () => startApi(a) },
     { name: 'controllers', start: () => startLoops(a) },
     { name: 'nodes', step: 'starting the nodes', start: () => startNodes(a) },
+    { name: 'services', start: () => startServices(a) },
     { name: 'host shutdown', start: () => heedShutdown(a) },
     { name: 'control', start: () => openControl(a) },
     { name: 'ready', step: 'waiting for the nodes to be Ready', start: () => untilReady(a) },
@@ -83,6 +85,7 @@ async function checkHost(a: Assembly): Promise<() => Promise<void>> {
 
 async function openStore(a: Assembly): Promise<() => Promise<void>> {
   const { config, paths } = a;
+  const inside = podFacingAddress(config);
   const hosts = [
     'localhost',
     'kubernetes',
@@ -93,6 +96,7 @@ async function openStore(a: Assembly): Promise<() => Promise<void>> {
     '127.0.0.1',
     '::1',
     firstServiceIp(config.serviceCidr),
+    ...(inside === undefined ? [] : [inside]),
     ...(config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? [] : [config.bindAddress]),
   ];
   const [pki, store] = await Promise.all([
@@ -129,6 +133,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     port: config.port,
     tls: { cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca.cert },
   });
+  a.api = server;
   a.transport = server.handle;
   const host = config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? '127.0.0.1' : config.bindAddress;
   const kubeconfig = kubeconfigText({
@@ -166,6 +171,7 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
   // One set of informers for all of them: what happens is read once.
   const manager = clientOf('kube-controller-manager');
   const informers = createInformerFactory(manager, { clock: systemClock, onError: onError('informers') });
+  a.informers = informers;
   informers.start(ending.signal);
   startControllers({
     client: manager,

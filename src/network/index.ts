@@ -6,3 +6,4 @@ export { AddressBook } from './pod/addresses.ts';
 export type { HostPort } from './pod/host-ports.ts';
 export { PodNetwork, type PodNetworkOptions } from './pod/network.ts';
 export type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from './port.ts';
+export { removeServices, type ServiceProxy, serviceTable, startServiceProxy } from './services/proxy.ts';

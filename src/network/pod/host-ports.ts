@@ -19,6 +19,8 @@ export interface TableInput {
   readonly podCidr: string;
   readonly clusterCidr: string;
   readonly masquerade: boolean;
+  /** What goes from pod to pod over the bridge passes the rules too, so that answers find back without the host's address. */
+  readonly bridgeFiltered: boolean;
   readonly pods: readonly PublishedPod[];
 }
 
@@ -48,11 +50,16 @@ export function renderTable(input: TableInput): string {
     }
   }
   const outside = `ip saddr ${input.podCidr} ip daddr != ${input.clusterCidr} ip daddr != 224.0.0.0/4 masquerade`;
+  const hairpins = [...new Set(input.pods.map(({ ip }) => `${ip} . ${ip}`))];
+  const within = input.bridgeFiltered
+    ? 'ct status dnat ip saddr . ip daddr @hairpins masquerade'
+    : `ct status dnat ip saddr ${input.podCidr} ip daddr ${input.podCidr} masquerade`;
   return `table ip ${input.table}
 delete table ip ${input.table}
 table ip ${input.table} {
   map everywhere { type inet_proto . inet_service : ipv4_addr . inet_service;${elements([...everywhere.values()])} }
   map addressed { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;${elements([...addressed.values()])} }
+  set hairpins { type ipv4_addr . ipv4_addr;${elements(hairpins)} }
   chain publish {
     dnat ip to ip daddr . meta l4proto . th dport map @addressed
     dnat ip to meta l4proto . th dport map @everywhere
@@ -62,7 +69,7 @@ table ip ${input.table} {
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
     ct status dnat ip saddr 127.0.0.0/8 ip daddr ${input.podCidr} masquerade
-    ct status dnat ip saddr ${input.podCidr} ip daddr ${input.podCidr} masquerade
+    ${within}
     ${input.masquerade ? outside : ''}
   }
 }

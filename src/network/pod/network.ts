@@ -1,6 +1,6 @@
 // The pod network of one node: a bridge, and for each pod a network namespace with one end of a veth pair and an address.
 import { readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../host/clock.ts';
 import { Pool } from '../../host/pool.ts';
 import { runProgram } from '../../host/programs.ts';
@@ -9,6 +9,8 @@ import type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from 
 import { AddressBook } from './addresses.ts';
 import { applyTable, type HostPort, type PublishedPod, removeTable } from './host-ports.ts';
 
+/** Reads 1 where rules see what goes over bridges; missing where the kernel's br_netfilter is not loaded. */
+const BRIDGE_RULES = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 const NETNS_DIRECTORY = '/run/netns';
 /** Far below anything an administrator would set, above the kernel's own defaults. */
 const UNREACHABLE_METRIC = '4278198272';
@@ -52,6 +54,7 @@ export class PodNetwork implements PodNetworking {
   #serial = (process.pid * 257 + networks++ * 4099) % 0x10_0000;
   #removals: { slots: PodSlot[]; done: Promise<void> } | undefined;
   #nft: Promise<void> = Promise.resolve();
+  #bridgeFiltered = false;
   #state: true | string = 'the pod network is not set up yet';
 
   constructor(options: PodNetworkOptions) {
@@ -101,11 +104,17 @@ export class PodNetwork implements PodNetworking {
     const batch: string[] = [];
     if (!links.has(this.bridge)) batch.push(`link add ${this.bridge} type bridge`);
     batch.push(`link set ${this.bridge} address ${macOf(this.gateway)}`);
+    this.#bridgeFiltered = (await readFile(BRIDGE_RULES, 'utf8').catch(() => '0')).trim() === '1';
+    // From now on whatever becomes of that: Services rely on it.
+    if (this.#bridgeFiltered) batch.push(`link set ${this.bridge} type bridge nf_call_iptables 1`);
     if (mtu !== undefined) batch.push(`link set ${this.bridge} mtu ${mtu}`);
     batch.push(`addr replace ${this.gateway}/${this.#addresses.prefix} dev ${this.bridge}`);
     batch.push(`link set ${this.bridge} up`);
     for (const range of [clusterCidr, serviceCidr])
       if (range !== undefined) batch.push(`route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`);
+    // What the host sends to a Service needs some route, or it would be refused before rules see it; one for all nodes.
+    if (serviceCidr !== undefined && (this.#options.nodeIndex ?? 0) === 0)
+      batch.push(`route replace ${serviceCidr} dev ${this.bridge} src ${this.gateway}`);
     await runProgram('ip', ['-batch', '-'], { stdin: `${batch.join('\n')}\n` });
     await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
     // A port published on 127.0.0.1 leads from there to the bridge.
@@ -236,6 +245,7 @@ export class PodNetwork implements PodNetworking {
         podCidr: this.#addresses.cidr,
         clusterCidr: this.#options.clusterCidr,
         masquerade: this.#options.masquerade ?? true,
+        bridgeFiltered: this.#bridgeFiltered,
         pods: [...this.#published.values()],
       });
     const next = this.#nft.then(apply, apply);

@@ -30,11 +30,12 @@ test('ranges that hold no pods are refused', () => {
 });
 
 test('the table publishes ports on every address or on one, and forgets IPv6 ones', () => {
-  const table = renderTable({
+  const input = {
     table: 't-pods',
     podCidr: '10.5.3.0/24',
     clusterCidr: '10.5.0.0/16',
     masquerade: true,
+    bridgeFiltered: true,
     pods: [
       {
         ip: '10.5.3.2',
@@ -45,11 +46,17 @@ test('the table publishes ports on every address or on one, and forgets IPv6 one
         ],
       },
     ],
-  });
+  } as const;
+  const table = renderTable(input);
   expect(table).toContain('elements = { tcp . 80 : 10.5.3.2 . 8080 }');
   expect(table).toContain('elements = { 127.0.0.1 . udp . 53 : 10.5.3.2 . 53 }');
   expect(table).not.toContain('81');
   expect(table).toContain('ip saddr 10.5.3.0/24 ip daddr != 10.5.0.0/16');
+  expect(table).toContain('hairpins { type ipv4_addr . ipv4_addr; elements = { 10.5.3.2 . 10.5.3.2 }; }');
+  // Where rules do not see what goes over the bridge, answers would not find back.
+  const within = 'ip saddr 10.5.3.0/24 ip daddr 10.5.3.0/24 masquerade';
+  expect(table).not.toContain(within);
+  expect(renderTable({ ...input, bridgeFiltered: false })).toContain(within);
 });
 
 const ip = async (...args: string[]) => (await runProgram('ip', args)).stdout.toString();
