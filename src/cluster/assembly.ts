@@ -22,6 +22,8 @@ export interface Assembly {
   /** Shared by all that run on the control plane. */
   informers?: InformerFactory;
   images?: ImageStore;
+  /** Resolves when Services have led somewhere for the first time. */
+  servicesBegun?: Promise<void>;
 }
 
 /** The value of a part that has started before; its absence is a mistake in the order of the table. */

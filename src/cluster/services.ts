@@ -1,7 +1,7 @@
 // Services on this host: the API server where pods reach it, and the proxy that leads everybody to endpoints.
 import { systemClock, systemRandom } from '../host/clock.ts';
 import { errorCode } from '../host/files.ts';
-import { AddressBook, serviceTable, startServiceProxy } from '../network/index.ts';
+import { AddressBook, type ServiceProxy, serviceTable, startServiceProxy } from '../network/index.ts';
 import { type Assembly, need } from './assembly.ts';
 import { type ClusterConfig, podCidrOf } from './config.ts';
 import { hostAddress } from './host-address.ts';
@@ -24,35 +24,27 @@ export function podFacingAddress(config: ClusterConfig): string | undefined {
   return gateway(config) ?? onHost;
 }
 
-/** Listens on the bridge too, and leads the Service `kubernetes` there. */
-async function openToPods(a: Assembly, address: string): Promise<void> {
+/** Listens on the bridge too, where the server does not do so already. */
+async function listenForPods(a: Assembly): Promise<void> {
   const { config } = a;
-  const api = need(a, 'api');
-  if (address === gateway(config) && !isWildcard(config.bindAddress)) {
-    const { server, ca } = need(a, 'pki');
-    const tls = { cert: server.cert, key: server.key, clientCa: ca.cert };
-    await api.listen({ host: address, port: config.port, tls }).catch((error: unknown) => {
+  const address = gateway(config);
+  if (address === undefined || isWildcard(config.bindAddress)) return;
+  const { server, ca } = need(a, 'pki');
+  const tls = { cert: server.cert, key: server.key, clientCa: ca.cert };
+  const { port } = config;
+  await need(a, 'api')
+    .listen({ host: address, port, tls })
+    .catch((error: unknown) => {
       if (errorCode(error) !== 'EADDRINUSE') throw error;
-      throw new UserError(
-        `--port: ${address}:${config.port}, where pods reach the API, is taken`,
-        'ss -ltnp shows by whom',
-      );
+      throw new UserError(`--port: ${address}:${port}, where pods reach the API, is taken`, 'ss -ltnp shows by whom');
     });
-  }
-  await api.advertise({ address, port: config.port });
 }
 
-export async function startServices(a: Assembly): Promise<() => Promise<void>> {
+function proxyOf(a: Assembly, signal: AbortSignal): ServiceProxy {
   const { config } = a;
-  // Simulated pods are on no wire.
-  if (config.runtime === 'simulated') return async () => {};
-  const ending = new AbortController();
-  const address = podFacingAddress(config);
   const bridge = gateway(config);
   const own = bridge !== undefined;
-  // Before the first table: it leads to the API server then.
-  if (address !== undefined) await openToPods(a, address);
-  const proxy = startServiceProxy({
+  return startServiceProxy({
     table: serviceTable(config.name),
     nodes: new Map(config.nodes.map((name, i) => [name, own ? podCidrOf(config.clusterCidr, i) : ''])),
     ...(own ? { clusterCidr: config.clusterCidr } : {}),
@@ -61,12 +53,31 @@ export async function startServices(a: Assembly): Promise<() => Promise<void>> {
     informers: need(a, 'informers'),
     clock: systemClock,
     random: systemRandom.float,
-    signal: ending.signal,
+    signal,
     onError: (error) => a.log.warn({ part: 'services', err: error }, 'failed; it is tried again'),
   });
-  await proxy.begun;
+}
+
+export async function startServices(a: Assembly): Promise<() => Promise<void>> {
+  // Simulated pods are on no wire.
+  if (a.config.runtime === 'simulated') return async () => {};
+  await listenForPods(a);
+  const ending = new AbortController();
+  let proxy: ServiceProxy | undefined;
+  const begin = async (): Promise<void> => {
+    const address = podFacingAddress(a.config);
+    // Before the first table, which leads there.
+    if (address !== undefined) await need(a, 'api').advertise({ address, port: a.config.port });
+    proxy = proxyOf(a, ending.signal);
+    await proxy.begun;
+  };
+  const begun = begin();
+  // Told to whoever waits for it; meanwhile the nodes become ready.
+  begun.catch(() => undefined);
+  a.servicesBegun = begun;
   return async () => {
     ending.abort();
-    await proxy.ended;
+    await begun.catch(() => undefined);
+    await proxy?.ended;
   };
 }

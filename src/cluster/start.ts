@@ -258,5 +258,6 @@ async function untilReady(a: Assembly): Promise<() => Promise<void>> {
     const [some, more] = [[...waiting].slice(0, 3).join(', '), Math.max(0, waiting.size - 3)];
     throw new Error(`not Ready in time: ${some}${more > 0 ? ` and ${more} more nodes` : ''}`);
   }
+  await a.servicesBegun;
   return nothing;
 }
