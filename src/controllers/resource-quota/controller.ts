@@ -1,15 +1,25 @@
 // Keeps the status of ResourceQuotas: what is used of what is granted.
 import {
+  addUsage,
+  attributesClasses,
   CONFIG_MAPS,
+  claimInScope,
+  claimUsage,
+  hasScopes,
   type Informer,
+  isTerminating,
   objectKey,
   PERSISTENT_VOLUME_CLAIMS,
   PODS,
+  podInScope,
+  podUsage,
   REPLICATION_CONTROLLERS,
   RESOURCE_QUOTAS,
   type ResourceRef,
   SECRETS,
   SERVICES,
+  serviceUsage,
+  type Usage,
   type WorkQueue,
 } from '../../client/index.ts';
 import { deepEqual } from '../../machinery/json.ts';
@@ -20,7 +30,6 @@ import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { discover } from '../shared/discovery.ts';
 import { startKeyed } from '../shared/keyed.ts';
 import { isFinished } from '../shared/pods.ts';
-import { addUsage, claimUsage, inScope, podUsage, serviceUsage, type Usage } from './usage.ts';
 
 const NAME = 'resourcequota-controller';
 /** What was charged and then failed to be made is found by counting anew now and then. */
@@ -36,6 +45,18 @@ const PLAIN: Readonly<Record<string, ResourceRef<KubeObject>>> = {
   replicationcontrollers: REPLICATION_CONTROLLERS,
   resourcequotas: RESOURCE_QUOTAS,
 };
+
+function podMoved(old: Pod, now: Pod): boolean {
+  if (isFinished(now) !== isFinished(old) || isTerminating(now) !== isTerminating(old)) return true;
+  const inForce = ({ status }: Pod): unknown =>
+    [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].map((one) => one.resources);
+  return now.status !== old.status && !deepEqual(inForce(now), inForce(old));
+}
+
+function claimMoved(old: PersistentVolumeClaim, now: PersistentVolumeClaim): boolean {
+  if (!deepEqual(now.status?.allocatedResources, old.status?.allocatedResources)) return true;
+  return !deepEqual([...attributesClasses(now)], [...attributesClasses(old)]);
+}
 
 class Counter {
   private readonly pods: Informer<Pod>;
@@ -61,10 +82,13 @@ class Counter {
     const namespace = quota.metadata.namespace ?? '';
     const hard = Object.keys(quota.spec?.hard ?? {});
     const total: Usage = new Map();
+    const now = this.context.clock.now();
     for (const pod of this.pods.byIndex('namespace', namespace))
-      if (inScope(pod, quota.spec ?? {})) addUsage(total, podUsage(pod));
+      if (podInScope(pod, quota.spec)) addUsage(total, podUsage(pod, now));
+    for (const claim of this.claims.byIndex('namespace', namespace))
+      if (claimInScope(claim, quota.spec)) addUsage(total, claimUsage(claim));
+    if (hasScopes(quota.spec)) return total;
     for (const service of this.services.byIndex('namespace', namespace)) addUsage(total, serviceUsage(service));
-    for (const claim of this.claims.byIndex('namespace', namespace)) addUsage(total, claimUsage(claim));
     for (const name of hard) {
       if (total.has(name)) continue;
       const count = await this.count(name, namespace);
@@ -94,9 +118,11 @@ class Counter {
     return resources.find(({ ref, verbs }) => name(ref) === counted && ref.namespaced && verbs.has('watch'))?.ref;
   }
 
-  /** True for a change after which less is used. */
-  private freed(old: KubeObject, now: KubeObject): boolean {
-    if (now.kind === 'Pod') return isFinished(now as Pod) && !isFinished(old as Pod);
+  /** True for a change after which less, or another quota, may be used. */
+  private moved(old: KubeObject, now: KubeObject): boolean {
+    if (now.kind === 'Pod') return podMoved(old as Pod, now as Pod);
+    if (now.kind === 'PersistentVolumeClaim')
+      return claimMoved(old as PersistentVolumeClaim, now as PersistentVolumeClaim);
     return now.kind === 'Service' && !deepEqual((now as Service).spec, (old as Service).spec);
   }
 
@@ -105,7 +131,7 @@ class Counter {
     informer.addIndex('namespace', (object) => [object.metadata.namespace ?? '']);
     // What comes is charged when it is let in, before it can be seen here: to count then would take the charge back.
     informer.addHandler({
-      onUpdate: (object, old) => this.freed(old, object) && this.changed(object.metadata.namespace ?? ''),
+      onUpdate: (object, old) => this.moved(old, object) && this.changed(object.metadata.namespace ?? ''),
       onDelete: (object) => this.changed(object.metadata.namespace ?? ''),
     });
     return informer;

@@ -1,6 +1,8 @@
 // Holds back the deletion of claims that pods use, of volumes that are bound, and of attributes classes that claims or volumes name.
 // Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
+
 import {
+  attributesClasses,
   objectKey,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -110,14 +112,8 @@ export const volumeProtection: ControllerRow = {
   },
 };
 
-/** The attributes classes that a claim has, or is on its way to. */
-export function classesOf({ spec, status }: PersistentVolumeClaim): string[] {
-  const named = [
-    spec?.volumeAttributesClassName,
-    status?.currentVolumeAttributesClassName,
-    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
-  ];
-  return [...new Set(named.filter((name) => name !== undefined && name !== ''))] as string[];
+function classesOf(claim: PersistentVolumeClaim): string[] {
+  return [...attributesClasses(claim)];
 }
 
 export function classesOfVolume({ spec }: PersistentVolume): string[] {

@@ -1,5 +1,6 @@
 // ResourceQuota: what a namespace may hold altogether; the use is written into the quota's status before the object is let in.
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
+import type { Usage } from '../../../client/index.ts';
 import type { KubeObject } from '../../../machinery/object.ts';
 import { parseQuantity, Quantity } from '../../../machinery/quantity.ts';
 import type { Pod, ResourceQuota } from '../../../resources/generated/core-v1.ts';
@@ -9,7 +10,7 @@ import type { LiveCache } from '../../registry/live-cache.ts';
 import { cloneObject, readObject, writeOf } from '../../registry/objects.ts';
 import { refuse } from '../match.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
-import { inScope, type Usage, unspecified, usageOf } from './usage.ts';
+import { inScope, unspecified, usageOf } from './usage.ts';
 
 type StoredQuota = ResourceQuota & KubeObject;
 
@@ -113,6 +114,13 @@ function checkSpecified(request: AdmissionRequest, quota: StoredQuota): void {
   }
 }
 
+/** Side doors by which more may be used. */
+const SUBRESOURCES: Readonly<Record<string, string>> = { pods: 'resize', persistentvolumeclaims: 'status' };
+
+function isCounted({ entry: { row }, subresource }: AdmissionRequest): boolean {
+  return subresource === '' || (row.group === '' && SUBRESOURCES[row.plural] === subresource);
+}
+
 export function resourceQuota(parts: QuotaParts): AdmissionPlugin {
   const charger = new QuotaCharger(parts);
   return {
@@ -120,7 +128,7 @@ export function resourceQuota(parts: QuotaParts): AdmissionPlugin {
     operations: ['CREATE', 'UPDATE'],
     async validate(request) {
       const { row } = request.entry;
-      if (parts.quotas.size === 0 || !row.namespaced || request.subresource !== '') return;
+      if (parts.quotas.size === 0 || !row.namespaced || !isCounted(request)) return;
       if (row.plural === 'resourcequotas' || request.object === undefined || row.virtual === true) return;
       const quotas = parts.quotas
         .inNamespace(request.namespace)
