@@ -1,10 +1,13 @@
 // Literals of lists and maps. Their parts are to be of one type.
 // Source: https://pkg.go.dev/github.com/google/cel-go/cel#ValidateHomogeneousAggregateLiterals
 import type { Checker, Scope } from './overloads.ts';
-import type { Compiled, Run } from './run.ts';
+import { type Compiled, type Run, spend } from './run.ts';
 import type { ASTNode } from './syntax.ts';
 import { type CelType, equivalent, isDyn, join, listOf, mapOf, optionalOf, typeText, UNKNOWN } from './types.ts';
 import { CelError, type MapValue, Optional, typeNameOf } from './values.ts';
+
+const NEW_LIST = 10;
+const NEW_MAP = 30;
 
 interface Part {
   readonly node: ASTNode;
@@ -45,14 +48,25 @@ export function compileList(checker: Checker, node: Extract<ASTNode, { op: 'list
   const type = checkSame(checker, parts);
   const isConstant = items.every((item) => item.isConstant === true);
   if (node.optional.size === 0)
-    return { type: listOf(type ?? UNKNOWN), isConstant, run: (state) => items.map((item) => item.run(state)) };
-  const run = (state: Run): unknown[] =>
-    items.flatMap((item, i) => {
+    return {
+      type: listOf(type ?? UNKNOWN),
+      isConstant,
+      run: (state) => {
+        const made = items.map((item) => item.run(state));
+        if (!isConstant) spend(state, NEW_LIST);
+        return made;
+      },
+    };
+  const run = (state: Run): unknown[] => {
+    const made = items.flatMap((item, i) => {
       const value = item.run(state);
       if (!node.optional.has(i)) return [value];
       const optional = present(value);
       return optional.present ? [optional.value] : [];
     });
+    spend(state, NEW_LIST);
+    return made;
+  };
   return { type: listOf(type ?? UNKNOWN), run };
 }
 
@@ -61,9 +75,10 @@ export function compileMap(checker: Checker, node: Extract<ASTNode, { op: 'map' 
   const keys = entries.map(([key], i) => ({ node: node.args[i]?.[0] ?? node, type: key.type }));
   const values = entries.map(([, value], i) => part(checker, node.args[i]?.[1] ?? node, value, node.optional.has(i)));
   const [key, value] = [checkSame(checker, keys), checkSame(checker, values)];
+  const isConstant = node.optional.size === 0 && entries.flat().every((one) => one.isConstant === true);
   return {
     type: mapOf(key ?? UNKNOWN, value ?? UNKNOWN),
-    isConstant: node.optional.size === 0 && entries.flat().every((one) => one.isConstant === true),
+    isConstant,
     run: (state) => {
       const out: MapValue = new Map();
       for (const [i, [k, v]] of entries.entries()) {
@@ -76,6 +91,7 @@ export function compileMap(checker: Checker, node: Extract<ASTNode, { op: 'map' 
         if (out.has(name)) throw new CelError(`Failed with repeated key`);
         out.set(name, held.value);
       }
+      if (!isConstant) spend(state, NEW_MAP);
       return out;
     },
   };

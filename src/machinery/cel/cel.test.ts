@@ -164,7 +164,7 @@ describe('CEL', () => {
     };
     const structs = (name: string): StructType | undefined =>
       name === 'JSONPatch' ? patch : name.startsWith('Object') ? { ...open, name } : undefined;
-    const made = (source: string) => compileCel(source, {}, structs).evaluate({}, { left: 100 });
+    const made = (source: string) => compileCel(source, {}, structs).evaluate({}, { left: 1000 });
 
     it('have the fields that they name', () => {
       const object = made(

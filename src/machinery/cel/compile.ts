@@ -13,7 +13,8 @@ import { compileMacro } from './macros.ts';
 import { binaryType, OPERATORS } from './operators.ts';
 import { applyOverload, type Checker, type Scope } from './overloads.ts';
 import { dotted } from './parser.ts';
-import { attempt, type Budget, BudgetExceeded, type Compiled, charge } from './run.ts';
+import { attempt, type Budget, type Compiled, spend } from './run.ts';
+import { baseCost, operatorCost } from './spent-operators.ts';
 import { compileStruct, type StructTypes } from './structs.ts';
 import { type ASTNode, parseExpression, refusal } from './syntax.ts';
 import { namedType } from './type-names.ts';
@@ -73,15 +74,8 @@ class Compiler implements Checker {
 
   compile(node: ASTNode, scope: Scope): Compiled {
     const made = this.node(node, scope);
-    const { run } = made;
     this.types.set(node, made.type);
-    return {
-      ...made,
-      run: (state) => {
-        if (--state.budget.left < 0) throw new BudgetExceeded('operation cancelled: actual cost limit exceeded');
-        return run(state);
-      },
-    };
+    return made;
   }
 
   private node(node: ASTNode, scope: Scope): Compiled {
@@ -125,7 +119,14 @@ class Compiler implements Checker {
     const type = scope.get(known);
     if (type !== undefined) {
       this.uses.add(known);
-      return { type, run: ({ variables }) => variables.get(known) };
+      return {
+        type,
+        path: 'plain',
+        run: (state) => {
+          spend(state, 1);
+          return state.variables.get(known);
+        },
+      };
     }
     return this.typeNamed(known) ?? this.error(at, `undeclared reference to '${name}' (in container '')`);
   }
@@ -157,11 +158,16 @@ class Compiler implements Checker {
     const inner = target.type.kind === 'optional' ? target.type.of : target.type;
     const optional = how.optional || target.type.kind === 'optional';
     const type = this.fieldType(inner, name, node.at);
+    const before = baseCost(target);
     return {
       type: optional ? optionalOf(type.kind === 'optional' ? type.of : type) : type,
+      path: target.path ?? 'plain',
       run: (state) => {
         const value = target.run(state);
-        return optional ? optionalField(value, name) : field(value, name);
+        spend(state, before);
+        const found = optional ? optionalField(value, name) : field(value, name);
+        if (!(optional && found instanceof Optional && !found.present)) spend(state, 1);
+        return found;
       },
     };
   }
@@ -194,16 +200,26 @@ class Compiler implements Checker {
         `found no matching overload for '${node.op === '[?]' ? '_[?_]' : '_[_]'}' applied to '(${typeText(inner)}, ${typeText(right.type)})'`,
       );
     }
+    // The last step of a key that is a path is the step into what it is a key of.
+    const before = baseCost(left);
+    const step = right.path === 'plain' ? 0 : 1;
     return {
       type: optional ? optionalOf(type) : type,
+      path: left.path ?? 'plain',
       run: (state) => {
         const value = left.run(state);
         const key = right.run(state);
-        if (!optional) return item(value, key);
+        spend(state, before);
+        if (!optional) {
+          spend(state, step);
+          return item(value, key);
+        }
         const base = value instanceof Optional ? value.value : value;
         if (base === undefined) return Optional.none;
         try {
-          return new Optional(item(base, key));
+          const found = new Optional(item(base, key));
+          spend(state, step);
+          return found;
         } catch (error) {
           if (error instanceof CelError) return Optional.none;
           throw error;
@@ -221,10 +237,13 @@ class Compiler implements Checker {
     }
     return {
       type: join(yes.type, no.type),
+      path: 'choice',
       run: (state) => {
         const value = condition.run(state);
         if (typeof value !== 'boolean') throw new CelError('no such overload');
-        return value ? yes.run(state) : no.run(state);
+        const chosen = value ? yes : no;
+        if (chosen.path === 'plain') state.budget.left++;
+        return chosen.run(state);
       },
     };
   }
@@ -269,6 +288,7 @@ class Compiler implements Checker {
       type: node.op === '!_' ? BOOL : type,
       run: (state) => {
         const value = operand.run(state);
+        spend(state, 1);
         if (node.op === '!_') return typeof value === 'boolean' ? !value : refuse();
         if (typeof value === 'bigint') return checkedInt(-value);
         return typeof value === 'number' ? -value : refuse();
@@ -288,13 +308,17 @@ class Compiler implements Checker {
         `found no matching overload for '${name}' applied to '(${typeText(left.type)}, ${typeText(right.type)})'`,
       );
     }
+    // Nothing is in a list without items.
+    if (node.op === 'in' && rightNode.op === 'list' && rightNode.args.length === 0)
+      return { type, isConstant: true, run: () => false };
     const operate = OPERATORS[node.op];
+    const cost = operatorCost(node.op, left, right);
     return {
       type,
       run: (state) => {
         const a = left.run(state);
         const b = right.run(state);
-        charge(state.budget, a, b);
+        spend(state, cost(a, b));
         return operate(a, b);
       },
     };
@@ -333,7 +357,15 @@ class Compiler implements Checker {
     const target = this.compile(operand, where.scope);
     const inner = target.type.kind === 'optional' ? target.type.of : target.type;
     this.fieldType(inner, name, where.at);
-    return { type: BOOL, run: (state) => hasField(target.run(state), name) };
+    const cost = baseCost(target);
+    return {
+      type: BOOL,
+      run: (state) => {
+        const value = target.run(state);
+        spend(state, cost);
+        return hasField(value, name);
+      },
+    };
   }
 
   private memberCall(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Compiled {

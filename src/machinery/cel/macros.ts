@@ -3,7 +3,8 @@
 import { itemsOf } from './access.ts';
 import type { MacroForm } from './macro-forms.ts';
 import type { Checker, Scope } from './overloads.ts';
-import { type Compiled, type Each, type Run, runComprehension } from './run.ts';
+import { type Compiled, type Each, type Run, runComprehension, spend } from './run.ts';
+import { spentOn } from './spent-calls.ts';
 import {
   assignable,
   BOOL,
@@ -91,7 +92,9 @@ function compileComprehension(checker: Checker, macro: MacroForm, target: Compil
     run: (state) => {
       const range = target.run(state);
       const each = rounds(range instanceof Optional ? range.value : range, macro.variables, state);
-      return runComprehension(macro.name, each, { condition, result: last });
+      const made = runComprehension(macro.name, each, { condition, result: last });
+      spend(state, macro.name === 'exists_one' || macro.name === 'existsOne' ? 2 : 1);
+      return made;
     },
   };
 }
@@ -115,9 +118,14 @@ function compileOptMap(checker: Checker, macro: MacroForm, target: Compiled, sco
   return {
     type: flat ? body.type : optionalOf(body.type),
     run: (state) => {
+      const { left } = state.budget;
       const value = target.run(state);
       if (!(value instanceof Optional)) throw new CelError('no such overload');
+      const asking = left - state.budget.left;
+      spend(state, flat && value.present ? 1 : 2);
       if (!value.present) return Optional.none;
+      // It is asked for once more when the value is wanted.
+      spend(state, asking + 1);
       const result = body.run({ ...state, variables: new Map(state.variables).set(variable, value.value) });
       return flat ? result : new Optional(result);
     },
@@ -140,8 +148,17 @@ function compileSortBy(checker: Checker, macro: MacroForm, target: Compiled, sco
   return {
     type: target.type,
     run: (state) => {
+      const { budget } = state;
+      const before = budget.left;
       const items = itemsOf(target.run(state));
+      // The keys are made of the same list, which is worked out once.
+      budget.left += before - budget.left;
+      spend(state, 2);
       const by = keys.run(state) as unknown[];
+      spend(
+        state,
+        spentOn('@sortByAssociatedKeys', { args: [items, by], result: by, isMember: true, isResolved: !isDyn(item) }),
+      );
       const sorted = items.map((value, i) => ({ value, key: by[i] }));
       return sorted.sort((a, b) => sortOrder(a.key, b.key)).map(({ value }) => value);
     },

@@ -1,7 +1,8 @@
 // Calls of functions: which of their overloads fit, in the check and at run time.
 import type { Overload } from './library.ts';
 import { accepts } from './literals.ts';
-import { type Compiled, charge } from './run.ts';
+import { type Compiled, spend } from './run.ts';
+import { spentOn } from './spent-calls.ts';
 import type { ASTNode } from './syntax.ts';
 import { assignable, type Bindings, type CelType, DYN, same, substitute, typeText } from './types.ts';
 import { CelError } from './values.ts';
@@ -44,10 +45,11 @@ export function applyOverload(
     type: fitting.every((f) => same(f.result, first.result)) ? first.result : DYN,
     run: (state) => {
       const values = args.map((a) => a.run(state));
-      charge(state.budget, values[0], values[1]);
       const chosen = dynamic ? (fitting.find((f) => accepts(f.overload, values, member)) ?? first) : first;
       if (!accepts(chosen.overload, values, member)) throw new CelError('no such overload');
-      return chosen.overload.run(values);
+      const result = chosen.overload.run(values);
+      spend(state, spentOn(called.name, { args: values, result, isMember: member, isResolved: !dynamic }));
+      return result;
     },
   };
   return !member && FOLDED.has(called.name) && args.every((a) => a.isConstant === true) ? folded(checker, call) : call;

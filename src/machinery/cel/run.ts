@@ -19,6 +19,8 @@ export interface Compiled {
   readonly type: CelType;
   /** Known before it runs. */
   readonly isConstant?: boolean;
+  /** Variables, what is selected of them, and choices cost less where they are parts of one another. */
+  readonly path?: 'plain' | 'choice';
   readonly run: (run: Run) => unknown;
 }
 
@@ -27,40 +29,66 @@ export interface Each {
   readonly state: Run;
 }
 
-export function runComprehension(
-  name: string,
-  items: readonly Each[],
-  parts: { condition: Compiled | undefined; result: Compiled },
-): unknown {
-  const holds = (e: Each): boolean => {
+export interface Round {
+  readonly condition: Compiled | undefined;
+  readonly result: Compiled;
+}
+
+/** `all` and `exists`: an error matters only when no round decides. */
+function decide(name: 'all' | 'exists', items: readonly Each[], { condition }: Round): boolean {
+  const decides = name === 'exists';
+  const asking = decides ? 3 : 2;
+  let failure: CelError | undefined;
+  let decided = false;
+  for (const e of items) {
+    spend(e.state, asking);
+    if (decided) break;
+    spend(e.state, 1);
+    const value = condition === undefined ? true : attempt(condition, e.state);
+    decided = value === decides;
+    if (value instanceof CelError) failure ??= value;
+  }
+  if (decided) return decides;
+  if (failure !== undefined) throw failure;
+  return !decides;
+}
+
+/** What one more round costs beside its expressions when its condition holds, as the macros expand. */
+const STEPS: Readonly<Record<string, number>> = {
+  exists_one: 2,
+  existsOne: 2,
+  filter: 13,
+  transformMap: 3,
+  transformMapEntry: 2,
+};
+const NEW_LIST = 10;
+
+export function runComprehension(name: string, items: readonly Each[], parts: Round): unknown {
+  if (name === 'all' || name === 'exists') return decide(name, items, parts);
+  const step = STEPS[name] ?? (parts.result.isConstant === true ? 2 : 2 + NEW_LIST);
+  const kept = items.filter((e) => {
     const value = parts.condition?.run(e.state) ?? true;
     if (typeof value !== 'boolean') throw new CelError('no such overload');
     return value;
+  });
+  const each = (e: Each): unknown => {
+    spend(e.state, step);
+    return parts.result.run(e.state);
   };
   switch (name) {
-    case 'all':
-    case 'exists': {
-      const decides = name === 'exists';
-      let failure: CelError | undefined;
-      for (const e of items) {
-        const value = parts.condition === undefined ? true : attempt(parts.condition, e.state);
-        if (value === decides) return decides;
-        if (value instanceof CelError) failure ??= value;
-      }
-      if (failure !== undefined) throw failure;
-      return !decides;
-    }
     case 'exists_one':
     case 'existsOne':
-      return items.filter(holds).length === 1;
+      for (const e of kept) spend(e.state, step);
+      return kept.length === 1;
     case 'filter':
-      return items.filter(holds).map((e) => e.value);
+      for (const e of kept) spend(e.state, step);
+      return kept.map((e) => e.value);
     case 'transformMap':
-      return merged(items.filter(holds).map((e) => new Map([[e.value, parts.result.run(e.state)]])));
+      return merged(kept.map((e) => new Map([[e.value, each(e)]])));
     case 'transformMapEntry':
-      return merged(items.filter(holds).map((e) => parts.result.run(e.state)));
+      return merged(kept.map(each));
     default:
-      return items.filter(holds).map((e) => parts.result.run(e.state));
+      return kept.map(each);
   }
 }
 
@@ -85,10 +113,8 @@ export function attempt(compiled: Compiled, state: Run): unknown {
   }
 }
 
-/** Long texts and lists cost more than short ones. */
-export function charge(budget: Budget, ...values: unknown[]): void {
-  for (const value of values) {
-    if (typeof value === 'string' || Array.isArray(value)) budget.left -= Math.floor(value.length / 10);
-  }
+/** Throws when nothing is left. */
+export function spend({ budget }: Run, cost: number): void {
+  budget.left -= cost;
   if (budget.left < 0) throw new BudgetExceeded('operation cancelled: actual cost limit exceeded');
 }

@@ -3,13 +3,15 @@
 import { fieldNamed } from './access.ts';
 import type { ASTNode } from './ast.ts';
 import type { Checker, Scope } from './overloads.ts';
-import type { Compiled, Run } from './run.ts';
+import { type Compiled, type Run, spend } from './run.ts';
 import { celNameOf } from './type-names.ts';
 import { assignable, type CelType, isDyn, optionalOf, type StructType, typeText } from './types.ts';
 import { CelError, Optional, StructValue } from './values.ts';
 
 /** The type of a name that stands before braces; undefined where it is none. */
 export type StructTypes = (name: string) => StructType | undefined;
+
+const NEW_STRUCT = 40;
 
 type StructNode = Extract<ASTNode, { op: 'struct' }>;
 type Field = StructNode['args'][1][number];
@@ -55,6 +57,7 @@ export function compileStruct(
         throw new CelError('cannot initialize optional entry from non-optional value');
       else if (value.present) values.push([part.name, value.value]);
     }
+    spend(state, NEW_STRUCT);
     return new StructValue(type, values);
   };
   return { type, run };

@@ -12,15 +12,15 @@ import {
   optionalOf,
 } from '../../machinery/cel/index.ts';
 import { type FieldError, type FieldErrorType, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { getOwn } from '../../machinery/json.ts';
+import { getOwn, goQuote } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import { celTypeOf } from './cel-type.ts';
 import { oldItem, Ratchet } from './correlation.ts';
 import type { CelRule, SchemaNode } from './node.ts';
 
 /** What one object may use up in all its rules, and one rule by itself. */
-const OBJECT_BUDGET = 2_000_000;
-const RULE_BUDGET = 400_000;
+const OBJECT_BUDGET = 10_000_000;
+const RULE_BUDGET = 1_000_000;
 
 export interface CompiledRule {
   readonly rule: CelRule;
@@ -111,6 +111,19 @@ function text(rule: CelRule): string {
 
 const REASONS: ReadonlySet<string> = new Set(['FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate']);
 
+const STOPPED = 'no further validation rules will be run';
+const MOST_OF_MESSAGE = 5120;
+
+type Ran =
+  | { readonly value: unknown }
+  | { readonly failure: string }
+  | { readonly over: 'call'; readonly message: string }
+  | { readonly over: 'object' };
+
+function wrong(node: SchemaNode, path: string, detail: string): FieldError {
+  return fieldErrors.invalid(FieldPath.of(path === '' ? '<nil>' : path), node.type === 'any' ? '' : node.type, detail);
+}
+
 class RuleRun {
   readonly errors: FieldError[] = [];
   private stopped = false;
@@ -118,6 +131,10 @@ class RuleRun {
 
   check(node: SchemaNode, value: unknown, place: Place): void {
     if (this.stopped || value === null || value === undefined || !hasRules(node)) return;
+    if (this.budget.left <= 0 && rulesOf(node, place.root).length > 0) {
+      this.stop(node, place.path, `validation failed due to running out of cost budget, ${STOPPED}`);
+      return;
+    }
     for (const rule of rulesOf(node, place.root)) if (!this.stopped) this.one(rule, node, { value, place });
     if (Array.isArray(value)) {
       const { items } = node;
@@ -148,9 +165,7 @@ class RuleRun {
   }
 
   private fail(node: SchemaNode, path: string, detail: string): void {
-    this.errors.push(
-      fieldErrors.invalid(FieldPath.of(path === '' ? '<nil>' : path), node.type === 'any' ? '' : node.type, detail),
-    );
+    this.errors.push(wrong(node, path, detail));
   }
 
   private stop(node: SchemaNode, path: string, detail: string): void {
@@ -169,28 +184,35 @@ class RuleRun {
     if (compiledRule.usesOldSelf && !hasOld && rule.optionalOldSelf !== true) return;
     const oldSelf = rule.optionalOldSelf === true ? optionalOld(node, place) : place.old;
     const variables = { self: value, oldSelf };
-    const budget: Budget = { left: Math.min(RULE_BUDGET, this.budget.left) };
-    const before = budget.left;
-    let result: unknown;
-    try {
-      result = program.evaluate(variables, budget);
-    } catch (error) {
-      if (error instanceof BudgetExceeded) {
-        this.stop(
-          node,
-          place.path,
-          `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${text(rule)}`,
-        );
-        return;
-      }
-      if (!(error instanceof CelError)) throw error;
-      this.runtimeError(node, place.path, { message: error.message, rule });
+    const ran = this.run(program, variables);
+    if ('over' in ran) {
+      const detail =
+        ran.over === 'object'
+          ? `validation failed due to running out of cost budget, ${STOPPED}`
+          : `'${ran.message}': ${STOPPED} due to call cost exceeds limit for rule: ${text(rule)}`;
+      this.stop(node, place.path, detail);
       return;
-    } finally {
-      this.budget.left -= before - budget.left;
     }
-    if (result === true) return;
+    if ('failure' in ran) {
+      this.runtimeError(node, place.path, { message: ran.failure, rule });
+      return;
+    }
+    if (ran.value === true) return;
     this.broken(compiledRule, node, { ...at, variables });
+  }
+
+  private run(program: CelProgram, variables: Readonly<Record<string, unknown>>): Ran {
+    const budget: Budget = { left: RULE_BUDGET };
+    let ran: Ran;
+    try {
+      ran = { value: program.evaluate(variables, budget) };
+    } catch (error) {
+      if (error instanceof BudgetExceeded) ran = { over: 'call', message: error.message };
+      else if (error instanceof CelError) ran = { failure: error.message };
+      else throw error;
+    }
+    this.budget.left -= RULE_BUDGET - budget.left;
+    return this.budget.left < 0 ? { over: 'object' } : ran;
   }
 
   private runtimeError(node: SchemaNode, path: string, what: { message: string; rule: CelRule }): void {
@@ -210,21 +232,40 @@ class RuleRun {
   ): void {
     const { rule } = compiledRule;
     const path = joinFieldPath(at.place.path, normalFieldPath(rule.fieldPath ?? '', node));
-    const detail = this.message(compiledRule, at.variables) ?? defaultMessage(rule);
-    const error = reasoned({ path, detail, reason: rule.reason }, node, at.value);
+    const message = this.message(compiledRule, at.variables);
     const isKept = !compiledRule.usesOldSelf && at.place.ratchet.isKeptAround();
+    let error: FieldError;
+    if (typeof message === 'object') {
+      this.stopped = true;
+      error = wrong(node, path, message.stop);
+    } else {
+      const detail = message ?? defaultMessage(rule);
+      error = reasoned({ path, detail, reason: rule.reason }, node, at.value);
+    }
     this.errors.push(isKept ? { ...error, isKept } : error);
   }
 
-  private message(compiledRule: CompiledRule, variables: Readonly<Record<string, unknown>>): string | undefined {
-    if (compiledRule.message === undefined || compiledRule.messageProblem !== undefined) return undefined;
-    try {
-      const made = compiledRule.message.evaluate(variables, { left: Math.min(RULE_BUDGET, this.budget.left) });
-      return typeof made === 'string' && made.trim() !== '' && !/[\n\r]/.test(made) ? made.trim() : undefined;
-    } catch (error) {
-      if (error instanceof CelError || error instanceof BudgetExceeded) return undefined;
-      throw error;
+  /** Undefined where there is none that can be shown. */
+  private message(
+    { rule, message, messageProblem }: CompiledRule,
+    variables: Readonly<Record<string, unknown>>,
+  ): string | { readonly stop: string } | undefined {
+    if (message === undefined || messageProblem !== undefined) return undefined;
+    const ran = this.run(message, variables);
+    if ('over' in ran) {
+      const why = `${STOPPED} due to call cost exceeds limit for messageExpression: ${goQuote(rule.messageExpression ?? '')}`;
+      return {
+        stop:
+          ran.over === 'call'
+            ? why
+            : `messageExpression evaluation failed due to running out of cost budget, ${STOPPED}`,
+      };
     }
+    const made = 'value' in ran ? ran.value : undefined;
+    if (typeof made !== 'string') return undefined;
+    const shown = made.trim();
+    const isShown = shown !== '' && Buffer.byteLength(shown) <= MOST_OF_MESSAGE && !/[\n\r]/.test(shown);
+    return isShown ? shown : undefined;
   }
 }
 

@@ -2,6 +2,10 @@
 import { type CelProgram, compileCel } from '../../../machinery/cel/index.ts';
 import { admissionEnvironment, type ExpressionScope } from '../../../resources/index.ts';
 
+/** Said when what several expressions may cost together is used up. */
+export const OUT_OF_BUDGET =
+  'validation failed due to running out of cost budget, no further validation rules will be run';
+
 const MAX_PROGRAMS = 2000;
 
 export class Programs {

@@ -6,7 +6,7 @@ import { setOwn } from '../../../machinery/json.ts';
 import type { JsonObject } from '../../../machinery/object.ts';
 import { Quantity } from '../../../machinery/quantity.ts';
 import type { Variable } from '../../../resources/generated/admissionregistration-v1.ts';
-import { Programs } from '../dynamic/programs.ts';
+import { OUT_OF_BUDGET, Programs } from '../dynamic/programs.ts';
 
 /** What the expressions of one policy may cost together, and each of them alone. */
 const BUDGET = 10_000_000;
@@ -15,7 +15,7 @@ const EACH = 1_000_000;
 /** All of what they may cost together is used up. */
 export class OutOfBudget extends Error {
   constructor() {
-    super('validation failed due to running out of cost budget, no further validation rules will be run');
+    super(OUT_OF_BUDGET);
   }
 }
 
@@ -96,7 +96,7 @@ export class Scope {
     try {
       return program.evaluate(used, budget);
     } finally {
-      this.spend(EACH - Math.max(budget.left, 0));
+      this.spend(EACH - budget.left);
     }
   }
 
