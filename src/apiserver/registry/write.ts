@@ -131,6 +131,12 @@ function reserveFor(
   return context.kernel.allocators.get(resourceKey(target.entry.row))?.reserve(draft, reservation);
 }
 
+/** What is no number is not looked at. The storage refuses it, after admission; a dry run asks the storage for the name alone. */
+function refuseVersion({ metadata: { resourceVersion = '' } }: KubeObject): void {
+  if (/^\d+$/.test(resourceVersion) && Number(resourceVersion) !== 0)
+    throw plainError('resourceVersion should not be set on objects to be created');
+}
+
 async function createOnce(
   context: RequestContext,
   target: Target,
@@ -138,13 +144,10 @@ async function createOnce(
   plan: CreatePlan,
 ): Promise<WriteResult> {
   beforeCreate(context, target, draft, plan.dryRun);
-  const sent = draft.metadata.resourceVersion ?? '';
-  // What is no number is not looked at, and a dry run asks the storage for the name alone.
-  if (!plan.dryRun && /^\d+$/.test(sent) && Number(sent) !== 0)
-    throw plainError('resourceVersion should not be set on objects to be created');
   await context.kernel.admission.validate(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
+  if (!plan.dryRun) refuseVersion(draft);
   const name = draft.metadata.name ?? '';
   const key = storageKey(target.entry, target.namespace, name);
   const undo = reserveFor(context, target, draft, { key, dryRun: plan.dryRun });

@@ -39,6 +39,21 @@ describe('create', () => {
     expect([status, body.reason, body.message]).toEqual([409, 'AlreadyExists', 'configmaps "twice" already exists']);
   });
 
+  test('with a resourceVersion is refused by the storage, after admission has had its say', async () => {
+    const versioned = { resourceVersion: '5' };
+    const { status, body } = await server.call('POST', MAPS, map('versioned', {}, versioned));
+    expect([status, body.message]).toEqual([500, 'resourceVersion should not be set on objects to be created']);
+    await server.call('POST', '/api/v1/namespaces', { metadata: { name: 'full' } });
+    const full = '/api/v1/namespaces/full';
+    await server.call('POST', `${full}/resourcequotas`, {
+      metadata: { name: 'q' },
+      spec: { hard: { configmaps: '0' } },
+    });
+    await expect
+      .poll(async () => (await server.call('POST', `${full}/configmaps`, map('m', {}, versioned))).body.message)
+      .toContain('exceeded quota: q');
+  });
+
   test('makes a name from generateName', async () => {
     const { body } = await server.call('POST', MAPS, { metadata: { generateName: 'gen-' } });
     expect(body.metadata?.name).toMatch(/^gen-[a-z0-9]{5}$/);
