@@ -14,11 +14,11 @@ export async function destroyCluster(config: ClusterConfig): Promise<void> {
   const log = createLogger(config.name);
   log.level = 'error';
   const images = await openImageStore({ directory: paths.images, clock: systemClock });
-  if (findProgram('nft') !== undefined && config.runtime !== 'simulated')
-    await removeServices(serviceTable(config.name));
   for (const index of config.nodes.keys()) {
     const node = await openNodeRuntime(config, index, images, log);
     await node.destroy();
     await unmountBelow(nodeDirectories(config, index).kubelet);
   }
+  if (findProgram('nft') !== undefined && config.runtime !== 'simulated')
+    await removeServices(serviceTable(config.name));
 }

@@ -1,5 +1,5 @@
 // Services of a cluster that really runs pods: the API from inside, cluster addresses and node ports, nobody behind them, and the end.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [${container('mkdir /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w', ', readinessProbe: {httpGet: {port: 8080}, periodSeconds: 1}')}]
+      containers: [${container('mkdir /w; hostname > /w/index.html; exec httpd -f -v -p 8080 -h /w', ', readinessProbe: {httpGet: {port: 8080}, periodSeconds: 1}')}]
 ---
 apiVersion: v1
 kind: Service
@@ -44,12 +44,15 @@ spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: 8080
 `;
 const SECRETS = '/var/run/secrets/kubernetes.io/serviceaccount';
 const CURL_REFUSED = 7;
+const BRIDGE_RULES = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+const bridgesAreFiltered = () => existsSync(BRIDGE_RULES) && readFileSync(BRIDGE_RULES, 'utf8').trim() === '1';
 
 describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (${reason})`}`, () => {
   let cluster: TestCluster;
   let work: string;
   let inPod: string[] = [];
   let name = '';
+  let clientIp = '';
   const good = async (...args: string[]): Promise<string> => {
     const ran = await cluster.kubectl(args);
     expect(ran, `kubectl ${args.join(' ')}`).toMatchObject({ code: 0 });
@@ -80,11 +83,11 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
     await good('wait', '--for=condition=Ready', 'pod/client', '--timeout=30s');
     await good('rollout', 'status', 'deployment/web', '--timeout=30s');
     ({ name } = JSON.parse(readFileSync(join(cluster.dir, 'cluster.json'), 'utf8')) as { name: string });
-    const ip = await good('get', 'pod', 'client', '-o', 'jsonpath={.status.podIP}');
+    clientIp = await good('get', 'pod', 'client', '-o', 'jsonpath={.status.podIP}');
     for (const line of (await run('ip', ['netns', 'list'])).stdout.split('\n')) {
       const [space = ''] = line.split(' ');
       if (!space.startsWith(name)) continue;
-      if ((await run('ip', ['-n', space, '-4', '-o', 'addr'])).stdout.includes(` ${ip}/`))
+      if ((await run('ip', ['-n', space, '-4', '-o', 'addr'])).stdout.includes(` ${clientIp}/`))
         inPod = ['ip', 'netns', 'exec', space];
     }
     expect(inPod).toHaveLength(4);
@@ -128,6 +131,9 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
       expect(answers, url).toMatchObject({ code: 0 });
       expect(new Set(answers.stdout.trim().split('\n')).size, url).toBe(2);
     }
+    const heard = await good('logs', '-l', 'app=web', '--tail=-1');
+    // On one bridge only where rules see what goes over it.
+    if (bridgesAreFiltered()) expect(heard).toContain(`:${clientIp}]:`);
     expect(await good('get', '--raw', '/api/v1/namespaces/default/services/web/proxy/')).toMatch(/^web-/);
     const port = await freePort();
     const [, file = ''] = [...findKubectls()].at(-1) ?? [];

@@ -1,11 +1,12 @@
 // The table in a kernel: who reaches what by which address of a Service, and who is refused.
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findProgram } from '../../host/programs.ts';
 import { whyNoNetworks } from '../conformance.ts';
 import { type Asked, HOST_ADDRESS, service, slice, World } from './testbed.ts';
 import { forgotten, udpFlows } from './udp-flows.ts';
 
-const skip = whyNoNetworks();
+const skip = whyNoNetworks() ?? (existsSync('/proc/sys/net/bridge') ? undefined : 'needs the module br_netfilter');
 const WEB = '10.96.0.10';
 const UDP = [{ name: '', port: 8080, protocol: 'UDP' }];
 const BOTH = ['10.244.0.2@node-1', '10.244.1.3@node-2'];
