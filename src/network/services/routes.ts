@@ -119,9 +119,9 @@ function nodePortOf(service: Service, port: ServicePort): { nodePort?: number } 
 const keyOf = ({ metadata }: Service): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 
 /** Older ones come first: of two that claim the same external address it is theirs. */
-function byAge(a: Service, b: Service): number {
-  const [x, y] = [a, b].map((one) => `${String(one.metadata.creationTimestamp ?? '')} ${keyOf(one)}`);
-  return (x ?? '') < (y ?? '') ? -1 : 1;
+function byAge(services: readonly Service[]): Service[] {
+  const keyed = services.map((one) => [`${String(one.metadata.creationTimestamp ?? '')} ${keyOf(one)}`, one] as const);
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }
 
 export function serviceRoutes(
@@ -129,7 +129,7 @@ export function serviceRoutes(
   slicesOf: (service: string) => readonly EndpointSlice[],
 ): ServiceRoute[] {
   const routes: ServiceRoute[] = [];
-  for (const service of [...services].sort(byAge)) {
+  for (const service of byAge(services)) {
     const shared = sharedOf(service);
     if (shared === undefined) continue;
     const key = keyOf(service);

@@ -24,9 +24,6 @@ const PORT_KEY = 'meta l4proto . th dport';
 const INDEX = 'numgen random mod 65536';
 const TYPE = 'ipv4_addr . inet_proto . inet_service';
 const PORT_TYPE = 'inet_proto . inet_service';
-/** How many clients of one endpoint are remembered. */
-const REMEMBERED = 65_535;
-
 interface Declared {
   readonly kind: 'set' | 'map';
   readonly name: string;
@@ -112,8 +109,9 @@ export function renderServices(input: ServiceTableInput): ServiceTable {
   const sets = declared(chains);
   const all = [...chains.chains, ...baseChains(input)];
   const body = [
+    // Without a size, for which the kernel would take memory at once; it ends at 65,535 clients by itself.
     ...[...chains.seen].map(([name, seconds]) =>
-      block('set', name, ['type ipv4_addr', 'flags dynamic,timeout', `timeout ${seconds}s`, `size ${REMEMBERED}`]),
+      block('set', name, ['type ipv4_addr', 'flags dynamic,timeout', `timeout ${seconds}s`]),
     ),
     ...sets.map(({ kind, name, type, elements }) =>
       block(kind, name, [
