@@ -86,6 +86,9 @@ describe('rules that are too expensive', () => {
       expect.stringContaining(
         'messageExpression: Forbidden: estimated messageExpression cost exceeds budget',
       ) as string,
+      // It counts in the total too, where the rule weighs nothing.
+      expect.stringContaining('messageExpression: Forbidden: contributed to estimated rule cost total') as string,
+      expect.stringContaining(TOTAL) as string,
     ]);
   });
 
