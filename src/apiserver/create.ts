@@ -142,7 +142,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const nodePods = new NodePodIndex(store, catalog);
   const authorizer = chainAuthorizers([nodeAuthorizer(nodePods), rbac]);
-  const metrics = new Metrics(() => kernel);
+  const metrics = new Metrics(
+    () => kernel,
+    () => flow.loads(),
+  );
   const schemas = caches.of<FlowSchema & KubeObject>('flowcontrol.apiserver.k8s.io/v1/flowschemas');
   const levels = caches.of<PriorityLevelConfiguration & KubeObject>(
     'flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations',
@@ -158,6 +161,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     totalConcurrency: TOTAL_CONCURRENCY,
     queueWaitMs: QUEUE_WAIT_MS,
     timeoutSignal: (ms) => AbortSignal.timeout(ms),
+    now: () => clock.now(),
+    observe: (outcome) => metrics.observeFlow(outcome),
   });
   const paths = new NonResourcePaths();
   const version = versionInfo(options.version ?? DEFAULT_VERSION);
@@ -229,6 +234,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     handle: handler.handle,
     onError: (error) => options.onError?.(error),
   });
+  kernel.afterCreation.set('apiextensions.k8s.io/v1/customresourcedefinitions', (name) => custom.settled(name));
   await custom.start();
   aggregator.start(handler.handle);
   const stopUpkeep = keepUp({ handle: handler.handle, clock, onError: options.onError });

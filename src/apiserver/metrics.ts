@@ -3,6 +3,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
+import type { FlowOutcome, LevelLoad } from './flow/index.ts';
+import { flowMetrics } from './flow-metrics.ts';
 import { utf8 } from './http/responses.ts';
 import type { Catalog } from './registry/catalog.ts';
 import type { WatchHub } from './registry/watch-hub.ts';
@@ -28,7 +30,10 @@ export class Metrics {
   private readonly durations: Histogram;
   private inflight = 0;
 
-  constructor(parts: () => MeteredParts) {
+  /** To be told of every request that priority and fairness lets in or refuses. */
+  readonly observeFlow: (outcome: FlowOutcome) => void;
+
+  constructor(parts: () => MeteredParts, loads: () => readonly LevelLoad[]) {
     const registers = [this.registry];
     this.requests = new Counter({
       name: 'apiserver_request_total',
@@ -69,6 +74,7 @@ export class Metrics {
         this.set(parts().watches.sent);
       },
     });
+    this.observeFlow = flowMetrics(registers, loads);
     objectCounts(registers, parts);
     collectDefaultMetrics({ register: this.registry });
   }

@@ -61,7 +61,12 @@ export interface RequestOutcome {
 }
 
 export function makeKernel({ plugins, ...parts }: KernelParts): Kernel {
-  return { ...parts, admission: new AdmissionChain(plugins), watches: new WatchHub(parts.store, parts.clock) };
+  return {
+    ...parts,
+    afterCreation: new Map(),
+    admission: new AdmissionChain(plugins),
+    watches: new WatchHub(parts.store, parts.clock),
+  };
 }
 
 const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };

@@ -99,6 +99,17 @@ async function until(check: () => Promise<boolean>): Promise<void> {
 }
 
 describe('custom resources', () => {
+  it('have a definition that can be changed at once by whoever made it: its status is settled', async () => {
+    const answer = await send('POST', CRDS, definition('settled.example.com', [version('v1', {})]));
+    expect(answer.body.status).not.toHaveProperty('conditions.0.type');
+    const path = `${CRDS}/widgets.settled.example.com`;
+    const { body } = await send('GET', path);
+    const held = body.status as { conditions: { type: string; status: string }[] };
+    expect(held.conditions).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await send('PUT', path, body)).status).toBe(200);
+  });
+
   it('are served as soon as their definition is written, with defaults and without unknown fields', async () => {
     const spec = { n: { type: 'integer', default: 1 }, s: { type: 'string', maxLength: 3 } };
     expect((await send('POST', CRDS, definition('a.example.com', [version('v1', spec)]))).status).toBe(201);
@@ -284,7 +295,7 @@ describe('custom resources', () => {
     await send('POST', CRDS, definition('d.example.com', [version('v1', {})]));
     const path = '/apis/d.example.com/v1/namespaces/default/widgets';
     await send('POST', path, { metadata: { name: 'free' } });
-    await send('POST', path, { metadata: { name: 'held', finalizers: ['example.com/f'] } });
+    await send('POST', path, { metadata: { name: 'held', finalizers: ['any-name'] } });
     const gone = await send('DELETE', `${CRDS}/widgets.d.example.com`);
     expect(gone.body.metadata.finalizers).toEqual(['customresourcecleanup.apiextensions.k8s.io']);
     await until(async () => ((await send('GET', path)).body.items ?? []).length === 1);

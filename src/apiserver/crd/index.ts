@@ -62,6 +62,11 @@ export class CustomResources {
     });
   }
 
+  /** Resolves when the status of a definition says what is served: whoever made it can change it then without a conflict. */
+  async settled(name: string): Promise<void> {
+    await this.busy.get(name);
+  }
+
   close(): void {
     this.closed = true;
     this.stop?.();

@@ -146,6 +146,7 @@ function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionV
     version: version.name,
     kind: names.kind,
     listKind: names.listKind ?? `${names.kind}List`,
+    anyFinalizer: true,
     plural: names.plural,
     singular: names.singular ?? names.kind.toLowerCase(),
     ...(names.shortNames === undefined ? {} : { shortNames: names.shortNames }),

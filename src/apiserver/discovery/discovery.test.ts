@@ -64,4 +64,7 @@ test('metrics count requests', async () => {
   expect(text).toMatch(
     /apiserver_request_total\{verb="LIST",group="",version="v1",resource="nodes",[^}]*code="200"\} 1/,
   );
+  expect(text).toMatch(/apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} [1-9]/);
+  expect(text).toMatch(/apiserver_flowcontrol_dispatched_requests_total\{[^}]*flow_schema="exempt"\} [1-9]/);
+  expect(text).toMatch(/apiserver_flowcontrol_request_wait_duration_seconds_count\{[^}]*execute="true"\} [1-9]/);
 });

@@ -3,7 +3,7 @@
 import { ApiError } from '../../machinery/errors.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
 import { type FlowAttributes, findSchema, flowKey, inPrecedence } from './match.ts';
-import { QueueSet, RefusedError } from './queue-set.ts';
+import { QueueSet, type Refusal, RefusedError } from './queue-set.ts';
 
 export interface FlowObjects {
   schemas(): Iterable<FlowSchema>;
@@ -26,6 +26,17 @@ export interface FlowControlOptions {
   /** How long a request may wait in a queue. */
   readonly queueWaitMs: number;
   readonly timeoutSignal: (ms: number) => AbortSignal;
+  readonly now: () => number;
+  /** Told of every request that was let in or refused. */
+  readonly observe?: (outcome: FlowOutcome) => void;
+}
+
+export interface FlowOutcome {
+  readonly schema: string;
+  readonly level: string;
+  /** Absent: let in. */
+  readonly refusal?: Refusal;
+  readonly waitedMs: number;
 }
 
 interface Level {
@@ -36,6 +47,8 @@ interface Level {
 
 export interface LevelLoad {
   readonly name: string;
+  /** Seats of the level; 0 for those that are exempt. */
+  readonly limit: number;
   readonly executing: number;
   readonly queued: number;
 }
@@ -72,7 +85,18 @@ export class FlowControl {
       'x-kubernetes-pf-flowschema-uid': schema.metadata.uid ?? '',
       'x-kubernetes-pf-prioritylevel-uid': level.object.metadata.uid ?? '',
     };
-    if (level.queues === undefined) return { release() {}, headers };
+    const begun = this.options.now();
+    const tell = (refusal?: Refusal): void =>
+      this.options.observe?.({
+        schema: schema.metadata.name ?? '',
+        level: level.object.metadata.name ?? '',
+        waitedMs: this.options.now() - begun,
+        ...(refusal === undefined ? {} : { refusal }),
+      });
+    if (level.queues === undefined) {
+      tell();
+      return { release() {}, headers };
+    }
     const patience = (): AbortSignal => {
       const timeout = this.options.timeoutSignal(this.options.queueWaitMs);
       const gone = typeof signal === 'function' ? signal() : signal;
@@ -80,16 +104,21 @@ export class FlowControl {
     };
     try {
       const release = await level.queues.acquire(flowKey(schema, attributes), seats, patience);
+      tell();
       return { release, headers };
     } catch (error) {
-      throw error instanceof RefusedError ? tooMany(error) : error;
+      if (!(error instanceof RefusedError)) throw error;
+      tell(error.refusal);
+      throw tooMany(error);
     }
   }
 
   /** What runs and waits, for metrics. */
   loads(): LevelLoad[] {
+    this.refresh();
     return [...this.levels].map(([name, level]) => ({
       name,
+      limit: level.queues?.concurrency ?? 0,
       executing: level.queues?.executing ?? 0,
       queued: level.queues?.queued ?? 0,
     }));

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
 import { bootstrapFlowObjects } from './bootstrap.ts';
-import { FlowControl } from './control.ts';
+import { FlowControl, type FlowOutcome } from './control.ts';
 import { type FlowAttributes, findSchema, inPrecedence } from './match.ts';
 import { dealHand, QueueSet } from './queue-set.ts';
 
@@ -115,12 +115,15 @@ describe('a queue set', () => {
 });
 
 describe('flow control', () => {
+  const told: FlowOutcome[] = [];
   const control = (total: number) =>
     new FlowControl({
       objects: { schemas: () => schemas, levels: () => levels, generation: 1 },
       totalConcurrency: total,
       queueWaitMs: 20,
       timeoutSignal: (ms) => AbortSignal.timeout(ms),
+      now: () => 0,
+      observe: (outcome) => void told.push(outcome),
     });
 
   it('answers a flood with 429 and a time to come back, while leases and masters pass', async () => {
@@ -147,6 +150,11 @@ describe('flow control', () => {
         namespace: 'kube-node-lease',
       }),
     );
+    expect(flow.loads()).toContainEqual({ name: 'workload-low', limit: 5, executing: 5, queued: 0 });
+    expect(told.filter(({ refusal }) => refusal !== undefined)).toEqual([
+      { schema: 'service-accounts', level: 'workload-low', refusal: 'cancelled', waitedMs: 0 },
+    ]);
+    expect(told).toContainEqual({ schema: 'exempt', level: 'exempt', waitedMs: 0 });
     for (const one of held) one.release();
     (await flow.admit(ask({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:x' }))).release();
   });

@@ -1,4 +1,11 @@
 // The face of priority and fairness.
 export { bootstrapFlowObjects } from './bootstrap.ts';
-export { type Admitted, FlowControl, type FlowControlOptions, type FlowObjects, type LevelLoad } from './control.ts';
+export {
+  type Admitted,
+  FlowControl,
+  type FlowControlOptions,
+  type FlowObjects,
+  type FlowOutcome,
+  type LevelLoad,
+} from './control.ts';
 export type { FlowAttributes } from './match.ts';

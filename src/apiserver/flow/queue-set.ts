@@ -47,6 +47,10 @@ export class QueueSet {
     this.dispatch();
   }
 
+  get concurrency(): number {
+    return this.config.concurrency;
+  }
+
   get executing(): number {
     return this.inUse;
   }

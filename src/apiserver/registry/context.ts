@@ -20,6 +20,8 @@ export interface Kernel {
   readonly watches: WatchHub;
   /** By resource key. */
   readonly allocators: ReadonlyMap<string, Allocator>;
+  /** By resource key: what a creation waits for before it is answered. */
+  readonly afterCreation: Map<string, (name: string) => Promise<void>>;
 }
 
 export interface RequestContext {

@@ -1,6 +1,7 @@
 // POST on a collection.
 import { badRequest } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
+import { resourceKey } from '../../resources/definition.ts';
 import { inputType } from '../http/negotiation.ts';
 import { dedupeOwners } from '../registry/before.ts';
 import { decodeBody, reportStrict } from '../registry/codec.ts';
@@ -37,6 +38,7 @@ export async function createVerb(context: RequestContext, target: Target): Promi
     dryRun: options.dryRun,
     options: optionsDocument('CreateOptions', options),
   });
+  if (!options.dryRun) await kernel.afterCreation.get(resourceKey(entry.row))?.(result.object.metadata.name ?? '');
   const bytes = result.bytes === undefined ? {} : { bytes: result.bytes };
   return objectAnswer(context, target, { status: 201, object: result.object, ...bytes, output });
 }
