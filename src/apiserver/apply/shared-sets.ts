@@ -1,6 +1,7 @@
 // Equal field sets are one object with one text: what is made of one template has the same owners, ten thousand times over.
 import type { ManagedFieldsEntry } from '../../machinery/object.ts';
 import { RecentCache } from '../../machinery/recent-cache.ts';
+import { inOrder } from './field-order.ts';
 import type { FieldSet } from './field-set.ts';
 
 const MAX_SETS = 1024;
@@ -10,9 +11,10 @@ const MAX_TEXT = 16 * 1024;
 const byText = new RecentCache<string, FieldSet>(MAX_SETS);
 const texts = new WeakMap<object, string>();
 
-/** The one object that stands for all sets equal to this. */
-export function sharedSet(set: FieldSet): FieldSet {
-  if (texts.has(set)) return set;
+/** The one object that stands for all sets equal to this, with its fields in order. */
+export function sharedSet(given: FieldSet): FieldSet {
+  if (texts.has(given)) return given;
+  const set = inOrder(given);
   const text = JSON.stringify(set);
   if (text.length > MAX_TEXT) return set;
   const known = byText.get(text);
