@@ -96,7 +96,7 @@ export {
   podWantsNode,
 } from './rules/node-affinity.ts';
 export { attributesClasses, claimInScope, hasScopes, isTerminating, podInScope } from './rules/quota-scopes.ts';
-export { addUsage, claimUsage, podUsage, serviceUsage, type Usage } from './rules/quota-usage.ts';
+export { addUsage, claimUsage, deviceClaimUsage, podUsage, serviceUsage, type Usage } from './rules/quota-usage.ts';
 export {
   type ClaimOfPod,
   claimOfPod,

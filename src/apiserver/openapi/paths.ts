@@ -120,8 +120,13 @@ class PathBuilder {
     const item: JsonObject = {};
     for (const operation of operations) item[operation.method] = this.operation(operation, about);
     const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
-    item.parameters = names.map((name) => this.parameter(name, 'path'));
+    Object.assign(item, this.parameters(names, 'path'));
     this.paths[path] = item;
+  }
+
+  /** Without any the field is left out: clients that read and write the document again must find it the same. */
+  private parameters(names: readonly string[], where: 'path' | 'query'): JsonObject {
+    return names.length === 0 ? {} : { parameters: names.map((name) => this.parameter(name, where)) };
   }
 
   private parameter(name: string, where: 'path' | 'query'): JsonObject {
@@ -143,7 +148,7 @@ class PathBuilder {
       operationId: id,
       description: `${verb} ${row.kind}`,
       tags: [tag],
-      parameters: parametersOf(operation).map((name) => this.parameter(name, 'query')),
+      ...this.parameters(parametersOf(operation), 'query'),
       ...this.body(operation, about),
       responses: this.responses(operation, schema),
       'x-kubernetes-action': operation.action,

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { parseQuantity, Quantity } from '../../machinery/quantity.ts';
 import type { Container, PersistentVolumeClaim, Pod, PodSpec, Service } from '../../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
 import { podRequests } from '../../resources/index.ts';
 import { storageClassOf } from './volume-matching.ts';
 
@@ -107,4 +108,26 @@ function storageOf({ spec, status }: PersistentVolumeClaim): Quantity | undefine
   if (allocated === undefined) return amount;
   const had = parseQuantity(allocated);
   return had.cmp(amount) > 0 ? had : amount;
+}
+
+/** A claim for devices: how many it may be given of each class, at the worst. */
+export function deviceClaimUsage({ spec }: ResourceClaim): Usage {
+  const usage: Usage = new Map([['count/resourceclaims.resource.k8s.io', ONE]]);
+  for (const { exactly, firstAvailable } of spec.devices?.requests ?? []) {
+    // Of several ways to be served one is taken: of each class the dearest counts.
+    const most = new Map<string, number>();
+    for (const way of firstAvailable ?? (exactly === undefined ? [] : [exactly])) {
+      const name = `${way.deviceClassName}.deviceclass.resource.k8s.io/devices`;
+      most.set(name, Math.max(most.get(name) ?? 0, devicesOf(way)));
+    }
+    addUsage(usage, new Map([...most].map(([name, count]) => [name, Quantity.of(count)])));
+  }
+  return usage;
+}
+
+/** What one claim can be given at most. */
+const MOST_DEVICES = 32;
+
+function devicesOf({ allocationMode, count }: { allocationMode?: string; count?: number }): number {
+  return allocationMode === 'All' ? MOST_DEVICES : (count ?? 0);
 }

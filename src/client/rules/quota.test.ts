@@ -1,8 +1,9 @@
 // What counts against a quota, and which pods and claims a quota with scopes is about.
 import { describe, expect, test } from 'vitest';
 import type { PersistentVolumeClaim, Pod } from '../../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
 import { claimInScope, podInScope } from './quota-scopes.ts';
-import { claimUsage, podUsage, type Usage } from './quota-usage.ts';
+import { claimUsage, deviceClaimUsage, podUsage, type Usage } from './quota-usage.ts';
 
 const shown = (usage: Usage): Record<string, string> =>
   Object.fromEntries([...usage].map(([name, amount]) => [name, amount.toString()]));
@@ -59,6 +60,22 @@ describe('pods', () => {
       true,
       false,
     ]);
+  });
+});
+
+test('claims for devices count for the most that they may be given of each class', () => {
+  const ask = (deviceClassName: string, count?: number) =>
+    count === undefined
+      ? { deviceClassName, allocationMode: 'All' }
+      : { deviceClassName, allocationMode: 'ExactCount', count };
+  const requests = [
+    { name: 'a', exactly: ask('gold', 2) },
+    { name: 'b', firstAvailable: [ask('gold', 1), ask('gold', 3), ask('lead')] },
+  ];
+  expect(shown(deviceClaimUsage({ spec: { devices: { requests } } } as unknown as ResourceClaim))).toEqual({
+    'count/resourceclaims.resource.k8s.io': '1',
+    'gold.deviceclass.resource.k8s.io/devices': '5',
+    'lead.deviceclass.resource.k8s.io/devices': '32',
   });
 });
 

@@ -5,6 +5,7 @@ import {
   CONFIG_MAPS,
   claimInScope,
   claimUsage,
+  deviceClaimUsage,
   hasScopes,
   type Informer,
   isTerminating,
@@ -14,6 +15,7 @@ import {
   podInScope,
   podUsage,
   REPLICATION_CONTROLLERS,
+  RESOURCE_CLAIMS,
   RESOURCE_QUOTAS,
   type ResourceRef,
   SECRETS,
@@ -26,6 +28,7 @@ import { deepEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { parseQuantity, Quantity } from '../../machinery/quantity.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
 import type { ControllerContext, ControllerRow } from '../shared/context.ts';
 import { discover } from '../shared/discovery.ts';
 import { startKeyed } from '../shared/keyed.ts';
@@ -62,6 +65,7 @@ class Counter {
   private readonly pods: Informer<Pod>;
   private readonly services: Informer<Service>;
   private readonly claims: Informer<PersistentVolumeClaim>;
+  private readonly deviceClaims: Informer<ResourceClaim>;
   /** Informers of kinds that some quota counts, by `resource.group`. */
   private readonly counted = new Map<string, Informer<KubeObject>>();
 
@@ -72,10 +76,11 @@ class Counter {
     this.pods = this.follow(PODS);
     this.services = this.follow(SERVICES);
     this.claims = this.follow(PERSISTENT_VOLUME_CLAIMS);
+    this.deviceClaims = this.follow(RESOURCE_CLAIMS);
   }
 
   get ready(): readonly { readonly synced: Promise<void> }[] {
-    return [this.pods, this.services, this.claims];
+    return [this.pods, this.services, this.claims, this.deviceClaims];
   }
 
   async usage(quota: ResourceQuota): Promise<Usage> {
@@ -89,6 +94,7 @@ class Counter {
       if (claimInScope(claim, quota.spec)) addUsage(total, claimUsage(claim));
     if (hasScopes(quota.spec)) return total;
     for (const service of this.services.byIndex('namespace', namespace)) addUsage(total, serviceUsage(service));
+    for (const claim of this.deviceClaims.byIndex('namespace', namespace)) addUsage(total, deviceClaimUsage(claim));
     for (const name of hard) {
       if (total.has(name)) continue;
       const count = await this.count(name, namespace);

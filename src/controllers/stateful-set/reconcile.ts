@@ -89,16 +89,19 @@ export function planSet(input: SetInput): SetPlan {
   return { create, remove, recreate, status: statusOf(input), requeueAfterMs: requeue };
 }
 
-/** From the end of the row, one after the other; true while one is waited for. */
+/** From the end of the row, one after the other; true while one is waited for. Of those that do not serve only the first in the row may go. */
 function shrink(
   condemned: readonly Pod[],
   options: { parallel: boolean; remove: Pod[]; least: number; now: number },
 ): boolean {
+  const ill = (pod: Pod): boolean => !isRunningReady(pod) || !isAvailable(pod, options.least, options.now);
+  const firstIll = condemned.findLast((pod) => isGoing(pod) || !isRunningReady(pod));
   for (const pod of condemned) {
     if (isGoing(pod)) {
       if (options.parallel) continue;
       return true;
     }
+    if (!options.parallel && ill(pod) && pod !== firstIll) return true;
     options.remove.push(pod);
     if (!options.parallel) return true;
   }

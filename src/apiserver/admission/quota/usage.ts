@@ -3,6 +3,7 @@
 import {
   claimInScope,
   claimUsage,
+  deviceClaimUsage,
   hasScopes,
   podInScope,
   podUsage,
@@ -13,6 +14,7 @@ import type { KubeObject } from '../../../machinery/object.ts';
 import { Quantity } from '../../../machinery/quantity.ts';
 import type { AnyResource } from '../../../resources/definition.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../../../resources/generated/resource-v1.ts';
 
 const ONE = Quantity.of(1);
 
@@ -32,6 +34,8 @@ const CORE: Readonly<Record<string, (object: KubeObject) => Usage>> = {
 };
 
 export function usageOf(row: AnyResource, object: KubeObject): Usage {
+  if (row.group === 'resource.k8s.io' && row.plural === 'resourceclaims')
+    return deviceClaimUsage(object as ResourceClaim);
   if (row.group !== '') return new Map([[`count/${row.plural}.${row.group}`, ONE]]);
   const own = CORE[row.plural];
   if (own !== undefined) return own(object);
