@@ -22,8 +22,8 @@ export interface ClusterConfig {
   readonly onlyMirrors: boolean;
   /** The first node serves its own API there, the others on the ports that follow; absent: only through the API server. */
   readonly kubeletPort?: number;
-  /** Feature gates that are on. */
-  readonly featureGates: FeatureGates;
+  /** Feature gates that are on; absent: none, as in the records of clusters that were started before there were any. */
+  readonly featureGates?: FeatureGates;
   /** The pods' network is made by the host's CNI plugins. */
   readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
 }
@@ -134,7 +134,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     ...(input.ranges ?? rangesFor(name, input)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
-    featureGates: input.featureGates ?? [],
+    ...(input.featureGates === undefined ? {} : { featureGates: input.featureGates }),
     ...(input.cni === undefined ? {} : { cni: input.cni }),
     ...(input.kubeletPort === undefined ? {} : { kubeletPort: input.kubeletPort }),
   };

@@ -113,7 +113,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
   const pki = need(a, 'pki');
   const server = await createApiServer({
     store: need(a, 'store'),
-    resources: withFeatureGates([...RESOURCES, ...METRICS_ROWS], config.featureGates),
+    resources: withFeatureGates([...RESOURCES, ...METRICS_ROWS], config.featureGates ?? []),
     clock: systemClock,
     random: systemRandom,
     serviceAccountKey: pki.serviceAccountKey,

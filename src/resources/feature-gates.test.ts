@@ -1,11 +1,14 @@
 // What the feature gates take, and what they do to the rows.
 import { expect, test } from 'vitest';
 import { pods } from './core/pod/pod.ts';
-import { parseFeatureGates, withFeatureGates } from './feature-gates.ts';
+import { featureGatesText, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
 import { RESOURCES } from './table.ts';
 
 test('gates are read as Kubernetes writes them, the last word counting', () => {
   expect(parseFeatureGates('')).toEqual([]);
+  expect(featureGatesText(parseFeatureGates(' PodObservedGenerationTracking = true,'))).toBe(
+    'PodObservedGenerationTracking=true',
+  );
   expect(parseFeatureGates('PodObservedGenerationTracking=true')).toEqual(['PodObservedGenerationTracking']);
   expect(parseFeatureGates('PodObservedGenerationTracking=true,PodObservedGenerationTracking=false')).toEqual([]);
 });

@@ -30,6 +30,11 @@ export function parseFeatureGates(text: string): FeatureGates {
   return [...on];
 }
 
+/** As `parseFeatureGates` reads them. */
+export function featureGatesText(gates: FeatureGates): string {
+  return gates.map((gate) => `${gate}=true`).join(',');
+}
+
 /** The rows as the gates make them. */
 export function withFeatureGates(rows: readonly AnyResource[], gates: FeatureGates): readonly AnyResource[] {
   return gates.reduce((all, gate) => all.map(GATES[gate] ?? ((row) => row)), rows);

@@ -22,7 +22,7 @@ export {
   type Subresource,
   type Verb,
 } from './definition.ts';
-export { type FeatureGates, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
+export { type FeatureGates, featureGatesText, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
 export { METRICS_ROWS } from './metrics/index.ts';
 export { compileDeviceExpression, deviceVariable } from './resource/index.ts';
 export { findKind, findResource, RESOURCES } from './table.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createClient, httpsTransport } from '../../client/index.ts';
-import { type FeatureGates, parseFeatureGates } from '../../resources/index.ts';
+import { type FeatureGates, featureGatesText, parseFeatureGates } from '../../resources/index.ts';
 import {
   type ClusterConfig,
   type ClusterPaths,
@@ -106,10 +106,13 @@ function unchanged(config: ClusterConfig, options: OptionValues): string[] {
     bindAddress: config.bindAddress,
     nodes: String(config.nodes.length),
     runtime: config.runtime,
-    featureGates: config.featureGates.map((gate) => `${gate}=true`).join(','),
+    featureGates: featureGatesText(config.featureGates ?? []),
   };
   return Object.entries(now).flatMap(([name, value]) => {
-    const asked = options[name];
+    const asked =
+      name === 'featureGates' && options[name] !== undefined
+        ? featureGatesText(featureGatesOf(options))
+        : options[name];
     if (typeof asked !== 'string' || asked === value) return [];
     const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return [
