@@ -1,5 +1,5 @@
 // Serves the API without scheduler and kubelet (and without controllers, unless asked for), for the oracle, for load measurements and for trying things out:
-// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb] [--controllers] [--feature-gates A=true]
+// npx tsx scripts/serve-api.ts [--port 0] [--dir DIRECTORY] [--store memory|lmdb] [--controllers] [--feature-gates A=true] [--runtime-config api/beta=true]
 // Prints the server's address and where its administrator's certificate, key and kubeconfig are.
 import { setMaxListeners } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,13 @@ import { createClient, createInformerFactory } from '../src/client/index.ts';
 import { ensurePki } from '../src/cluster/index.ts';
 import { startControllers } from '../src/controllers/index.ts';
 import { systemClock, systemRandom } from '../src/host/clock.ts';
-import { parseFeatureGates, RESOURCES, withFeatureGates } from '../src/resources/index.ts';
+import {
+  isServed,
+  parseFeatureGates,
+  parseRuntimeConfig,
+  RESOURCES,
+  withFeatureGates,
+} from '../src/resources/index.ts';
 import { openLmdbStore, openMemoryStore } from '../src/store/index.ts';
 
 const { values } = parseArgs({
@@ -21,14 +27,17 @@ const { values } = parseArgs({
     store: { type: 'string', default: 'memory' },
     controllers: { type: 'boolean', default: false },
     'feature-gates': { type: 'string', default: '' },
+    'runtime-config': { type: 'string', default: '' },
   },
 });
+const runtimeConfig = parseRuntimeConfig(values['runtime-config']);
 const dir = values.dir ?? mkdtempSync(join(tmpdir(), 'minke-api-'));
 const pki = await ensurePki({ directory: join(dir, 'pki'), hosts: ['127.0.0.1', 'localhost'], now: systemClock.now() });
 const store = values.store === 'lmdb' ? await openLmdbStore({ directory: join(dir, 'db') }) : openMemoryStore();
 const server = await createApiServer({
   store,
   resources: withFeatureGates(RESOURCES, parseFeatureGates(values['feature-gates'])),
+  served: (row) => isServed(row, runtimeConfig),
   clock: systemClock,
   random: systemRandom,
   serviceAccountKey: pki.serviceAccountKey,

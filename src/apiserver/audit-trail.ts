@@ -5,17 +5,14 @@ import type { Auditor, AuditTrail } from './audit/index.ts';
 import type { Attributes, Decision } from './auth/authorizer.ts';
 import { toApiError } from './http/responses.ts';
 
-/** A stream whose end is written to the trail. */
-class AuditedStream implements StreamBody {
-  constructor(
-    private readonly body: StreamBody,
-    private readonly ended: () => void,
-  ) {}
-
-  start(sink: ByteSink): void {
-    sink.onClose(this.ended);
-    this.body.start(sink);
-  }
+/** A stream whose end is told. */
+export function endTold(body: StreamBody, ended: () => void): StreamBody {
+  return {
+    start(sink: ByteSink): void {
+      sink.onClose(ended);
+      body.start(sink);
+    },
+  };
 }
 
 export class RequestTrail {
@@ -44,7 +41,7 @@ export class RequestTrail {
       return { ...response, headers };
     }
     trail.started(status);
-    return { status, headers, body: new AuditedStream(body, () => trail.completed({ status })) };
+    return { status, headers, body: endTold(body, () => trail.completed({ status })) };
   }
 
   failed(error: unknown): void {

@@ -194,15 +194,30 @@ async function ensure(parts: BootstrapParts, object: KubeObject): Promise<void> 
   await send(parts, 'PUT', pathOf(entry, object, name), next);
 }
 
-export async function bootstrap(parts: BootstrapParts): Promise<void> {
+export interface BootstrapFailure {
+  readonly kind: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Returns what could not be made: that must not keep the server from serving, but it is not well. */
+export async function bootstrap(parts: BootstrapParts): Promise<BootstrapFailure[]> {
   const objects = objectsOf(parts);
   // Namespaces first: the others live in them.
   const first = objects.filter((object) => object.kind === 'Namespace');
   await Promise.all(first.map((object) => ensure(parts, object)));
   const others = objects.filter((object) => object.kind !== 'Namespace');
-  // One that cannot be made must not keep the server from serving.
-  const done = await Promise.allSettled(others.map((object) => ensure(parts, object)));
-  for (const one of done) if (one.status === 'rejected') parts.onError?.(one.reason);
+  const failures: BootstrapFailure[] = [];
+  const make = async (object: KubeObject): Promise<void> => {
+    try {
+      await ensure(parts, object);
+    } catch (error) {
+      parts.onError?.(error);
+      failures.push({ kind: object.kind, name: object.metadata.name ?? '', reason: String(error) });
+    }
+  };
+  await Promise.all(others.map(make));
+  return failures;
 }
 
 /**

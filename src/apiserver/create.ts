@@ -2,7 +2,7 @@
 
 import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
-import type { Transport, UserInfo } from '../machinery/http.ts';
+import type { Transport, UserInfo, WireResponse } from '../machinery/http.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import type { AnyResource } from '../resources/definition.ts';
 import type { APIService } from '../resources/generated/apiregistration-v1.ts';
@@ -10,6 +10,7 @@ import type { Service } from '../resources/generated/core-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../resources/generated/flowcontrol-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
+import type { ObserveAdmission } from './admission/plugin.ts';
 import { admissionPlugins, serviceResolver } from './admission/table.ts';
 import { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
@@ -23,11 +24,11 @@ import { TokenIssuer } from './auth/tokens.ts';
 import { bootstrap, keepKubernetesService } from './bootstrap.ts';
 import { CustomResources } from './crd/index.ts';
 import { FlowControl } from './flow/index.ts';
-import { type HealthCheck, healthHandler } from './health.ts';
+import { addHealthPaths, Start } from './health-checks.ts';
 import { jsonResponse } from './http/responses.ts';
 import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
-import { NonResourcePaths } from './non-resource.ts';
+import { listedPaths, NonResourcePaths } from './non-resource.ts';
 import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog, storageKey } from './registry/catalog.ts';
@@ -43,6 +44,8 @@ import { DEFAULT_VERSION, type VersionOptions, versionInfo } from './version.ts'
 export interface ApiServerOptions {
   readonly store: Store;
   readonly resources: readonly AnyResource[];
+  /** Which of them are served; default: all. */
+  readonly served?: (row: AnyResource) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   /** PEM of the private key that signs service account tokens. */
@@ -78,36 +81,11 @@ const QUEUE_WAIT_MS = 15_000;
 const DEFAULT_SERVICE_CIDR = '10.96.0.0/16';
 const DEFAULT_ISSUER = 'https://kubernetes.default.svc';
 
-function healthPaths(
-  paths: NonResourcePaths,
-  { store, anonymousHealth }: ApiServerOptions,
-  ready: () => boolean,
-): void {
-  const checks: HealthCheck[] = [
-    { name: 'ping', check: () => true },
-    { name: 'log', check: () => true },
-    { name: 'etcd', check: async () => (await store.revision()) >= 0 },
-    { name: 'poststarthook/start-apiserver-admission-initializer', check: ready },
-    { name: 'poststarthook/rbac/bootstrap-roles', check: ready },
-    { name: 'poststarthook/bootstrap-controller', check: ready },
-  ];
-  for (const root of ['/livez', '/readyz', '/healthz']) {
-    const handler = healthHandler(root, checks);
-    paths.add(root, handler);
-    paths.addPrefix(`${root}/`, handler);
-    if (anonymousHealth === true) {
-      paths.addOpen((request) =>
-        request.path === root || request.path.startsWith(`${root}/`) ? handler(request) : undefined,
-      );
-    }
-  }
-}
-
 function issuerPaths(paths: NonResourcePaths, issuer: TokenIssuer): void {
-  paths.add('/.well-known/openid-configuration', () =>
+  paths.addReadable('/.well-known/openid-configuration', () =>
     jsonResponse(200, issuer.discovery(`${issuer.issuer}/openid/v1/jwks`)),
   );
-  paths.add('/openid/v1/jwks', async () => ({
+  paths.addReadable('/openid/v1/jwks', async () => ({
     ...jsonResponse(200, await issuer.keySet()),
     headers: { 'content-type': 'application/jwk-set+json' },
   }));
@@ -115,9 +93,9 @@ function issuerPaths(paths: NonResourcePaths, issuer: TokenIssuer): void {
 
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { store, clock, random } = options;
-  let isReady = false;
+  const start = new Start();
   let address = '';
-  const catalog = new Catalog(options.resources);
+  const catalog = new Catalog(options.resources, options.served);
   const caches = new Caches(store, catalog);
   const issuer = new TokenIssuer({
     privateKey: options.serviceAccountKey,
@@ -142,10 +120,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const nodePods = new NodePodIndex(store, catalog);
   const authorizer = chainAuthorizers([nodeAuthorizer(nodePods), rbac]);
-  const metrics = new Metrics(
-    () => kernel,
-    () => flow.loads(),
-  );
+  const version = versionInfo(options.version ?? DEFAULT_VERSION);
+  const metrics = new Metrics({ parts: () => kernel, loads: () => flow.loads(), version });
   const schemas = caches.of<FlowSchema & KubeObject>('flowcontrol.apiserver.k8s.io/v1/flowschemas');
   const levels = caches.of<PriorityLevelConfiguration & KubeObject>(
     'flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations',
@@ -165,29 +141,43 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     observe: (outcome) => metrics.observeFlow(outcome),
   });
   const paths = new NonResourcePaths();
-  const version = versionInfo(options.version ?? DEFAULT_VERSION);
-  paths.add('/version', () => jsonResponse(200, version));
-  paths.add('/version/', () => jsonResponse(200, version));
-  paths.add('/metrics', () => metrics.response());
-  healthPaths(paths, options, () => isReady);
+  paths.addReadable('/version', () => jsonResponse(200, version));
+  paths.add('/metrics', (request) => metrics.response(request));
+  paths.add('/metrics/slis', () => metrics.indicators());
+  const apiServices = caches.of<APIService & KubeObject>('apiregistration.k8s.io/v1/apiservices');
+  addHealthPaths(paths, {
+    start,
+    store,
+    unsynced: () => caches.unsynced(),
+    unregistered: () =>
+      catalog
+        .all()
+        .filter(({ custom, row }) => !custom && apiServices.get(`${row.version}.${row.group}`) === undefined)
+        .map(({ row }) => `${row.version}.${row.group}`),
+    anonymous: options.anonymousHealth === true,
+    observe: (root, name, passed) => metrics.observeHealth(root, name, passed),
+  });
   issuerPaths(paths, issuer);
   const openApi = new OpenApi(catalog, String(version.gitVersion));
   paths.add('/openapi/v2', (request) => openApi.handle(request));
   paths.add('/openapi/v3', (request) => openApi.handle(request));
   paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));
-  paths.add('/', () => jsonResponse(200, { paths: paths.paths() }));
+  const index = (): WireResponse => jsonResponse(200, { paths: listedPaths(paths, catalog) });
+  paths.addUnlisted('/', index).addUnlisted('/index.html', index);
   const serviceCidr = options.serviceCidr ?? DEFAULT_SERVICE_CIDR;
   const services = new ServiceAllocator({ store, catalog, random, serviceCidr });
+  const observe: ObserveAdmission = (time) => metrics.admission.observe(time);
   const kernel = makeKernel({
     store,
     catalog,
     clock,
     random,
-    plugins: admissionPlugins({ caches, random, store, catalog, authorizer }),
+    plugins: admissionPlugins({ caches, random, store, catalog, authorizer, observe }),
+    observeAdmission: observe,
     allocators: new Map([['/v1/services', services]]),
   });
   const aggregator = new Aggregator({
-    apiServices: caches.of<APIService & KubeObject>('apiregistration.k8s.io/v1/apiservices'),
+    apiServices,
     services: caches.of<Service & KubeObject>('/v1/services'),
     endpoints: caches.of('discovery.k8s.io/v1/endpointslices'),
     route: serviceRoutes(caches, random),
@@ -208,13 +198,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     audit: options.audit,
     serverAddress: () => address,
     nodeConnector: options.nodeConnector,
-    observe: (outcome) => metrics.observe(outcome),
-    begin: () => metrics.begin(),
+    metrics: metrics.requests,
   });
   const keepUp = upkeep({ caches, catalog });
   await caches.start();
   await nodePods.start();
   await services.start();
+  start.done(
+    'generic-apiserver-start-informers',
+    'start-apiserver-admission-initializer',
+    'priority-and-fairness-filter',
+    'start-kube-aggregator-informers',
+    'start-service-ip-repair-controllers',
+  );
   const beginning = {
     handle: handler.handle,
     catalog,
@@ -223,7 +219,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     trust: { clientCa: options.clusterCa, proxyCa: options.aggregatorClient?.ca },
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   };
-  await bootstrap(beginning);
+  start.bootstrapped(await bootstrap(beginning));
+  start.done('priority-and-fairness-config-consumer');
   const stopKeeping = keepKubernetesService(beginning, caches.of('/v1/services'));
   const custom = new CustomResources({
     store,
@@ -236,10 +233,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   kernel.afterCreation.set('apiextensions.k8s.io/v1/customresourcedefinitions', (name) => custom.settled(name));
   await custom.start();
+  start.done('start-apiextensions-informers', 'start-apiextensions-controllers', 'crd-informer-synced');
   aggregator.start(handler.handle);
+  start.done(
+    'apiservice-status-local-available-controller',
+    'apiservice-status-remote-available-controller',
+    'apiservice-discovery-controller',
+  );
   const stopUpkeep = keepUp({ handle: handler.handle, clock, onError: options.onError });
+  start.done('kube-apiserver-autoregistration');
   const stopCompaction = startAutoCompaction({ store, clock });
-  isReady = true;
   const servers: Listening[] = [];
   return {
     handle: handler.handle,
@@ -259,6 +262,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     advertise: (where) => advertise(handler.handle, where),
     async close() {
+      start.close();
       stopCompaction();
       stopUpkeep();
       stopKeeping();

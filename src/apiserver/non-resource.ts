@@ -1,5 +1,7 @@
 // Paths that are no resources: version, health, metrics, OpenAPI, keys of service account tokens; each registered with its handler.
 import type { UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
+import { genericNotFound, methodNotAllowed } from './http/responses.ts';
+import type { Catalog } from './registry/catalog.ts';
 
 export type PathHandler = (
   request: WireRequest,
@@ -10,7 +12,8 @@ type OpenHandler = (request: WireRequest) => WireResponse | undefined | Promise<
 
 export class NonResourcePaths {
   private readonly exact = new Map<string, PathHandler>();
-  private readonly prefixes: { prefix: string; handler: PathHandler }[] = [];
+  private readonly unlisted = new Set<string>();
+  private readonly prefixes: { prefix: string; handler: PathHandler; listed: boolean }[] = [];
   private readonly openPaths: OpenHandler[] = [];
 
   add(path: string, handler: PathHandler): this {
@@ -18,8 +21,25 @@ export class NonResourcePaths {
     return this;
   }
 
+  /** A path that can only be read, and has nothing below it. */
+  addReadable(path: string, handler: PathHandler): this {
+    this.exact.set(path, (request, user) => {
+      if (request.method !== 'GET') throw methodNotAllowed();
+      return handler(request, user);
+    });
+    this.prefixes.push({
+      prefix: `${path}/`,
+      listed: false,
+      handler: (request, user) => {
+        if (request.path !== `${path}/`) throw genericNotFound();
+        return this.exact.get(path)?.(request, user);
+      },
+    });
+    return this;
+  }
+
   addPrefix(prefix: string, handler: PathHandler): this {
-    this.prefixes.push({ prefix, handler });
+    this.prefixes.push({ prefix, handler, listed: true });
     return this;
   }
 
@@ -49,7 +69,24 @@ export class NonResourcePaths {
     return undefined;
   }
 
-  paths(): string[] {
-    return [...this.exact.keys()].sort();
+  /** A path that the index keeps to itself. */
+  addUnlisted(path: string, handler: PathHandler): this {
+    this.unlisted.add(path);
+    return this.add(path, handler);
   }
+
+  paths(): string[] {
+    return [...this.exact.keys(), ...this.prefixes.filter((one) => one.listed).map((one) => one.prefix)].filter(
+      (path) => !this.unlisted.has(path),
+    );
+  }
+}
+
+/** What `/` lists: the paths that are no resources, and those of the groups and their versions. */
+export function listedPaths(paths: NonResourcePaths, catalog: Catalog): string[] {
+  const groups = catalog.groups().flatMap(({ group, versions }) => {
+    const root = group === '' ? '/api' : `/apis/${group}`;
+    return [root, ...versions.map((version) => `${root}/${version}`)];
+  });
+  return [...new Set([...paths.paths(), '/apis', '/apis/', ...groups])].sort();
 }

@@ -6,10 +6,10 @@ import type { Clock, Random } from '../host/clock.ts';
 import { ApiError, badRequest } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
-import { AdmissionChain, type AdmissionPlugin } from './admission/plugin.ts';
+import { AdmissionChain, type AdmissionPlugin, type ObserveAdmission } from './admission/plugin.ts';
 import type { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
-import { RequestTrail } from './audit-trail.ts';
+import { endTold, RequestTrail } from './audit-trail.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import { type Attributes, attributesOf, refusal } from './auth/authorizer.ts';
@@ -26,6 +26,7 @@ import type { Allocator } from './registry/allocator.ts';
 import type { Catalog, CatalogEntry } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
 import { WatchHub } from './registry/watch-hub.ts';
+import { isMetered, type RequestMetrics } from './request-metrics.ts';
 import { routeOf } from './router.ts';
 import type { UpgradeHandler } from './serving/https.ts';
 import { prepareStream, prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
@@ -38,6 +39,7 @@ export interface KernelParts {
   readonly random: Random;
   readonly plugins: readonly AdmissionPlugin[];
   readonly allocators: ReadonlyMap<string, Allocator>;
+  readonly observeAdmission?: ObserveAdmission;
 }
 
 export interface ServerParts {
@@ -50,21 +52,14 @@ export interface ServerParts {
   readonly flow?: FlowControl | undefined;
   readonly audit?: Auditor | undefined;
   readonly aggregator?: Aggregator | undefined;
-  readonly begin?: () => void;
-  readonly observe?: (outcome: RequestOutcome) => void;
+  readonly metrics?: RequestMetrics;
 }
 
-export interface RequestOutcome {
-  readonly info: RequestInfo;
-  readonly status: number;
-  readonly milliseconds: number;
-}
-
-export function makeKernel({ plugins, ...parts }: KernelParts): Kernel {
+export function makeKernel({ plugins, observeAdmission, ...parts }: KernelParts): Kernel {
   return {
     ...parts,
     afterCreation: new Map(),
-    admission: new AdmissionChain(plugins),
+    admission: new AdmissionChain(plugins, observeAdmission),
     watches: new WatchHub(parts.store, parts.clock),
   };
 }
@@ -119,19 +114,28 @@ export class RequestHandler {
 
   readonly handle: Transport = async (request) => {
     const began = performance.now();
-    this.parts.begin?.();
+    const { metrics } = this.parts;
     const warnings: string[] = [];
     let info: RequestInfo | undefined;
     let response: WireResponse;
+    let answered: (() => void) | undefined;
     try {
       info = parseRequestInfo(request);
+      answered = metrics?.begin(info);
       response = withWarnings(await this.inTime(request, info, warnings), warnings);
     } catch (error) {
       response = withWarnings(errorResponse(request, error), warnings);
     }
-    if (info !== undefined)
-      this.parts.observe?.({ info, status: response.status, milliseconds: performance.now() - began });
-    return response;
+    answered?.();
+    if (info === undefined || metrics === undefined) return response;
+    const row = this.kernel.catalog.find(info.group, info.version, info.resource)?.row;
+    // What is asked for and is not there would make series without end.
+    if (info.isResource ? row === undefined : !isMetered(info.path)) return response;
+    const deprecated = row?.deprecation !== undefined;
+    metrics.observe({ request, info, response, milliseconds: performance.now() - began, deprecated });
+    const { body } = response;
+    if (body instanceof Uint8Array || body.whole !== undefined) return response;
+    return { ...response, body: endTold(body, metrics.lasting(request, info)) };
   };
 
   /** Who asks; every way into the server passes here. */

@@ -1,7 +1,7 @@
 // What a cluster is made of: its name, ranges, ports and the places on the disk where it keeps things.
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import type { FeatureGates } from '../resources/index.ts';
+import type { FeatureGates, RuntimeConfig } from '../resources/index.ts';
 
 export const DEFAULT_DATA_DIR = '/var/lib/minke';
 export const DEFAULT_PORT = 6443;
@@ -24,6 +24,8 @@ export interface ClusterConfig {
   readonly kubeletPort?: number;
   /** Feature gates that are on; absent: none, as in the records of clusters that were started before there were any. */
   readonly featureGates?: FeatureGates;
+  /** API versions that are on or off against the rule; absent: none. */
+  readonly runtimeConfig?: RuntimeConfig;
   /** The pods' network is made by the host's CNI plugins. */
   readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
 }
@@ -115,6 +117,7 @@ export interface ConfigInput {
   readonly cni?: ClusterConfig['cni'];
   readonly kubeletPort?: number;
   readonly featureGates?: FeatureGates;
+  readonly runtimeConfig?: RuntimeConfig;
   /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
   readonly ranges?: Pick<ClusterConfig, 'clusterCidr' | 'serviceCidr'>;
   /** The text of /proc/net/route. */
@@ -135,6 +138,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
     ...(input.featureGates === undefined ? {} : { featureGates: input.featureGates }),
+    ...(input.runtimeConfig === undefined ? {} : { runtimeConfig: input.runtimeConfig }),
     ...(input.cni === undefined ? {} : { cni: input.cni }),
     ...(input.kubeletPort === undefined ? {} : { kubeletPort: input.kubeletPort }),
   };

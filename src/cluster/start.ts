@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '../host/clock.ts';
 import { examineHost } from '../host/doctor.ts';
 import { notFound } from '../machinery/errors.ts';
 import type { UserInfo } from '../machinery/http.ts';
-import { METRICS_ROWS, RESOURCES, withFeatureGates } from '../resources/index.ts';
+import { isServed, METRICS_ROWS, RESOURCES, withFeatureGates } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
 import { type Assembly, need } from './assembly.ts';
@@ -114,6 +114,8 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
   const server = await createApiServer({
     store: need(a, 'store'),
     resources: withFeatureGates([...RESOURCES, ...METRICS_ROWS], config.featureGates ?? []),
+    // The metrics are an API server of their own elsewhere.
+    served: (row) => METRICS_ROWS.includes(row) || isServed(row, config.runtimeConfig ?? {}),
     clock: systemClock,
     random: systemRandom,
     serviceAccountKey: pki.serviceAccountKey,

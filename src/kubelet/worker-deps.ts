@@ -65,7 +65,7 @@ export function workerDeps(parts: WorkerParts): WorkerDeps {
     dns: () => surroundings.dns,
     claims: claimSource(client, node),
     requestToken: tokenRequester(options),
-    trustBundles: new TrustBundles(informers, changed),
+    trustBundles: new TrustBundles(informers, clock, changed),
     thisNode: node,
     noRoomFor: (pod) => manager().noRoomFor(pod),
     runtimeName: () => surroundings.runtimeName,

@@ -25,5 +25,6 @@ export {
 export { type FeatureGates, featureGatesText, parseFeatureGates, withFeatureGates } from './feature-gates.ts';
 export { METRICS_ROWS } from './metrics/index.ts';
 export { compileDeviceExpression, deviceVariable } from './resource/index.ts';
+export { isServed, parseRuntimeConfig, type RuntimeConfig, runtimeConfigText } from './runtime-config.ts';
 export { findKind, findResource, RESOURCES } from './table.ts';
 export { type UpdateToValidate, validateCreate, validateUpdate } from './validate.ts';

@@ -33,28 +33,65 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest): void | Promise<void>;
 }
 
+/** How long a step took, or one of its plugins (which `name` names), or a webhook. */
+export interface AdmissionTime {
+  readonly name?: string;
+  readonly webhook?: boolean;
+  readonly type: 'admit' | 'validate' | 'validating';
+  readonly operation: Operation;
+  readonly rejected: boolean;
+  readonly milliseconds: number;
+}
+
+export type ObserveAdmission = (time: AdmissionTime) => void;
+
 export class AdmissionChain {
   private readonly mutating: readonly AdmissionPlugin[];
   private readonly validating: readonly AdmissionPlugin[];
 
-  constructor(readonly plugins: readonly AdmissionPlugin[]) {
+  constructor(
+    readonly plugins: readonly AdmissionPlugin[],
+    private readonly observe: ObserveAdmission = () => undefined,
+  ) {
     this.mutating = plugins.filter((p) => p.admit !== undefined);
     this.validating = plugins.filter((p) => p.validate !== undefined);
   }
 
-  async admit(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.mutating) {
-      if (!plugin.operations.includes(request.operation)) continue;
-      const pending = plugin.admit?.(request);
-      if (pending !== undefined) await pending;
-    }
+  admit(request: AdmissionRequest): Promise<void> {
+    return this.run('admit', this.mutating, request);
   }
 
-  async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.validating) {
-      if (!plugin.operations.includes(request.operation)) continue;
-      const pending = plugin.validate?.(request);
-      if (pending !== undefined) await pending;
+  validate(request: AdmissionRequest): Promise<void> {
+    return this.run('validate', this.validating, request);
+  }
+
+  private async run(
+    type: 'admit' | 'validate',
+    plugins: readonly AdmissionPlugin[],
+    request: AdmissionRequest,
+  ): Promise<void> {
+    const { operation } = request;
+    const begun = performance.now();
+    let last = begun;
+    let running: AdmissionPlugin | undefined;
+    const tell = (rejected: boolean): void => {
+      const now = performance.now();
+      if (running !== undefined)
+        this.observe({ name: running.name, type, operation, rejected, milliseconds: now - last });
+      last = now;
+    };
+    try {
+      for (running of plugins) {
+        if (!running.operations.includes(operation)) continue;
+        const pending = running[type]?.(request);
+        if (pending !== undefined) await pending;
+        tell(false);
+      }
+      this.observe({ type, operation, rejected: false, milliseconds: last - begun });
+    } catch (error) {
+      tell(true);
+      this.observe({ type, operation, rejected: true, milliseconds: last - begun });
+      throw error;
     }
   }
 }

@@ -26,7 +26,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import type { AdmissionPlugin, ObserveAdmission } from './plugin.ts';
 import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
 import { mutatingPolicies, type PolicyParts, paramSource, validatingPolicies } from './policies/index.ts';
@@ -49,6 +49,7 @@ export interface AdmissionParts {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly authorizer: Authorizer;
+  readonly observe?: ObserveAdmission | undefined;
 }
 
 /** Where the Services of webhooks are reached. */
@@ -57,7 +58,7 @@ export function serviceResolver(caches: Caches, random: Random): ServiceResolver
   return async (namespace, name, port) => route(namespace, name, port);
 }
 
-function webhookParts({ caches, random, catalog, authorizer }: AdmissionParts): WebhookParts {
+function webhookParts({ caches, random, catalog, authorizer, observe }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
@@ -70,6 +71,7 @@ function webhookParts({ caches, random, catalog, authorizer }: AdmissionParts): 
     resolveService: serviceResolver(caches, random),
     random,
     authorizer,
+    observe,
   };
 }
 

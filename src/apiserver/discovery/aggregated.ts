@@ -1,4 +1,4 @@
-// Aggregated discovery: everything in one answer, apidiscovery.k8s.io/v2 and v2beta1.
+// Aggregated discovery: everything in one answer, apidiscovery.k8s.io/v2.
 // Source: https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/3352-aggregated-discovery
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import type { AnyResource, Subresource } from '../../resources/definition.ts';
@@ -53,11 +53,11 @@ function groupDiscovery(catalog: Catalog, { group, versions }: GroupVersions): J
 }
 
 /** `core`: the answer of /api; otherwise that of /apis. */
-export function aggregatedDiscovery(catalog: Catalog, version: 'v2' | 'v2beta1', core: boolean): JsonObject {
+export function aggregatedDiscovery(catalog: Catalog, core: boolean): JsonObject {
   const groups = catalog.groups().filter((g) => (g.group === '') === core);
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
     items: groups.map((g) => groupDiscovery(catalog, g)),
   };

@@ -9,19 +9,18 @@ import { encodeValue } from '../verbs/answer.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
 
-function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
-  if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return undefined;
+function wantsAggregated(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return false;
   for (const clause of parseAccept(accept)) {
     if (clause.type !== 'application/json') continue;
     const { params } = clause;
     if (params.get('as') !== 'APIGroupDiscoveryList' || params.get('g') !== 'apidiscovery.k8s.io') {
-      if (!params.has('as')) return undefined;
+      if (!params.has('as')) return false;
       continue;
     }
-    const version = params.get('v');
-    if (version === 'v2' || version === 'v2beta1') return version;
+    if (params.get('v') === 'v2') return true;
   }
-  return undefined;
+  return false;
 }
 
 /** Groups that other servers serve. */
@@ -35,7 +34,7 @@ const takesHead = ([root, group, version]: readonly string[]): boolean =>
   root === 'apis' && version === undefined && group !== 'apiregistration.k8s.io';
 
 export class Discovery {
-  private known = new Map<string, { body: Uint8Array; etag: string }>();
+  private known = new Map<boolean, { body: Uint8Array; etag: string }>();
   private generation = 0;
 
   constructor(
@@ -51,10 +50,7 @@ export class Discovery {
       return undefined;
     const parts = path.split('/').slice(1);
     const isRoot = path === '/api' || path === '/apis';
-    if (isRoot) {
-      const version = aggregatedVersion(request.headers.accept);
-      if (version !== undefined) return this.aggregated(request, version, path === '/api');
-    }
+    if (isRoot && wantsAggregated(request.headers.accept)) return this.aggregated(request, path === '/api');
     const document = this.document(parts);
     if (document === undefined) return undefined;
     if (request.method !== 'GET' && !(request.method === 'HEAD' && takesHead(parts))) throw methodNotAllowed();
@@ -93,24 +89,23 @@ export class Discovery {
     return undefined;
   }
 
-  private async aggregated(request: WireRequest, version: 'v2' | 'v2beta1', core: boolean): Promise<WireResponse> {
+  private async aggregated(request: WireRequest, core: boolean): Promise<WireResponse> {
     if (this.generation !== this.catalog.generation) {
       this.known = new Map();
       this.generation = this.catalog.generation;
     }
-    const key = `${version} ${core}`;
     const others = core ? [] : (this.others?.groups() ?? []);
-    let known = others.length > 0 ? undefined : this.known.get(key);
+    let known = others.length > 0 ? undefined : this.known.get(core);
     if (known === undefined) {
-      const document = aggregatedDiscovery(this.catalog, version, core);
+      const document = aggregatedDiscovery(this.catalog, core);
       if (others.length > 0)
         document.items = [...(document.items as JsonObject[]), ...((await this.others?.discover()) ?? [])];
       const body = utf8(JSON.stringify(document));
       known = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
-      if (others.length === 0) this.known.set(key, known);
+      if (others.length === 0) this.known.set(core, known);
     }
     const headers = {
-      'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      'content-type': `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`,
       etag: known.etag,
       vary: 'Accept',
     };

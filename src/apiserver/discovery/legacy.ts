@@ -8,7 +8,6 @@ import type { Catalog, CatalogEntry, GroupVersions } from '../registry/catalog.t
 /** Kinds whose hash names an older version, in which they are or were stored at first. */
 const FIRST_STORED: Readonly<Record<string, string>> = {
   'apiextensions.k8s.io/CustomResourceDefinition': 'v1beta1',
-  'discovery.k8s.io/EndpointSlice': 'v1beta1',
   'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'v1beta1',
   'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'v1beta1',
 };

@@ -28,6 +28,11 @@ export class Caches {
     await Promise.all([...this.known.values()].map((cache) => cache.start()));
   }
 
+  /** Collections whose copy is not there yet. */
+  unsynced(): string[] {
+    return [...this.known].filter(([, cache]) => !cache.synced).map(([key]) => key);
+  }
+
   close(): void {
     for (const cache of this.known.values()) cache.close();
   }

@@ -71,12 +71,18 @@ export function compareVersions(a: string, b: string): number {
 export class Catalog {
   private readonly entries = new Map<string, CatalogEntry>();
   private readonly order: CatalogEntry[] = [];
+  private readonly unserved: CatalogEntry[] = [];
   private readonly listeners = new Set<() => void>();
   /** Grows with every change; what is derived from the catalog is remembered by it. */
   generation = 1;
 
-  constructor(rows: readonly AnyResource[]) {
-    for (const row of rows) this.insert(row, false, rows);
+  /** Rows that are not served are there for the versions that are stored as theirs. */
+  constructor(rows: readonly AnyResource[], served: (row: AnyResource) => boolean = () => true) {
+    for (const row of rows) {
+      const entry = this.entryOf(row, false, rows);
+      if (served(row)) this.add(entry);
+      else this.unserved.push(entry);
+    }
   }
 
   private entryOf(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): CatalogEntry {
@@ -84,10 +90,6 @@ export class Catalog {
     const storage = of === undefined ? row : (peers.find((r) => resourceKey(r) === of) ?? this.entries.get(of)?.row);
     if (storage === undefined) throw new Error(`${resourceKey(row)} is stored as ${of}, which is not in the table`);
     return { row, custom, storage, prefix: rowPrefix(storage, custom) };
-  }
-
-  private insert(row: AnyResource, custom: boolean, peers: readonly AnyResource[]): void {
-    this.add(this.entryOf(row, custom, peers));
   }
 
   private add(entry: CatalogEntry): void {
@@ -103,6 +105,12 @@ export class Catalog {
   /** The row of a kind in a group and version. */
   findKind(group: string, version: string, kind: string): CatalogEntry | undefined {
     return this.order.find((e) => e.row.group === group && e.row.version === version && e.row.kind === kind);
+  }
+
+  /** As findKind, also of versions that are not served: objects may have been written in them. */
+  findKnownKind(group: string, version: string, kind: string): CatalogEntry | undefined {
+    const is = ({ row }: CatalogEntry): boolean => row.group === group && row.version === version && row.kind === kind;
+    return this.order.find(is) ?? this.unserved.find(is);
   }
 
   all(): readonly CatalogEntry[] {

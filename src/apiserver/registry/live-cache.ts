@@ -39,6 +39,11 @@ export class LiveCache<T extends KubeObject = KubeObject> {
     });
   }
 
+  /** Whether it follows the store; a copy of a collection that is not served has nothing to follow. */
+  get synced(): boolean {
+    return this.entry === undefined || this.stop !== undefined;
+  }
+
   /** `namespace/name`, or `name` for cluster-scoped kinds. Shared: must not be changed. */
   get(key: string): T | undefined {
     return this.byKey.get(key);

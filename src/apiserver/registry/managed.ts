@@ -20,7 +20,7 @@ function peer(catalog: Catalog, entry: CatalogEntry, apiVersion: string): Catalo
   if (apiVersion === apiVersionOf(entry.row)) return entry;
   const slash = apiVersion.indexOf('/');
   const group = slash < 0 ? '' : apiVersion.slice(0, slash);
-  const other = catalog.findKind(group, apiVersion.slice(slash + 1), entry.row.kind);
+  const other = catalog.findKnownKind(group, apiVersion.slice(slash + 1), entry.row.kind);
   return other?.storage === entry.storage ? other : undefined;
 }
 

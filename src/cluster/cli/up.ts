@@ -2,7 +2,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createClient, httpsTransport } from '../../client/index.ts';
-import { type FeatureGates, featureGatesText, parseFeatureGates } from '../../resources/index.ts';
+import {
+  type FeatureGates,
+  featureGatesText,
+  parseFeatureGates,
+  parseRuntimeConfig,
+  type RuntimeConfig,
+  runtimeConfigText,
+} from '../../resources/index.ts';
 import {
   type ClusterConfig,
   type ClusterPaths,
@@ -57,6 +64,11 @@ export const up: CommandSpec = {
       flags: '--feature-gates <gates>',
       description: 'Name=true or Name=false, separated by commas: PodObservedGenerationTracking (none, or as before)',
     },
+    {
+      flags: '--runtime-config <apis>',
+      description:
+        'API=true or API=false, separated by commas: api/beta, certificates.k8s.io/v1beta1, … (the stable ones, or as before)',
+    },
     { flags: '--timeout <seconds>', description: 'how long to wait for the pods of the files', default: '120' },
     {
       flags: '--disable-default-registry-endpoint',
@@ -99,6 +111,12 @@ function refuseTwo(other: PidRecord | undefined): void {
   );
 }
 
+/** Options that can be written in several ways, in the one way. */
+const ASKED: Readonly<Record<string, (options: OptionValues) => string>> = {
+  featureGates: (options) => featureGatesText(featureGatesOf(options)),
+  runtimeConfig: (options) => runtimeConfigText(runtimeConfigOf(options)),
+};
+
 /** What was asked for and a running cluster does not do. */
 function unchanged(config: ClusterConfig, options: OptionValues): string[] {
   const now = {
@@ -107,12 +125,10 @@ function unchanged(config: ClusterConfig, options: OptionValues): string[] {
     nodes: String(config.nodes.length),
     runtime: config.runtime,
     featureGates: featureGatesText(config.featureGates ?? []),
+    runtimeConfig: runtimeConfigText(config.runtimeConfig ?? {}),
   };
   return Object.entries(now).flatMap(([name, value]) => {
-    const asked =
-      name === 'featureGates' && options[name] !== undefined
-        ? featureGatesText(featureGatesOf(options))
-        : options[name];
+    const asked = options[name] === undefined ? undefined : (ASKED[name]?.(options) ?? options[name]);
     if (typeof asked !== 'string' || asked === value) return [];
     const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return [
@@ -144,6 +160,15 @@ function featureGatesOf(options: OptionValues, before: FeatureGates = []): Featu
   }
 }
 
+function runtimeConfigOf(options: OptionValues, before: RuntimeConfig = {}): RuntimeConfig {
+  if (options.runtimeConfig === undefined) return before;
+  try {
+    return parseRuntimeConfig(text(options, 'runtimeConfig'));
+  } catch (error) {
+    throw new UserError(`--runtime-config: ${(error as Error).message}`);
+  }
+}
+
 function addressOf(options: OptionValues, otherwise: string): string {
   const value = options.bindAddress === undefined ? otherwise : text(options, 'bindAddress');
   if (isIP(value) === 0) throw new UserError(`--bind-address takes an IP address, not ${JSON.stringify(value)}`);
@@ -166,6 +191,7 @@ function configOf(options: OptionValues): ClusterConfig {
     ...(cni === undefined ? {} : { cni }),
     ...kubeletPortOf(options, before?.kubeletPort, nodes),
     featureGates: featureGatesOf(options, before?.featureGates),
+    runtimeConfig: runtimeConfigOf(options, before?.runtimeConfig),
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),
     routes: hostRoutes(),
     port: wholeNumber(options, 'port', before?.port ?? DEFAULT_PORT, 65_535),

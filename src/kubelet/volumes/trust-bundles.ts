@@ -1,6 +1,7 @@
 // The trust anchors of ClusterTrustBundles, followed from the first pod that wants some (KEP-3257).
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/#clustertrustbundle
 import { CLUSTER_TRUST_BUNDLES, type Informer, type InformerFactory } from '../../client/index.ts';
+import type { Clock } from '../../host/clock.ts';
 import { selectorFromObject } from '../../machinery/label-selector.ts';
 import type { ClusterTrustBundle } from '../../resources/generated/certificates-v1beta1.ts';
 import type { ClusterTrustBundleProjection } from '../../resources/generated/core-v1.ts';
@@ -20,12 +21,16 @@ export function normalizedAnchors(bundles: readonly ClusterTrustBundle[]): strin
     .join('');
 }
 
+/** So long the first answer may take; the pod is looked at again later. */
+const PATIENCE_MS = 5000;
+
 export class TrustBundles {
   private informer: Informer<ClusterTrustBundle> | undefined;
   private readonly users = new Set<string>();
 
   constructor(
     private readonly informers: InformerFactory,
+    private readonly clock: Pick<Clock, 'sleep'>,
     private readonly onChange: (podUid: string) => void,
   ) {}
 
@@ -40,10 +45,22 @@ export class TrustBundles {
     return informer;
   }
 
+  /** The API server serves them only when it is told to. */
+  private async synced(informer: Informer<ClusterTrustBundle>): Promise<void> {
+    const patience = new AbortController();
+    const late = this.clock.sleep(PATIENCE_MS, patience.signal).then(() => true);
+    const isLate = await Promise.race([late, informer.synced.then(() => false)]);
+    patience.abort();
+    if (isLate)
+      throw new Error(
+        'ClusterTrustBundles cannot be read: has Minke been started with --runtime-config certificates.k8s.io/v1beta1?',
+      );
+  }
+
   async anchors(podUid: string, source: ClusterTrustBundleProjection): Promise<string> {
     const informer = this.follow();
     this.users.add(podUid);
-    await informer.synced;
+    await this.synced(informer);
     const { name, signerName, labelSelector, optional } = source;
     if (name !== undefined) {
       const one = informer.get(name);

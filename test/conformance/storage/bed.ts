@@ -239,10 +239,11 @@ export class Bed {
     readonly client: Client,
   ) {}
 
-  static async open(): Promise<Bed> {
+  /** `more`: options of `minke up`. */
+  static async open(...more: string[]): Promise<Bed> {
     const cluster = await testCluster();
     try {
-      const up = await cluster.up();
+      const up = await cluster.up(...more);
       if (up.code !== 0) throw new Error(up.stderr);
       const archive = join(cluster.dir, 'busybox.tar');
       await writeDockerArchive(await buildImage('busybox', cluster.dir), ['busybox:latest'], archive, runOrThrow);

@@ -49,7 +49,7 @@ describe.skipIf(skipReason !== undefined)(`credentials of pods (${skipReason ?? 
   let a: TestSigner;
   let b: TestSigner;
   beforeAll(async () => {
-    bed = await Bed.open();
+    bed = await Bed.open('--runtime-config', 'certificates.k8s.io/v1beta1');
     room = await bed.room();
     [a, b] = await Promise.all([TestSigner.open('authority a'), TestSigner.open('authority b')]);
   }, 120_000);

@@ -20,7 +20,7 @@ import { authorizerValues } from '../dynamic/judge.ts';
 import { isExempt, type NamespaceLabels, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
 import { refuse } from '../match.ts';
-import type { AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
+import type { AdmissionPlugin, AdmissionRequest, ObserveAdmission, Operation } from '../plugin.ts';
 import { callWebhook, type ServiceResolver } from './caller.ts';
 
 export interface WebhookParts {
@@ -31,6 +31,8 @@ export interface WebhookParts {
   readonly resolveService: ServiceResolver;
   readonly random: Random;
   readonly authorizer: Authorizer;
+  /** Told how long each webhook took. */
+  readonly observe?: ObserveAdmission | undefined;
 }
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
@@ -86,8 +88,34 @@ function denied(webhook: Webhook, response: JsonObject): ApiError {
 
 const failsOpen = (webhook: Webhook) => webhook.failurePolicy === 'Ignore';
 
-/** Asks one webhook; throws when it refuses, or fails and its policy is Fail. */
+/** As `consult`, and tells how long it took. */
 async function ask(
+  webhook: Webhook,
+  seen: { readonly request: AdmissionRequest; readonly original: AdmissionRequest },
+  parts: WebhookParts & { readonly type: 'admit' | 'validating' },
+): Promise<Outcome> {
+  const begun = performance.now();
+  const tell = (rejected: boolean): void =>
+    parts.observe?.({
+      name: webhook.name,
+      webhook: true,
+      type: parts.type,
+      operation: seen.request.operation,
+      rejected,
+      milliseconds: performance.now() - begun,
+    });
+  try {
+    const outcome = await consult(webhook, seen, parts);
+    tell(false);
+    return outcome;
+  } catch (error) {
+    tell(true);
+    throw error;
+  }
+}
+
+/** Asks one webhook; throws when it refuses, or fails and its policy is Fail. */
+async function consult(
   webhook: Webhook,
   seen: { readonly request: AdmissionRequest; readonly original: AdmissionRequest },
   parts: WebhookParts,
@@ -182,7 +210,7 @@ async function mutate(
   parts: WebhookParts,
 ): Promise<boolean> {
   const request = await seenForChange(entry, original);
-  const { patch } = await ask(webhook, { request, original }, parts);
+  const { patch } = await ask(webhook, { request, original }, { ...parts, type: 'admit' });
   const draft = original.object;
   const { object } = request;
   if (patch === undefined || draft === undefined || object === undefined) return false;
@@ -220,7 +248,7 @@ export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
       const webhooks = interested(parts.validating(), request, parts);
       const results = await Promise.allSettled(
         webhooks.map(async ({ webhook, entry }) =>
-          ask(webhook, { request: await seenIn(entry, request), original: request }, parts),
+          ask(webhook, { request: await seenIn(entry, request), original: request }, { ...parts, type: 'validating' }),
         ),
       );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
