@@ -202,6 +202,8 @@ export class RequestHandler {
     // Go's router knows no HEAD of built-in resources; custom ones and proxies go by the verb.
     if (request.method === 'HEAD' && !route.target.entry.custom && route.target.subresource !== 'proxy')
       throw methodNotAllowed();
+    // Of the methods that are no verb, proxies pass on this one alone.
+    if (info.verb === '' && request.method !== 'OPTIONS') throw methodNotAllowed();
     const { deprecation } = route.target.entry.row;
     if (deprecation !== undefined) warnings.push(deprecation);
     const kernel = this.kernelFor(route.target.entry);

@@ -34,7 +34,8 @@ export interface SpecialParts {
 const CREATE = ['create'];
 /** SPDY clients post, WebSocket clients get. */
 const CONNECT = ['get', 'create'];
-const PROXY = ['get', 'create', 'update', 'patch', 'delete'];
+/** OPTIONS is no verb, and passed on too. */
+const PROXY = ['get', 'create', 'update', 'patch', 'delete', ''];
 const AUTHENTICATION = 'authentication.k8s.io/v1';
 const AUTHORIZATION = 'authorization.k8s.io/v1';
 const METRICS = 'metrics.k8s.io/v1beta1';
