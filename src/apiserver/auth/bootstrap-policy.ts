@@ -8,14 +8,9 @@ import type {
   RoleBinding,
   Subject,
 } from '../../resources/generated/rbac-v1.ts';
-import {
-  CLUSTER_ROLE_BINDINGS,
-  CLUSTER_ROLES,
-  ROLE_BINDINGS,
-  ROLES,
-  type RoleRow,
-  type RuleRow,
-} from './bootstrap-roles.ts';
+import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, ROLES } from './bootstrap-bindings.ts';
+import { CLUSTER_ROLES } from './bootstrap-roles.ts';
+import type { RoleRow, RuleRow } from './role-rows.ts';
 
 const API = 'rbac.authorization.k8s.io/v1';
 const RBAC_GROUP = 'rbac.authorization.k8s.io';

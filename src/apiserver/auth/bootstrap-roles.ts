@@ -1,23 +1,8 @@
 // The default cluster roles, as a compact table of rules.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
 
-/** API groups, resources, verbs, and names where the rule is for some only; words apart by blanks, `core` for the empty group. */
-export type RuleRow = readonly [groups: string, resources: string, verbs: string, names?: string];
-
-export interface RoleRow {
-  readonly name: string;
-  readonly rules: readonly RuleRow[];
-  /** Paths that are no resource, and the verbs on them. */
-  readonly urls?: readonly (readonly [paths: string, verbs: string])[];
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Gathers the roles with this label. */
-  readonly aggregates?: string;
-}
-
-const READ = 'get list watch';
-const WRITE = 'create delete deletecollection patch update';
-const READ_WRITE = 'create delete deletecollection get list patch update watch';
-const into = (role: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' });
+import { CONTROLLER_ROLES } from './controller-roles.ts';
+import { EVENT_GROUPS, EVENTS, into, READ, READ_WRITE, type RoleRow, type RuleRow, WRITE } from './role-rows.ts';
 
 const DISCOVERY_PATHS = '/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/';
 
@@ -29,10 +14,11 @@ const VIEW: readonly RuleRow[] = [
   ],
   [
     'core',
-    'bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status',
+    'bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status',
     READ,
   ],
   ['core', 'namespaces', READ],
+  [EVENT_GROUPS, 'events', READ],
   ['discovery.k8s.io', 'endpointslices', READ],
   [
     'apps',
@@ -48,6 +34,7 @@ const VIEW: readonly RuleRow[] = [
   ],
   ['policy', 'poddisruptionbudgets poddisruptionbudgets/status', READ],
   ['networking.k8s.io', 'ingresses ingresses/status networkpolicies', READ],
+  ['resource.k8s.io', 'resourceclaims resourceclaims/status resourceclaimtemplates', READ],
 ];
 
 const EDIT: readonly RuleRow[] = [
@@ -57,10 +44,11 @@ const EDIT: readonly RuleRow[] = [
   ['core', 'pods/eviction', 'create'],
   [
     'core',
-    'configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy',
+    'configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy',
     WRITE,
   ],
   ['core', 'serviceaccounts/token', 'create'],
+  [EVENT_GROUPS, 'events', WRITE],
   [
     'apps',
     'daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale',
@@ -76,14 +64,13 @@ const EDIT: readonly RuleRow[] = [
   ['policy', 'poddisruptionbudgets', WRITE],
   ['networking.k8s.io', 'ingresses networkpolicies', WRITE],
   ['coordination.k8s.io', 'leases', READ_WRITE],
+  ['resource.k8s.io', 'resourceclaims resourceclaimtemplates', WRITE],
 ];
 
 const ADMIN: readonly RuleRow[] = [
   ['authorization.k8s.io', 'localsubjectaccessreviews', 'create'],
   ['rbac.authorization.k8s.io', 'rolebindings roles', READ_WRITE],
 ];
-
-const EVENTS: RuleRow = ['core events.k8s.io', 'events', 'create patch update'];
 
 const NODE: readonly RuleRow[] = [
   ['authentication.k8s.io', 'tokenreviews', 'create'],
@@ -92,6 +79,7 @@ const NODE: readonly RuleRow[] = [
   ['core', 'nodes', 'create get list watch'],
   ['core', 'nodes/status', 'patch update'],
   ['core', 'nodes', 'patch update'],
+  EVENTS,
   ['core', 'pods', READ],
   ['core', 'pods', 'create delete'],
   ['core', 'pods/status', 'patch update'],
@@ -107,12 +95,16 @@ const NODE: readonly RuleRow[] = [
   ['storage.k8s.io', 'csidrivers', READ],
   ['storage.k8s.io', 'csinodes', 'create delete get patch update'],
   ['node.k8s.io', 'runtimeclasses', READ],
-  EVENTS,
+  ['resource.k8s.io', 'resourceclaims', 'get'],
+  ['resource.k8s.io', 'resourceslices', 'deletecollection'],
+  ['core', 'serviceaccounts', 'get'],
 ];
 
 const SCHEDULER: readonly RuleRow[] = [
   EVENTS,
-  ['coordination.k8s.io', 'leases', 'create get list update watch'],
+  ['coordination.k8s.io', 'leases', 'create'],
+  ['coordination.k8s.io', 'leases', 'get list update watch', 'kube-scheduler'],
+  ['coordination.k8s.io', 'leasecandidates', READ_WRITE],
   ['core', 'nodes', READ],
   ['core', 'pods', 'delete get list watch'],
   ['core', 'bindings pods/binding', 'create'],
@@ -124,12 +116,24 @@ const SCHEDULER: readonly RuleRow[] = [
   ['core', 'persistentvolumeclaims persistentvolumes', READ],
   ['authentication.k8s.io', 'tokenreviews', 'create'],
   ['authorization.k8s.io', 'subjectaccessreviews', 'create'],
-  ['storage.k8s.io', 'csidrivers csinodes csistoragecapacities storageclasses volumeattachments', READ],
+  ['storage.k8s.io', 'csinodes', READ],
+  ['storage.k8s.io', 'volumeattachments', READ],
+  ['core', 'namespaces', READ],
+  ['storage.k8s.io', 'csidrivers', READ],
+  ['storage.k8s.io', 'csistoragecapacities', READ],
+  ['resource.k8s.io', 'deviceclasses', READ],
+  ['resource.k8s.io', 'resourceclaims', 'get list patch update watch'],
+  ['resource.k8s.io', 'resourceclaims/status', 'get list patch update watch'],
+  ['core', 'pods/finalizers', 'update'],
+  ['resource.k8s.io', 'resourceslices', READ],
+  ['resource.k8s.io', 'resourceclaims', 'create delete'],
+  ['resource.k8s.io', 'resourceclaims/binding', 'patch update'],
 ];
 
 const CONTROLLER_MANAGER: readonly RuleRow[] = [
   EVENTS,
-  ['coordination.k8s.io', 'leases', 'create get list update watch'],
+  ['coordination.k8s.io', 'leases', 'create'],
+  ['coordination.k8s.io', 'leases', 'get update', 'kube-controller-manager'],
   ['core', 'secrets serviceaccounts', 'create'],
   ['core', 'secrets', 'delete'],
   ['core', 'configmaps namespaces secrets serviceaccounts', 'get'],
@@ -160,12 +164,14 @@ export const CLUSTER_ROLES: readonly RoleRow[] = [
   {
     name: 'system:service-account-issuer-discovery',
     rules: [],
-    urls: [['/.well-known/openid-configuration /openid/v1/jwks', 'get']],
+    urls: [
+      ['/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/', 'get'],
+    ],
   },
   {
     name: 'system:monitoring',
-    rules: [],
-    urls: [['/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*', 'get']],
+    rules: [['core', 'nodes/metrics', 'get']],
+    urls: [['/flagz /healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/* /statusz', 'get']],
   },
   { name: 'system:node', rules: NODE },
   { name: 'system:kube-scheduler', rules: SCHEDULER },
@@ -184,8 +190,8 @@ export const CLUSTER_ROLES: readonly RoleRow[] = [
       ['core', 'endpoints services', 'list watch'],
       ['core', 'nodes', READ],
       EVENTS,
-      ['discovery.k8s.io', 'endpointslices', 'list watch'],
       ['networking.k8s.io', 'servicecidrs', 'list watch'],
+      ['discovery.k8s.io', 'endpointslices', 'list watch'],
     ],
   },
   {
@@ -201,7 +207,8 @@ export const CLUSTER_ROLES: readonly RoleRow[] = [
     rules: [
       ['core', 'nodes', 'get list watch'],
       ['core', 'nodes', 'proxy'],
-      ['core', 'nodes/configz nodes/healthz nodes/log nodes/metrics nodes/pods nodes/proxy nodes/stats', '*'],
+      ['core', 'nodes/log nodes/metrics nodes/proxy nodes/stats', '*'],
+      ['core', 'nodes/configz nodes/healthz nodes/pods', '*'],
     ],
   },
   {
@@ -254,112 +261,5 @@ export const CLUSTER_ROLES: readonly RoleRow[] = [
     name: 'system:certificates.k8s.io:legacy-unknown-approver',
     rules: [['certificates.k8s.io', 'signers', 'approve', 'kubernetes.io/legacy-unknown']],
   },
-];
-
-/** Role → the groups, users (`User:…`) or service accounts (`ServiceAccount:ns/name`) that have it everywhere. */
-export const CLUSTER_ROLE_BINDINGS: readonly (readonly [name: string, role: string, subjects: readonly string[]])[] = [
-  ['cluster-admin', 'cluster-admin', ['Group:system:masters']],
-  ['system:monitoring', 'system:monitoring', ['Group:system:monitoring']],
-  ['system:discovery', 'system:discovery', ['Group:system:authenticated']],
-  ['system:basic-user', 'system:basic-user', ['Group:system:authenticated']],
-  [
-    'system:public-info-viewer',
-    'system:public-info-viewer',
-    ['Group:system:authenticated', 'Group:system:unauthenticated'],
-  ],
-  ['system:node-proxier', 'system:node-proxier', ['User:system:kube-proxy']],
-  ['system:kube-controller-manager', 'system:kube-controller-manager', ['User:system:kube-controller-manager']],
-  ['system:kube-dns', 'system:kube-dns', ['ServiceAccount:kube-system/kube-dns']],
-  ['system:kube-scheduler', 'system:kube-scheduler', ['User:system:kube-scheduler']],
-  ['system:volume-scheduler', 'system:volume-scheduler', ['User:system:kube-scheduler']],
-  ['system:node', 'system:node', []],
-  [
-    'system:service-account-issuer-discovery',
-    'system:service-account-issuer-discovery',
-    ['Group:system:serviceaccounts'],
-  ],
-];
-
-/** Namespaced roles: namespace, name, rules. */
-export const ROLES: readonly (readonly [namespace: string, name: string, rules: readonly RuleRow[]])[] = [
-  [
-    'kube-system',
-    'extension-apiserver-authentication-reader',
-    [['core', 'configmaps', READ, 'extension-apiserver-authentication']],
-  ],
-  [
-    'kube-system',
-    'system::leader-locking-kube-controller-manager',
-    [
-      ['core', 'configmaps', 'watch'],
-      ['core', 'configmaps', 'get update', 'kube-controller-manager'],
-    ],
-  ],
-  [
-    'kube-system',
-    'system::leader-locking-kube-scheduler',
-    [
-      ['core', 'configmaps', 'watch'],
-      ['core', 'configmaps', 'get update', 'kube-scheduler'],
-    ],
-  ],
-  ['kube-system', 'system:controller:bootstrap-signer', [['core', 'secrets', READ]]],
-  ['kube-system', 'system:controller:cloud-provider', [['core', 'configmaps', 'create get list watch']]],
-  ['kube-system', 'system:controller:token-cleaner', [['core', 'secrets', 'delete get list watch'], EVENTS]],
-  [
-    'kube-public',
-    'system:controller:bootstrap-signer',
-    [['core', 'configmaps', READ], ['core', 'configmaps', 'update', 'cluster-info'], EVENTS],
-  ],
-];
-
-/** Namespaced bindings: namespace, name, role, subjects. */
-export const ROLE_BINDINGS: readonly (readonly [
-  namespace: string,
-  name: string,
-  role: string,
-  subjects: readonly string[],
-])[] = [
-  [
-    'kube-system',
-    'system::extension-apiserver-authentication-reader',
-    'extension-apiserver-authentication-reader',
-    ['User:system:kube-controller-manager', 'User:system:kube-scheduler'],
-  ],
-  [
-    'kube-system',
-    'system::leader-locking-kube-controller-manager',
-    'system::leader-locking-kube-controller-manager',
-    ['User:system:kube-controller-manager', 'ServiceAccount:kube-system/kube-controller-manager'],
-  ],
-  [
-    'kube-system',
-    'system::leader-locking-kube-scheduler',
-    'system::leader-locking-kube-scheduler',
-    ['User:system:kube-scheduler', 'ServiceAccount:kube-system/kube-scheduler'],
-  ],
-  [
-    'kube-system',
-    'system:controller:bootstrap-signer',
-    'system:controller:bootstrap-signer',
-    ['ServiceAccount:kube-system/bootstrap-signer'],
-  ],
-  [
-    'kube-system',
-    'system:controller:cloud-provider',
-    'system:controller:cloud-provider',
-    ['ServiceAccount:kube-system/cloud-provider'],
-  ],
-  [
-    'kube-system',
-    'system:controller:token-cleaner',
-    'system:controller:token-cleaner',
-    ['ServiceAccount:kube-system/token-cleaner'],
-  ],
-  [
-    'kube-public',
-    'system:controller:bootstrap-signer',
-    'system:controller:bootstrap-signer',
-    ['ServiceAccount:kube-system/bootstrap-signer'],
-  ],
+  ...CONTROLLER_ROLES,
 ];
