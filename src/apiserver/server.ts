@@ -66,6 +66,12 @@ export function makeKernel({ plugins, observeAdmission, ...parts }: KernelParts)
 
 const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache, private' };
 
+/**
+ * HTTP/2 is dear and easily abused: whoever is nobody gets one answer per connection, as over HTTP/1.1 without keep-alive (CVE-2023-44487).
+ * Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/apiserver/pkg/endpoints/filters/authentication.go
+ */
+const ENDS_CONNECTION = { endsConnection: true };
+
 /** A failure as a Status, in YAML when that was asked for. */
 export function errorResponse(request: WireRequest, error: unknown): WireResponse {
   const failure = toApiError(error);
@@ -73,15 +79,17 @@ export function errorResponse(request: WireRequest, error: unknown): WireRespons
   const next = (failure as ApiError & { next?: string }).next;
   if (next !== undefined) status.metadata = { continue: next };
   const retry = failure.details?.retryAfterSeconds;
+  const nobody = failure.code === 401 ? ENDS_CONNECTION : undefined;
   const headers = retry === undefined ? STATUS_HEADERS : { ...STATUS_HEADERS, 'retry-after': String(retry) };
   if (refusalType(request.headers.accept) === 'application/yaml') {
     return {
       status: failure.code,
       headers: { ...headers, 'content-type': 'application/yaml' },
       body: utf8(encodeYaml(status)),
+      ...nobody,
     };
   }
-  return { status: failure.code, headers, body: utf8(JSON.stringify(status)) };
+  return { status: failure.code, headers, body: utf8(JSON.stringify(status)), ...nobody };
 }
 
 function withWarnings(response: WireResponse, warnings: readonly string[]): WireResponse {
@@ -157,7 +165,7 @@ export class RequestHandler {
 
   private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
     const open = await this.parts.nonResource.open(request);
-    if (open !== undefined) return open;
+    if (open !== undefined) return request.headers.authorization === undefined ? { ...open, ...ENDS_CONNECTION } : open;
     const attributes = await this.attributesOf(request, info);
     const trail = RequestTrail.begin(this.parts.audit, request, attributes);
     try {

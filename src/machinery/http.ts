@@ -48,6 +48,8 @@ export interface WireResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: Uint8Array | StreamBody;
+  /** Nobody known asked: over HTTP/2, where a connection is dear, it ends with this answer. */
+  readonly endsConnection?: boolean;
 }
 
 /** The one interface between a client and a server, in one process or over HTTPS. */

@@ -1,24 +1,43 @@
-// Sends an answer over HTTP: bytes, long bodies in portions, streams with back pressure, gzip where the client takes it.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// Sends an answer over HTTP/1.1 or HTTP/2: bytes, long bodies in portions, streams with back pressure, gzip where the client takes it.
 import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { ByteSink, StreamBody, WireResponse } from '../../machinery/http.ts';
+import type { Head } from './incoming.ts';
 
 const gzipAsync = promisify(gzip);
 /** As in kube-apiserver: smaller answers cost more to compress than to send. */
 const GZIP_FROM = 128 * 1024;
 const WRITE_AT_ONCE = 512 * 1024;
+/** What fits the sockets' buffers is not worth a timer. */
+const LONG = 64 * 1024;
 
-/** Takes what is for the client, on its way through `target` (the response itself, or what compresses for it). */
+export type OutgoingHeaders = Record<string, string | number | readonly string[]>;
+
+/** The way to the client: Node's response of HTTP/1.1, or a stream of HTTP/2. */
+export interface Outgoing {
+  readonly body: Writable;
+  readonly gone: boolean;
+  /** True of an answer that has closed before all of it was sent. */
+  readonly brokenOff: boolean;
+  head(status: number, headers: OutgoingHeaders): void;
+  /** Has the head sent before there is a body. */
+  flush(): void;
+  /** From here on a client that takes nothing for long is left: nobody keeps what it does not read. */
+  mustBeTaken(): void;
+  /** Breaks off so that the client sees that this was not all. */
+  abort(): void;
+}
+
+/** Takes what is for the client, on its way through `target` (the body itself, or what compresses for it). */
 export class ResponseSink implements ByteSink {
   constructor(
-    private readonly response: ServerResponse,
-    private readonly target: Writable = response,
+    private readonly out: Outgoing,
+    private readonly target: Writable = out.body,
   ) {}
 
   write(chunk: Uint8Array): boolean {
-    if (this.target.writableEnded || this.target.destroyed || this.response.destroyed) return true;
+    if (this.target.writableEnded || this.target.destroyed || this.out.gone) return true;
     return this.target.write(chunk);
   }
 
@@ -27,6 +46,7 @@ export class ResponseSink implements ByteSink {
   }
 
   end(): void {
+    this.out.mustBeTaken();
     this.target.end();
   }
 
@@ -41,8 +61,10 @@ export class ResponseSink implements ByteSink {
       called = true;
       callback();
     };
-    this.response.once('close', once);
-    this.response.once('finish', once);
+    this.out.body.once('close', once);
+    this.out.body.once('finish', once);
+    // It may have closed before anybody listened.
+    if (this.out.gone) setImmediate(once);
   }
 }
 
@@ -51,24 +73,24 @@ export function isStream(body: Uint8Array | StreamBody): body is StreamBody {
 }
 
 /** Encrypting a long list in one go would hold up everybody else. */
-async function writeInPortions(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length && !response.destroyed; at += WRITE_AT_ONCE) {
-    const more = response.write(bytes.subarray(at, at + WRITE_AT_ONCE));
-    if (!more) await drained(response);
+async function writeInPortions({ body }: Outgoing, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length && !body.destroyed; at += WRITE_AT_ONCE) {
+    const more = body.write(bytes.subarray(at, at + WRITE_AT_ONCE));
+    if (!more) await drained(body);
     else await new Promise((resolve) => setImmediate(resolve));
   }
-  response.end();
+  body.end();
 }
 
-function drained(response: ServerResponse): Promise<void> {
+function drained(body: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off('drain', done);
-      response.off('close', done);
+      body.off('drain', done);
+      body.off('close', done);
       resolve();
     };
-    response.once('drain', done);
-    response.once('close', done);
+    body.once('drain', done);
+    body.once('close', done);
   });
 }
 
@@ -78,50 +100,62 @@ const GZIP = { level: 1 };
 /** What a cluster says is stale in a moment; answers that may be kept say so themselves. */
 const UNSAID = { 'cache-control': 'no-cache, private' };
 
-function takesGzip(message: IncomingMessage): boolean {
-  return (message.headers['accept-encoding'] ?? '').toString().includes('gzip');
+function takesGzip({ headers }: Head): boolean {
+  return (headers['accept-encoding'] ?? '').toString().includes('gzip');
 }
 
 /** A stream whose length is known is a long answer that is all there: it may be compressed on the way. */
-function sendStream(message: IncomingMessage, response: ServerResponse, answer: WireResponse, body: StreamBody): void {
-  const { status } = answer;
-  const headers = { ...UNSAID, ...answer.headers } as Record<string, string | string[]>;
+function sendStream(asked: Head, out: Outgoing, answer: WireResponse & { readonly body: StreamBody }): void {
+  const { status, body } = answer;
+  const headers: OutgoingHeaders = { ...UNSAID, ...answer.headers };
   const { whole } = body;
   if (whole === undefined) {
-    response.writeHead(status, headers);
-    response.flushHeaders();
-    body.start(new ResponseSink(response));
-  } else if (message.method === 'HEAD') {
-    response.writeHead(status, { ...headers, 'content-length': whole.length });
-    response.end();
-  } else if (takesGzip(message)) {
-    response.writeHead(status, { ...headers, ...GZIPPED });
+    out.head(status, headers);
+    out.flush();
+    body.start(new ResponseSink(out));
+  } else if (asked.method === 'HEAD') {
+    out.head(status, { ...headers, 'content-length': whole.length });
+    out.body.end();
+  } else if (takesGzip(asked)) {
+    out.head(status, { ...headers, ...GZIPPED });
+    out.mustBeTaken();
     const compressor = createGzip(GZIP);
-    compressor.pipe(response);
-    compressor.on('error', () => response.destroy());
-    response.once('close', () => compressor.destroy());
-    body.start(new ResponseSink(response, compressor));
+    compressor.pipe(out.body);
+    compressor.on('error', () => out.abort());
+    out.body.once('close', () => compressor.destroy());
+    body.start(new ResponseSink(out, compressor));
   } else {
-    response.writeHead(status, { ...headers, 'content-length': whole.length });
-    body.start(new ResponseSink(response));
+    out.head(status, { ...headers, 'content-length': whole.length });
+    out.mustBeTaken();
+    body.start(new ResponseSink(out));
   }
 }
 
-export async function send(message: IncomingMessage, response: ServerResponse, answer: WireResponse): Promise<void> {
-  const { status, headers, body } = answer;
-  if (isStream(body)) {
-    sendStream(message, response, answer, body);
+function streams(answer: WireResponse): answer is WireResponse & { readonly body: StreamBody } {
+  return isStream(answer.body);
+}
+
+export async function send(asked: Head, out: Outgoing, answer: WireResponse): Promise<void> {
+  if (streams(answer)) {
+    sendStream(asked, out, answer);
     return;
   }
-  let bytes = body;
-  const out: Record<string, string | number | readonly string[]> = { ...UNSAID, ...headers };
-  if (bytes.length > GZIP_FROM && takesGzip(message)) {
+  const { status, headers, body } = answer;
+  let bytes = body as Uint8Array;
+  const sent: OutgoingHeaders = { ...UNSAID, ...headers };
+  if (bytes.length > GZIP_FROM && takesGzip(asked)) {
     bytes = await gzipAsync(bytes, GZIP);
-    Object.assign(out, GZIPPED);
+    Object.assign(sent, GZIPPED);
+    // Compressing takes its time.
+    if (out.gone) return;
   }
-  out['content-length'] = bytes.length;
-  response.writeHead(status, out as Record<string, string | number | string[]>);
-  if (message.method === 'HEAD') response.end();
-  else if (bytes.length <= WRITE_AT_ONCE) response.end(bytes);
-  else await writeInPortions(response, bytes);
+  sent['content-length'] = bytes.length;
+  out.head(status, sent);
+  if (asked.method === 'HEAD') {
+    out.body.end();
+    return;
+  }
+  if (bytes.length > LONG) out.mustBeTaken();
+  if (bytes.length <= WRITE_AT_ONCE) out.body.end(bytes);
+  else await writeInPortions(out, bytes);
 }

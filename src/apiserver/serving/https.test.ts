@@ -1,9 +1,11 @@
 // The HTTP server around the core: bodies, long answers, compression, streams, connections that end early.
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
+import { selfSigned } from '../aggregation/test-certificate.ts';
 import { bodyOfPieces } from '../http/portions.ts';
 import { type Listening, listen } from './https.ts';
 
@@ -18,6 +20,7 @@ const PIECES = bodyOfPieces({
   },
 });
 let server: Listening;
+let secure: Listening;
 let seen: WireRequest | undefined;
 let sink: ByteSink | undefined;
 let sinkClosed: Promise<void>;
@@ -52,82 +55,119 @@ async function answer(incoming: WireRequest): Promise<WireResponse> {
 }
 
 interface Got {
-  readonly message: IncomingMessage;
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-function get(path: string, headers: Record<string, string> = {}, body?: Buffer): Promise<Got> {
-  return new Promise((resolve, reject) => {
+type Get = (path: string, headers?: Record<string, string>, body?: Buffer) => Promise<Got>;
+
+const overHttp1: Get = (path, headers = {}, body) =>
+  new Promise((resolve, reject) => {
     const outgoing = request(
       { port: server.port, path, headers, method: body === undefined ? 'GET' : 'POST' },
       (message) => {
         const chunks: Buffer[] = [];
         message.on('data', (chunk: Buffer) => chunks.push(chunk));
-        message.on('end', () => resolve({ message, body: Buffer.concat(chunks) }));
+        message.on('end', () =>
+          resolve({ status: message.statusCode, headers: message.headers, body: Buffer.concat(chunks) }),
+        );
       },
     );
     outgoing.on('error', reject);
     outgoing.end(body);
   });
-}
+
+let session: ClientHttp2Session;
+
+const overHttp2: Get = (path, headers = {}, body) =>
+  new Promise((resolve, reject) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const stream = session.request({ ':path': path, ':method': method, ...headers });
+    const chunks: Buffer[] = [];
+    let head: IncomingHttpHeaders & { ':status'?: number } = {};
+    stream.on('response', (got) => {
+      head = got;
+    });
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => resolve({ status: head[':status'], headers: head, body: Buffer.concat(chunks) }));
+    stream.on('error', reject);
+    stream.end(body);
+  });
 
 beforeAll(async () => {
-  server = await listen({ host: '127.0.0.1', port: 0, handle: answer });
+  const { cert, key } = await selfSigned('server');
+  const common = { host: '127.0.0.1', port: 0, handle: answer };
+  server = await listen(common);
+  secure = await listen({ ...common, tls: { cert, key, clientCa: cert } });
+  session = connectHttp2(`https://127.0.0.1:${secure.port}`, { rejectUnauthorized: false });
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  session.destroy();
+  await Promise.all([server.close(), secure.close()]);
+});
 
-describe('an answer', () => {
-  test('of any length arrives whole', async () => {
-    const { message, body } = await get('/long');
-    expect(message.headers['content-length']).toBe(String(LONG.length));
-    expect(body.equals(LONG)).toBe(true);
+describe.each([
+  ['HTTP/1.1', overHttp1],
+  ['HTTP/2', overHttp2],
+])('over %s', (_name, get) => {
+  describe('an answer', () => {
+    test('of any length arrives whole', async () => {
+      const { headers, body } = await get('/long');
+      expect(headers['content-length']).toBe(String(LONG.length));
+      expect(body.equals(LONG)).toBe(true);
+    });
+
+    test('is compressed when it is long and the client takes it', async () => {
+      const { headers, body } = await get('/long', { 'accept-encoding': 'gzip' });
+      expect(headers['content-encoding']).toBe('gzip');
+      expect(gunzipSync(body).equals(LONG)).toBe(true);
+    });
+
+    test('of many pieces arrives whole too, compressed or not', async () => {
+      expect(PIECES).not.toBeInstanceOf(Uint8Array);
+      const plain = await get('/pieces');
+      expect(plain.headers['content-length']).toBe(String(LONG.length));
+      expect(plain.body.equals(LONG)).toBe(true);
+      const compressed = await get('/pieces', { 'accept-encoding': 'gzip' });
+      expect(compressed.headers['content-encoding']).toBe('gzip');
+      expect(gunzipSync(compressed.body).equals(LONG)).toBe(true);
+    });
+
+    test('that cannot be made is broken off, and the server goes on', async () => {
+      await expect(get('/broken')).rejects.toThrow();
+      expect((await get('/other')).status).toBe(404);
+    });
   });
 
-  test('is compressed when it is long and the client takes it', async () => {
-    const { message, body } = await get('/long', { 'accept-encoding': 'gzip' });
-    expect(message.headers['content-encoding']).toBe('gzip');
-    expect(gunzipSync(body).equals(LONG)).toBe(true);
-  });
+  describe('a request', () => {
+    test('has its path, query and headers', async () => {
+      await get('/a%2Fb?x=1&x=2', { 'x-one': 'two' });
+      expect(seen?.path).toBe('/a%2Fb');
+      expect(seen?.query.getAll('x')).toEqual(['1', '2']);
+      expect(seen?.headers['x-one']).toBe('two');
+      expect(seen?.headers.host).toMatch(/^(?:localhost|127\.0\.0\.1):\d+$/);
+      expect(Object.keys(seen?.headers ?? {}).filter((name) => name.startsWith(':'))).toEqual([]);
+      expect(seen?.user).toBeUndefined();
+    });
 
-  test('of many pieces arrives whole too, compressed or not', async () => {
-    expect(PIECES).not.toBeInstanceOf(Uint8Array);
-    const plain = await get('/pieces');
-    expect(plain.message.headers['content-length']).toBe(String(LONG.length));
-    expect(plain.body.equals(LONG)).toBe(true);
-    const compressed = await get('/pieces', { 'accept-encoding': 'gzip' });
-    expect(compressed.message.headers['content-encoding']).toBe('gzip');
-    expect(gunzipSync(compressed.body).equals(LONG)).toBe(true);
+    test('with a body over the limit is read to its end, but not kept', async () => {
+      const { body } = await get('/size', {}, Buffer.alloc(8 * 1024 * 1024));
+      const kept = Number(body.toString());
+      expect(kept).toBeGreaterThan(3 * 1024 * 1024);
+      expect(kept).toBeLessThan(5 * 1024 * 1024);
+    });
   });
+});
 
-  test('of many pieces ends with its client, and the server goes on', async () => {
+describe('over HTTP/1.1', () => {
+  test('an answer of many pieces ends with its client, and the server goes on', async () => {
     const leaving = request({ port: server.port, path: '/pieces' }, (message) => message.destroy());
     await new Promise((resolve) => leaving.on('close', resolve).end());
-    expect((await get('/pieces')).body.length).toBe(LONG.length);
+    expect((await overHttp1('/pieces')).body.length).toBe(LONG.length);
   });
 
-  test('that cannot be made ends the connection, and the server goes on', async () => {
-    await expect(get('/broken')).rejects.toThrow();
-    expect((await get('/other')).message.statusCode).toBe(404);
-  });
-});
-
-describe('a request', () => {
-  test('has its path, query and headers', async () => {
-    await get('/a%2Fb?x=1&x=2', { 'x-one': 'two' });
-    expect(seen?.path).toBe('/a%2Fb');
-    expect(seen?.query.getAll('x')).toEqual(['1', '2']);
-    expect(seen?.headers['x-one']).toBe('two');
-    expect(seen?.user).toBeUndefined();
-  });
-
-  test('with a body over the limit is read to its end, but not kept', async () => {
-    const { body } = await get('/size', {}, Buffer.alloc(8 * 1024 * 1024));
-    const kept = Number(body.toString());
-    expect(kept).toBeGreaterThan(3 * 1024 * 1024);
-    expect(kept).toBeLessThan(5 * 1024 * 1024);
-  });
-
-  test('that is no HTTP is refused', async () => {
+  test('a request that is no HTTP is refused', async () => {
     const text = await new Promise<string>((resolve) => {
       const socket = connect(server.port, '127.0.0.1', () => socket.write('nonsense\r\n\r\n'));
       let all = '';
@@ -139,7 +179,7 @@ describe('a request', () => {
     expect(text).toMatch(/^HTTP\/1\.1 400/);
   });
 
-  test('for an upgrade that nobody serves is refused', async () => {
+  test('a request for an upgrade that nobody serves is refused', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: 'websocket' };
       const outgoing = request({ port: server.port, path: '/x', headers }, (message) => resolve(message.statusCode));

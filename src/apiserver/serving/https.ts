@@ -1,4 +1,4 @@
-// The thin server around the core: TLS, HTTP/1.1 with keep-alive, bodies with a limit, streams with back pressure, upgrades.
+// The thin server around the core: TLS, HTTP/2 or HTTP/1.1 with keep-alive as the client chooses, upgrades.
 import {
   createServer as createPlainServer,
   type Server as HttpServer,
@@ -11,8 +11,10 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Transport, UserInfo, WireRequest } from '../../machinery/http.ts';
 import { certificateUser } from '../auth/x509.ts';
-import { MAX_BODY_BYTES } from '../verbs/body.ts';
-import { isStream, ResponseSink, send } from './answering.ts';
+import type { Outgoing, OutgoingHeaders } from './answering.ts';
+import { serve } from './exchange.ts';
+import { HTTP2_TIMES, Http2Connections, type Http2Times } from './http2.ts';
+import { type Head, IncomingRequest } from './incoming.ts';
 
 export interface TlsFiles {
   readonly cert: string;
@@ -31,6 +33,9 @@ export interface ListenOptions {
   readonly handle: Transport;
   readonly upgrade?: UpgradeHandler;
   readonly onError?: (error: unknown) => void;
+  readonly http2?: Http2Times;
+  /** How long a client may take nothing of an answer that has an end. Default: as long as Kubernetes gives a request. */
+  readonly stalledMs?: number;
 }
 
 export interface Listening {
@@ -39,7 +44,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-const NO_QUERY = new URLSearchParams();
+const STALLED_MS = 60_000;
 
 const users = new WeakMap<Socket, UserInfo | null>();
 
@@ -53,88 +58,39 @@ function userOfSocket(socket: Socket): UserInfo | undefined {
   return user;
 }
 
-function headersOf(message: IncomingMessage): Record<string, string | undefined> {
-  const out: Record<string, string | undefined> = {};
-  for (const key in message.headers) {
-    const value = message.headers[key];
-    out[key] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return out;
+function headOf({ method, url, headers }: IncomingMessage): Head {
+  return { method: method ?? 'GET', url: url ?? '/', headers };
 }
 
-class IncomingRequest implements WireRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body?: Uint8Array;
-  readonly user?: UserInfo;
-  private abort: AbortController | undefined;
-  private gone = false;
+class ResponseOut implements Outgoing {
+  constructor(
+    readonly body: ServerResponse,
+    private readonly stalledMs: number,
+  ) {}
 
-  constructor(message: IncomingMessage, body: Uint8Array | undefined) {
-    const url = message.url ?? '/';
-    const at = url.indexOf('?');
-    this.method = message.method ?? 'GET';
-    this.path = at < 0 ? url : url.slice(0, at);
-    this.query = at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at + 1));
-    this.headers = headersOf(message);
-    if (body !== undefined) this.body = body;
-    const user = userOfSocket(message.socket);
-    if (user !== undefined) this.user = user;
+  get gone(): boolean {
+    return this.body.destroyed;
   }
 
-  /** Made when someone asks: few requests care whether their client is still there. */
-  get signal(): AbortSignal {
-    this.abort ??= new AbortController();
-    if (this.gone) this.abort.abort();
-    return this.abort.signal;
+  get brokenOff(): boolean {
+    return !this.body.writableFinished;
   }
 
-  clientGone(): void {
-    this.gone = true;
-    this.abort?.abort();
+  head(status: number, headers: OutgoingHeaders): void {
+    this.body.writeHead(status, headers as Record<string, string | number | string[]>);
   }
-}
 
-/** Reads at most one byte more than is allowed: the verb then refuses in Kubernetes' words. The rest is thrown away. */
-function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
-  const { method } = message;
-  if (method === 'GET' || method === 'HEAD') {
-    message.resume();
-    return Promise.resolve(undefined);
+  flush(): void {
+    this.body.flushHeaders();
   }
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    message.on('data', (chunk: Buffer) => {
-      if (size > MAX_BODY_BYTES) return;
-      chunks.push(chunk);
-      size += chunk.length;
-    });
-    message.on('end', () => {
-      const [first] = chunks;
-      if (chunks.length <= 1) resolve(first);
-      else resolve(Buffer.concat(chunks));
-    });
-    message.on('error', reject);
-    message.on('aborted', () => reject(new Error('the client went away')));
-  });
-}
 
-async function serve(message: IncomingMessage, response: ServerResponse, handle: Transport): Promise<void> {
-  const body = await readBody(message);
-  const request = new IncomingRequest(message, body);
-  response.once('close', () => {
-    if (!response.writableFinished) request.clientGone();
-  });
-  const answer = await handle(request);
-  if (response.destroyed) {
-    // Whoever streams must hear that nobody reads.
-    if (isStream(answer.body)) answer.body.start(new ResponseSink(response));
-    return;
+  mustBeTaken(): void {
+    this.body.setTimeout(this.stalledMs, () => this.abort());
   }
-  await send(message, response, answer);
+
+  abort(): void {
+    this.body.destroy();
+  }
 }
 
 async function takeOver(
@@ -147,7 +103,7 @@ async function takeOver(
     socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
     return;
   }
-  await upgrade(new IncomingRequest(message, undefined), socket, head);
+  await upgrade(new IncomingRequest(headOf(message), userOfSocket(message.socket)), socket, head);
 }
 
 function makeServer(tls: TlsFiles | undefined): HttpServer | HttpsServer {
@@ -168,18 +124,32 @@ function makeServer(tls: TlsFiles | undefined): HttpServer | HttpsServer {
     // A client without a certificate may have a token; the authenticator decides.
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: ['h2', 'http/1.1'],
   });
 }
 
-export async function listen(options: ListenOptions): Promise<Listening> {
-  const server = makeServer(options.tls);
+/**
+ * Connections that were agreed on HTTP/2 go to `http2`, all others where they went before: the server of node:https serves them as
+ * ever. (node:http2 can serve both, but HTTP/1.1 then without limits for headers and keep-alive.)
+ */
+function divide(server: HttpServer | HttpsServer, http2: Http2Connections): void {
+  const http1 = server.listeners('secureConnection');
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2.take(socket, userOfSocket(socket));
+    else for (const take of http1) take.call(server, socket);
+  });
+}
+
+function serveHttp1(server: HttpServer | HttpsServer, options: ListenOptions): void {
   const report = options.onError ?? (() => undefined);
-  const sockets = new Set<Duplex>();
+  const stalledMs = options.stalledMs ?? STALLED_MS;
   server.on('request', (message: IncomingMessage, response: ServerResponse) => {
-    serve(message, response, options.handle).catch((error: unknown) => {
+    const out = new ResponseOut(response, stalledMs);
+    const user = userOfSocket(message.socket);
+    serve({ head: headOf(message), source: message, user, out }, options.handle).catch((error: unknown) => {
       report(error);
-      response.destroy();
+      out.abort();
     });
   });
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -189,13 +159,26 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       socket.destroy();
     });
   });
-  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Duplex) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
   server.on('clientError', (_error: Error, socket: Duplex) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
     else socket.destroy();
+  });
+}
+
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const server = makeServer(options.tls);
+  const connections = new Http2Connections({
+    handle: options.handle,
+    onError: options.onError ?? (() => undefined),
+    stalledMs: options.stalledMs ?? STALLED_MS,
+    times: options.http2 ?? HTTP2_TIMES,
+  });
+  const sockets = new Set<Duplex>();
+  if (options.tls !== undefined) divide(server, connections);
+  serveHttp1(server, options);
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Duplex) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -208,7 +191,13 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
+        connections.close();
+        // HTTP/2 sends what was said last when the event loop comes round; nobody is waited for.
+        setImmediate(() =>
+          setImmediate(() => {
+            for (const socket of sockets) socket.destroy();
+          }),
+        );
       }),
   };
 }
