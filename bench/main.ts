@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'minke-bench-'));
   const data = join(work, 'data');
   const port = await freePort();
-  const env = { ...process.env, HOME: work, KUBECONFIG: join(work, 'kubeconfig') };
+  const env = { ...process.env, HOME: work, KUBECONFIG: join(work, 'kubeconfig'), MINKE_DNS_FORWARD: 'none' };
   const minke = (...args: string[]) =>
     run(join(root, 'minke'), [...args, '--data-dir', data], { env, maxBuffer: 64 << 20 });
   const report = new Report((t) => void process.stdout.write(t));

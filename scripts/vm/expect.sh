@@ -1,5 +1,5 @@
 # For scripts inside the test machine: the program, and how they say what held and what did not.
-export KUBECONFIG=/root/kubeconfig MINKE_DATA_DIR=/var/lib/minke
+export KUBECONFIG=/root/kubeconfig MINKE_DATA_DIR=/var/lib/minke MINKE_DNS_FORWARD=none
 minke() { node /minke/dist/minke.mjs "$@"; }
 failed=0
 ok() { echo "ok: $1"; }

@@ -72,6 +72,8 @@ export interface ApiServer {
   listen(options: { readonly host: string; readonly port: number; readonly tls?: TlsFiles }): Promise<Listening>;
   /** Leads the Service `kubernetes` to this server, at an address that pods reach. */
   advertise(where: Advertised): Promise<void>;
+  /** Metrics of another part of the process, as Prometheus reads them, are told beside those of the server. */
+  addMetrics(text: () => Promise<string>): void;
   close(): Promise<void>;
 }
 
@@ -261,6 +263,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       return server;
     },
     advertise: (where) => advertise(handler.handle, where),
+    addMetrics: (text) => metrics.add(text),
     async close() {
       start.close();
       stopCompaction();

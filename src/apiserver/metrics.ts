@@ -41,6 +41,7 @@ const BUILD = {
 export class Metrics {
   private readonly registry = new Registry();
   private readonly levels = new Registry();
+  private readonly others: (() => Promise<string>)[] = [];
   private readonly health: Gauge;
   private readonly healthTotal: Counter;
   readonly requests: RequestMetrics;
@@ -93,6 +94,11 @@ export class Metrics {
     this.healthTotal.inc({ name, type, status: passed ? 'success' : 'error' });
   }
 
+  /** What other parts of the same process measure is told in the same place. */
+  add(text: () => Promise<string>): void {
+    this.others.push(text);
+  }
+
   /** /metrics; DELETE has it begin anew. */
   async response({ method }: WireRequest): Promise<WireResponse> {
     if (method === 'DELETE') {
@@ -100,7 +106,8 @@ export class Metrics {
       this.admission.clear();
       return textResponse(200, 'metrics reset\n');
     }
-    return this.text(this.registry, this.admission.text());
+    const others = await Promise.all(this.others.map((text) => text()));
+    return this.text(this.registry, [this.admission.text(), ...others].join(''));
   }
 
   /** /metrics/slis: what service levels are reckoned by. */

@@ -3,6 +3,7 @@ import type { ApiServer } from '../apiserver/index.ts';
 import type { InformerFactory } from '../client/index.ts';
 import type { ImageStore } from '../cri/index.ts';
 import type { Transport } from '../machinery/http.ts';
+import type { DnsServer } from '../network/index.ts';
 import type { Store } from '../store/index.ts';
 import type { ClusterConfig, ClusterPaths } from './config.ts';
 import type { Logger } from './log.ts';
@@ -22,6 +23,8 @@ export interface Assembly {
   /** Shared by all that run on the control plane. */
   informers?: InformerFactory;
   images?: ImageStore;
+  /** Where the cluster's DNS answers; absent where pods have no address in common with this host. */
+  dns?: { readonly address: string; readonly server: DnsServer };
   /** Resolves when Services have led somewhere for the first time. */
   servicesBegun?: Promise<void>;
 }

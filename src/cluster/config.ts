@@ -22,6 +22,8 @@ export interface ClusterConfig {
   readonly onlyMirrors: boolean;
   /** The first node serves its own API there, the others on the ports that follow; absent: only through the API server. */
   readonly kubeletPort?: number;
+  /** Of whom names outside the cluster are asked: `host`, `none`, or addresses; absent: `host`, as in records from before. */
+  readonly dnsForward?: string;
   /** Feature gates that are on; absent: none, as in the records of clusters that were started before there were any. */
   readonly featureGates?: FeatureGates;
   /** API versions that are on or off against the rule; absent: none. */
@@ -116,6 +118,7 @@ export interface ConfigInput {
   readonly onlyMirrors?: boolean;
   readonly cni?: ClusterConfig['cni'];
   readonly kubeletPort?: number;
+  readonly dnsForward?: string;
   readonly featureGates?: FeatureGates;
   readonly runtimeConfig?: RuntimeConfig;
   /** What an earlier start of the same cluster chose; kept, since pods and Services have addresses in them. */
@@ -137,6 +140,7 @@ export function clusterConfig(input: ConfigInput): ClusterConfig {
     ...(input.ranges ?? rangesFor(name, input)),
     clusterDomain: 'cluster.local',
     onlyMirrors: input.onlyMirrors === true,
+    ...(input.dnsForward === undefined ? {} : { dnsForward: input.dnsForward }),
     ...(input.featureGates === undefined ? {} : { featureGates: input.featureGates }),
     ...(input.runtimeConfig === undefined ? {} : { runtimeConfig: input.runtimeConfig }),
     ...(input.cni === undefined ? {} : { cni: input.cni }),

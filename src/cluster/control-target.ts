@@ -2,6 +2,7 @@
 import { type Client, createClient, NODES, PODS } from '../client/index.ts';
 import type { ImageInfo } from '../cri/index.ts';
 import { type Assembly, need } from './assembly.ts';
+import { dnsServiceIp } from './config.ts';
 import type { ControlTarget, StatusReport } from './control.ts';
 import { KUBERNETES_VERSION, VERSION } from './version.ts';
 
@@ -44,6 +45,12 @@ async function podThatUses(a: Assembly, image: ImageInfo): Promise<string | unde
   return user === undefined ? undefined : `${user.metadata.namespace ?? ''}/${user.metadata.name ?? ''}`;
 }
 
+function dnsOf({ config, dns }: Assembly): Pick<StatusReport, 'dns'> {
+  if (dns === undefined) return {};
+  const listens = `${dns.address}:${dns.server.port}`;
+  return { dns: { service: dnsServiceIp(config.serviceCidr), listens, forward: config.dnsForward ?? 'host' } };
+}
+
 async function statusOf(a: Assembly): Promise<StatusReport> {
   const store = need(a, 'store');
   const client = clientOf(a);
@@ -74,5 +81,6 @@ async function statusOf(a: Assembly): Promise<StatusReport> {
       };
     }),
     images: images.length,
+    ...dnsOf(a),
   };
 }

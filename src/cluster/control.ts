@@ -19,6 +19,8 @@ export interface StatusReport {
     readonly podCidr: string;
   }[];
   readonly images: number;
+  /** Absent where pods reach none of it. */
+  readonly dns?: { readonly service: string; readonly listens: string; readonly forward: string };
 }
 
 /** What the door opens on. */

@@ -1,7 +1,7 @@
 // Services on this host: the API server where pods reach it, and the proxy that leads everybody to endpoints.
 import { systemClock, systemRandom } from '../host/clock.ts';
 import { errorCode } from '../host/files.ts';
-import { AddressBook, type ServiceProxy, serviceTable, startServiceProxy } from '../network/index.ts';
+import { AddressBook, type OwnPort, type ServiceProxy, serviceTable, startServiceProxy } from '../network/index.ts';
 import { type Assembly, need } from './assembly.ts';
 import { type ClusterConfig, podCidrOf } from './config.ts';
 import { hostAddress } from './host-address.ts';
@@ -11,7 +11,7 @@ const isWildcard = (address: string): boolean => address === '0.0.0.0' || addres
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
 /** The bridge's address on the first node, where the pods' network is our own. */
-function gateway(config: ClusterConfig): string | undefined {
+export function gateway(config: ClusterConfig): string | undefined {
   const own = config.runtime === 'embedded' && config.cni === undefined;
   return own ? new AddressBook(podCidrOf(config.clusterCidr, 0)).gateway : undefined;
 }
@@ -40,6 +40,15 @@ async function listenForPods(a: Assembly): Promise<void> {
     });
 }
 
+/** What listens on the bridge alone. */
+function ownPorts(a: Assembly): OwnPort[] {
+  const { config, dns } = a;
+  const api: OwnPort[] = isWildcard(config.bindAddress) ? [] : [{ protocol: 'tcp', port: config.port }];
+  if (dns === undefined) return api;
+  const { port } = dns.server;
+  return [...api, { protocol: 'udp', port }, { protocol: 'tcp', port }];
+}
+
 function proxyOf(a: Assembly, signal: AbortSignal): ServiceProxy {
   const { config } = a;
   const bridge = gateway(config);
@@ -49,7 +58,7 @@ function proxyOf(a: Assembly, signal: AbortSignal): ServiceProxy {
     nodes: new Map(config.nodes.map((name, i) => [name, own ? podCidrOf(config.clusterCidr, i) : ''])),
     ...(own ? { clusterCidr: config.clusterCidr } : {}),
     serviceCidr: config.serviceCidr,
-    ...(own && !isWildcard(config.bindAddress) ? { api: { address: bridge, port: config.port } } : {}),
+    ...(own ? { own: { address: bridge, ports: ownPorts(a) } } : {}),
     informers: need(a, 'informers'),
     clock: systemClock,
     random: systemRandom.float,

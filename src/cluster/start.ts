@@ -18,6 +18,7 @@ import { certificateAuthority } from './certificate-authority.ts';
 import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
+import { startClusterDns } from './dns.ts';
 import { makeDataDirectory, writeFileAtomicSync } from './files.ts';
 import { heedHostShutdown } from './host-shutdown.ts';
 import { kubeconfigText } from './kubeconfig.ts';
@@ -44,6 +45,7 @@ function partsOf(a: Assembly): Part[] {
     { name: 'apiserver', step: 'starting the API server', start: () => startApi(a) },
     { name: 'controllers', start: () => startLoops(a) },
     { name: 'nodes', step: 'starting the nodes', start: () => startNodes(a) },
+    { name: 'dns', start: () => startClusterDns(a) },
     { name: 'services', start: () => startServices(a) },
     { name: 'host shutdown', start: () => heedShutdown(a) },
     { name: 'control', start: () => openControl(a) },

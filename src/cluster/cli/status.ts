@@ -43,6 +43,11 @@ function uptime(ms: number): string {
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }
 
+function dnsText({ service, listens, forward }: NonNullable<StatusReport['dns']>): string {
+  const asked = forward === 'host' ? "the host's servers" : forward === 'none' ? 'nobody' : forward;
+  return `${service}, on ${listens}; names of elsewhere are asked of ${asked}`;
+}
+
 /** The report as a person reads it. */
 export function describe(report: StatusReport, now: number): string {
   const rows = [
@@ -51,6 +56,7 @@ export function describe(report: StatusReport, now: number): string {
     ['memory', mega(report.memoryBytes)],
     ['objects', `${report.database.keys} in ${mega(report.database.bytes)}, revision ${report.database.revision}`],
     ['images', String(report.images)],
+    ...(report.dns === undefined ? [] : [['dns', dnsText(report.dns)]]),
     ...report.nodes.map((n) => [
       `node ${n.name}`,
       `${n.ready ? 'Ready' : 'NotReady'}, ${count(n.pods, 'pod')}, ${n.podCidr}`,

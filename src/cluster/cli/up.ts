@@ -32,6 +32,7 @@ import {
   UserError,
 } from './command.ts';
 import { answeringServer, type PidRecord, startServer, strayServer } from './daemon.ts';
+import { DNS_FORWARD, dnsForwardOf } from './dns-forward.ts';
 import { DATA_DIR } from './options.ts';
 import { cniOf, POD_NETWORK_OPTIONS } from './pod-network.ts';
 import { Progress } from './progress.ts';
@@ -55,6 +56,7 @@ export const up: CommandSpec = {
       description: 'embedded, simulated, or the unix:///….sock of a CRI runtime (embedded, or as before)',
     },
     ...POD_NETWORK_OPTIONS,
+    DNS_FORWARD,
     {
       flags: '--kubelet-port <port>',
       description:
@@ -124,6 +126,7 @@ function unchanged(config: ClusterConfig, options: OptionValues): string[] {
     bindAddress: config.bindAddress,
     nodes: String(config.nodes.length),
     runtime: config.runtime,
+    dnsForward: config.dnsForward ?? 'host',
     featureGates: featureGatesText(config.featureGates ?? []),
     runtimeConfig: runtimeConfigText(config.runtimeConfig ?? {}),
   };
@@ -190,6 +193,7 @@ function configOf(options: OptionValues): ClusterConfig {
     dataDir,
     ...(cni === undefined ? {} : { cni }),
     ...kubeletPortOf(options, before?.kubeletPort, nodes),
+    dnsForward: dnsForwardOf(options, before?.dnsForward),
     featureGates: featureGatesOf(options, before?.featureGates),
     runtimeConfig: runtimeConfigOf(options, before?.runtimeConfig),
     ...(before === undefined ? {} : { ranges: { clusterCidr: before.clusterCidr, serviceCidr: before.serviceCidr } }),

@@ -124,14 +124,35 @@ describe.skipIf(skip !== undefined)(`Services${skip === undefined ? '' : ` (${sk
     expect(names(await world.ask('b', times(10, at(WEB))))).toEqual(['a', 'b']);
   });
 
-  test('lead to an API server on the host that nobody beyond it reaches', async () => {
-    const api = { address: '10.244.0.1', port: 8080 };
-    await world.apply([service('kubernetes', '10.96.0.1')], [slice('kubernetes', [api.address])], { api });
-    const asked = [at('10.96.0.1'), at(api.address, api.port)];
+  test('lead to servers of the cluster on the host that nobody beyond it reaches', async () => {
+    const address = '10.244.0.1';
+    const own = {
+      address,
+      ports: [{ protocol: 'tcp', port: 8080 } as const, { protocol: 'udp', port: 8080 } as const],
+    };
+    const dns = service('dns', '10.96.0.1', {
+      spec: { ports: [{ port: 80 }, { name: 'dns', port: 53, protocol: 'UDP' }] },
+    });
+    const ports = [{ port: 8080 }, { name: 'dns', port: 8080, protocol: 'UDP' }];
+    await world.apply([dns], [slice('dns', [address], ports)], { own });
+    const asked: Asked[] = [
+      at('10.96.0.1'),
+      at(address, 8080),
+      { host: '10.96.0.1', port: 53, udp: true },
+      { host: address, port: 8080, udp: true },
+    ];
     expect(names(await world.ask('c', asked))).toEqual(['host']);
-    expect(names(await world.ask('b', asked))).toEqual(['host']);
+    // This world's server answers datagrams from whatever address is nearer: not from the one that was asked.
+    expect(
+      names(
+        await world.ask(
+          'b',
+          asked.filter(({ udp }) => udp !== true),
+        ),
+      ),
+    ).toEqual(['host']);
     expect(names(await world.ask('host', asked))).toEqual(['host']);
-    expect(await world.ask('elsewhere', asked)).toEqual(['timeout', 'timeout']);
+    expect(await world.ask('elsewhere', asked)).toEqual(asked.map(() => 'timeout'));
   });
 
   test('carry UDP, and forget clients of endpoints that went where the host has conntrack', async () => {

@@ -36,8 +36,8 @@ test('the table of a Service of each kind', async () => {
     slice('stream', ['10.244.0.7'], SCTP),
     slice('empty', ['!10.244.0.8']),
   ];
-  const api = { address: '10.244.0.1', port: 6443 };
-  await expect(tableOf(services, slices, { api }).body).toMatchFileSnapshot('./testdata/plain.nft');
+  const own = { address: '10.244.0.1', ports: [{ protocol: 'tcp', port: 6443 } as const] };
+  await expect(tableOf(services, slices, { own }).body).toMatchFileSnapshot('./testdata/plain.nft');
 });
 
 test('the table of Services that do not lead everybody to every endpoint', async () => {

@@ -1,12 +1,17 @@
 // The text of the nft table of a cluster's Services, as nft reads it: the old one goes in the same transaction.
 import { Chains, type ClusterFacts, MASQUERADE_MARK } from './chains.ts';
-import type { ServiceRoute } from './routes.ts';
+import type { Protocol, ServiceRoute } from './routes.ts';
+
+export interface OwnPort {
+  readonly protocol: Protocol;
+  readonly port: number;
+}
 
 export interface ServiceTableInput extends ClusterFacts {
   readonly table: string;
   readonly serviceCidr: string;
-  /** Where the API server listens for pods: nobody beyond this host gets there. */
-  readonly api?: { readonly address: string; readonly port: number };
+  /** Where the cluster itself listens for pods: nobody beyond this host gets there. */
+  readonly own?: { readonly address: string; readonly ports: readonly OwnPort[] };
   readonly routes: readonly ServiceRoute[];
 }
 
@@ -59,15 +64,15 @@ function declared(chains: Chains): Declared[] {
 }
 
 function baseChains(input: ServiceTableInput): Map<string, readonly string[]> {
-  const { serviceCidr, clusterCidr, api } = input;
+  const { serviceCidr, clusterCidr, own } = input;
   const nat = (hook: string, priority: string) => `type nat hook ${hook} priority ${priority}; policy accept;`;
   const filter = (hook: string, priority: string) => `type filter hook ${hook} priority ${priority}; policy accept;`;
   // From elsewhere to a cluster address: endpoints that are elsewhere too must answer to this host.
   const strangers = `ip daddr ${serviceCidr} ip saddr != ${clusterCidr ?? ''} meta mark set meta mark or ${MASQUERADE_MARK}`;
-  const ownApi =
-    api === undefined || clusterCidr === undefined
-      ? []
-      : [`ip daddr ${api.address} tcp dport ${api.port} ip saddr != ${clusterCidr} fib saddr type != local drop`];
+  const ownPorts = (clusterCidr === undefined ? [] : (own?.ports ?? [])).map(
+    ({ protocol, port }) =>
+      `ip daddr ${own?.address ?? ''} ${protocol} dport ${port} ip saddr != ${clusterCidr ?? ''} fib saddr type != local drop`,
+  );
   return new Map([
     ['dispatch', [`${KEY} vmap @services`, `fib daddr type local ${PORT_KEY} vmap @node-ports`]],
     // A reset is not held back as messages of ICMP are, of which a host sends few to one address.
@@ -93,7 +98,7 @@ function baseChains(input: ServiceTableInput): Map<string, readonly string[]> {
     ['guard-output', [filter('output', '-110'), `ct state new ${KEY} vmap @guarded`]],
     ['prerouting', [nat('prerouting', '-100'), ...(clusterCidr === undefined ? [] : [strangers]), 'jump dispatch']],
     ['output', [nat('output', '-100'), 'jump dispatch']],
-    ['refuse-prerouting', [filter('prerouting', '-90'), ...ownApi, 'ct state new jump refuse']],
+    ['refuse-prerouting', [filter('prerouting', '-90'), ...ownPorts, 'ct state new jump refuse']],
     ['refuse-output', [filter('output', '-90'), 'ct state new jump refuse']],
     ['postrouting', [nat('postrouting', '100'), 'ct status dnat oifname != "lo" jump from-host']],
   ]);
