@@ -23,6 +23,7 @@ export {
   type PortMapping,
   type PullProgress,
   type RegistryAuth,
+  RUNS_TO_COMPLETION,
   RuntimeError,
   type RuntimeErrorKind,
   type RuntimeEvent,

@@ -109,6 +109,12 @@ export interface Device {
   readonly permissions: string;
 }
 
+/**
+ * Annotation of containers that others wait for to end (init containers that are no sidecars). The runtime that runs no process
+ * cannot see it from the command.
+ */
+export const RUNS_TO_COMPLETION = 'minke.dev/runs-to-completion';
+
 export interface ContainerConfig {
   readonly name: string;
   readonly attempt: number;

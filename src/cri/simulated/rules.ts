@@ -1,5 +1,5 @@
 // What a simulated container does, by the pod's annotations or its command: when it runs, when it ends, and how.
-import type { ContainerConfig, PodSandboxConfig } from '../port.ts';
+import { type ContainerConfig, type PodSandboxConfig, RUNS_TO_COMPLETION } from '../port.ts';
 
 export interface Behaviour {
   /** From the start call to running. */
@@ -65,6 +65,7 @@ function byAnnotations(name: string, annotations: Readonly<Record<string, string
 export function behaviourOf(config: ContainerConfig, sandbox: PodSandboxConfig, rule: Rule): Behaviour {
   return {
     ...DEFAULT,
+    ...(config.annotations[RUNS_TO_COMPLETION] === 'true' ? { runForMs: 0 } : {}),
     ...byCommand([...config.command, ...config.args]),
     ...byAnnotations(config.name, sandbox.annotations),
     ...rule(config, sandbox),

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { type Clock, systemClock, systemRandom } from '../../host/clock.ts';
 import { runtimeConformance } from '../conformance/index.ts';
+import { RUNS_TO_COMPLETION } from '../port.ts';
 import { containerConfig, podConfig } from '../test-configs.ts';
 import { SimulatedImages } from './images.ts';
 import { ANNOTATIONS } from './rules.ts';
@@ -65,6 +66,22 @@ test('a container ends when the clock says so, and not before', async () => {
     reason: 'Error',
     finishedAt: 4_600_000,
   });
+});
+
+test('what others wait for ends at once, unless it is told to run', async () => {
+  const clock = new HandClock();
+  const runtime = new SimulatedRuntime({ clock, random: systemRandom });
+  const pod = await runtime.runPodSandbox(sandbox({ [`${ANNOTATIONS.runFor}.slow`]: '60' }));
+  const started = async (name: string): Promise<string> => {
+    const config = { ...containerConfig(name, []), name, annotations: { [RUNS_TO_COMPLETION]: 'true' } };
+    const id = await runtime.createContainer(pod, config);
+    await runtime.startContainer(id);
+    return id;
+  };
+  const [quick, slow] = [await started('quick'), await started('slow')];
+  clock.move(0);
+  expect(await runtime.containerStatus(quick)).toMatchObject({ state: 'exited', exitCode: 0 });
+  expect((await runtime.containerStatus(slow)).state).toBe('running');
 });
 
 test('one that ignores the stop signal is killed when its time is over', async () => {

@@ -1,12 +1,13 @@
 // From a pod's container to what the runtime is told to make.
-import type {
-  ContainerConfig,
-  Device,
-  ImageInfo,
-  LinuxSecurity,
-  Mount,
-  PodSandboxConfig,
-  PortMapping,
+import {
+  type ContainerConfig,
+  type Device,
+  type ImageInfo,
+  type LinuxSecurity,
+  type Mount,
+  type PodSandboxConfig,
+  type PortMapping,
+  RUNS_TO_COMPLETION,
 } from '../../cri/port.ts';
 import type { ContainerPort, Pod } from '../../resources/generated/core-v1.ts';
 import {
@@ -105,6 +106,7 @@ function annotationsOf(pod: Pod, ref: ContainerRef, attempt: number): Record<str
     [ANNOTATION.messagePath]: ref.spec.terminationMessagePath ?? '/dev/termination-log',
     [ANNOTATION.messagePolicy]: ref.spec.terminationMessagePolicy ?? 'File',
     [ANNOTATION.grace]: String(spec.terminationGracePeriodSeconds ?? 30),
+    ...(ref.kind === 'init' && !isSidecar(ref) ? { [RUNS_TO_COMPLETION]: 'true' } : {}),
     ...(preStop === undefined ? {} : { [ANNOTATION.preStop]: JSON.stringify(preStop) }),
     ...((ref.spec.ports ?? []).length === 0 ? {} : { [ANNOTATION.ports]: JSON.stringify(ref.spec.ports) }),
   };
