@@ -32,6 +32,7 @@ import { listedPaths, NonResourcePaths } from './non-resource.ts';
 import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog, storageKey } from './registry/catalog.ts';
+import { reachCheck } from './registry/no-wire.ts';
 import { readObject } from './registry/objects.ts';
 import { serviceRoutes } from './registry/service-address.ts';
 import { ServiceAllocator } from './registry/service-allocator.ts';
@@ -58,6 +59,8 @@ export interface ApiServerOptions {
   readonly tokens?: ReadonlyMap<string, UserInfo>;
   /** Range of the Services' addresses. Default 10.96.0.0/16. */
   readonly serviceCidr?: string;
+  /** Ranges (CIDRs) of pods and Services that are on no wire: proxies and webhooks find no route there. */
+  readonly noWire?: readonly string[];
   readonly issuer?: string;
   readonly audit?: Auditor;
   /** The certificate by which aggregated API servers know this one. */
@@ -169,12 +172,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const serviceCidr = options.serviceCidr ?? DEFAULT_SERVICE_CIDR;
   const services = new ServiceAllocator({ store, catalog, random, serviceCidr });
   const observe: ObserveAdmission = (time) => metrics.admission.observe(time);
+  const checkReach = reachCheck(options.noWire ?? []);
+  const route = serviceRoutes(caches, random, checkReach);
   const kernel = makeKernel({
     store,
     catalog,
     clock,
     random,
-    plugins: admissionPlugins({ caches, random, store, catalog, authorizer, observe }),
+    checkReach,
+    plugins: admissionPlugins({ caches, random, route, store, catalog, authorizer, observe }),
     observeAdmission: observe,
     allocators: new Map([['/v1/services', services]]),
   });
@@ -182,7 +188,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     apiServices,
     services: caches.of<Service & KubeObject>('/v1/services'),
     endpoints: caches.of('discovery.k8s.io/v1/endpointslices'),
-    route: serviceRoutes(caches, random),
+    route,
     clock,
     client: options.aggregatorClient,
     onError: options.onError,
@@ -229,7 +235,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     clock,
     random,
-    resolveService: serviceResolver(caches, random),
+    resolveService: serviceResolver(route),
     handle: handler.handle,
     onError: (error) => options.onError?.(error),
   });

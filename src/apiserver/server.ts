@@ -25,6 +25,7 @@ import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
 import type { Catalog, CatalogEntry } from './registry/catalog.ts';
 import type { Kernel, RequestContext } from './registry/context.ts';
+import type { ReachCheck } from './registry/no-wire.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { isMetered, type RequestMetrics } from './request-metrics.ts';
 import { routeOf } from './router.ts';
@@ -37,6 +38,7 @@ export interface KernelParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
+  readonly checkReach: ReachCheck;
   readonly plugins: readonly AdmissionPlugin[];
   readonly allocators: ReadonlyMap<string, Allocator>;
   readonly observeAdmission?: ObserveAdmission;

@@ -26,7 +26,9 @@ import {
   type Kubelet,
   NodeAccess,
   type NodeCredentials,
+  networkReach,
   noMounts,
+  noReach,
   openNodeCredentials,
 } from '../kubelet/index.ts';
 import type { Transport } from '../machinery/http.ts';
@@ -245,6 +247,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     logDir: directories.logs,
     secretDir: directories.secrets,
     mounts: config.runtime === 'simulated' ? noMounts() : hostMounts(),
+    reach: config.runtime === 'simulated' ? noReach() : networkReach(),
     ...(credentials === undefined ? {} : { credentials }),
     version: KUBERNETES_VERSION,
     ...(config.kubeletPort === undefined ? {} : { port: config.kubeletPort + index }),

@@ -124,6 +124,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     clusterCa: pki.ca.cert,
     aggregatorClient: pki.frontProxy,
     serviceCidr: config.serviceCidr,
+    ...(config.runtime === 'simulated' ? { noWire: [config.clusterCidr, config.serviceCidr] } : {}),
     ...auditOf(paths),
     nodeConnector: async (name): Promise<NodeApi> => {
       const node = a.nodes.find((n) => n.name === name);

@@ -1,4 +1,5 @@
 // The kubelet against a runtime and an API in memory.
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { RuntimeError } from '../cri/port.ts';
 import { systemClock } from '../host/clock.ts';
 import type { Event, Node, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
 import { createKubelet, type Kubelet, noMounts } from './index.ts';
+import { networkReach } from './probes/reach.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { FakeImages, FakeRuntime } from './test-support/fake-runtime.ts';
 
@@ -34,6 +36,7 @@ async function begin(): Promise<void> {
     logDir: path.join(dir, 'logs'),
     secretDir: path.join(dir, 'secrets'),
     mounts: noMounts(),
+    reach: networkReach(),
     config: { clusterDns: ['10.96.0.10'] },
   });
   running = kubelet.run(stop.signal);

@@ -4,6 +4,7 @@ import type { ImageService, RuntimeService } from '../cri/port.ts';
 import type { Clock } from '../host/clock.ts';
 import type { KubeletConfig } from './config.ts';
 import type { NodeCredentials } from './images/node-credentials.ts';
+import type { PodReach } from './probes/reach.ts';
 import type { MountPort } from './volumes/mounts.ts';
 
 export type LogSink = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
@@ -26,6 +27,8 @@ export interface KubeletOptions {
   /** Secrets and tokens lie here: a tmpfs is mounted when it is none. */
   readonly secretDir: string;
   readonly mounts: MountPort;
+  /** How probes and hooks reach pods. */
+  readonly reach: PodReach;
   /** Port of the kubelet's HTTPS server, as the node's status tells it. */
   readonly port?: number;
   readonly version?: string;

@@ -1,4 +1,5 @@
 // Pods run for real: the kubelet over the embedded runtime, with an API in memory. Needs root, crun, conmon and a static busybox.
+
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -9,6 +10,7 @@ import { listMounts } from '../host/mounts.ts';
 import type { KubeObject } from '../machinery/object.ts';
 import type { ConfigMap, Container, Event, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
 import { createKubelet, hostMounts, type Kubelet } from './index.ts';
+import { networkReach } from './probes/reach.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { type RealRuntime, realRuntime, whyNoContainers } from './test-support/real-runtime.ts';
 
@@ -39,6 +41,7 @@ async function begin(): Promise<void> {
     logDir: path.join(bed.directory, 'logs'),
     secretDir: path.join(bed.directory, 'secrets'),
     mounts: hostMounts(),
+    reach: networkReach(),
     config: { clusterDns: ['10.96.0.10'] },
   });
   running = kubelet.run(stop.signal);

@@ -1,4 +1,5 @@
 // Restarts over minutes and hours, on a clock that is moved by hand.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { createInformerFactory, HandClock } from '../client/index.ts';
 import type { Container, ContainerStatus, Event, Pod } from '../resources/generated/core-v1.ts';
 import { createKubelet, noMounts } from './index.ts';
 import { Backoff, CRASH_LOOP } from './pod/restart.ts';
+import { networkReach } from './probes/reach.ts';
 import { FakeApi } from './test-support/fake-client.ts';
 import { type FakeContainer, FakeImages, FakeRuntime } from './test-support/fake-runtime.ts';
 
@@ -68,6 +70,7 @@ describe('a container on a clock by hand', () => {
       logDir: path.join(dir, 'logs'),
       secretDir: path.join(dir, 'secrets'),
       mounts: noMounts(),
+      reach: networkReach(),
     });
     running = kubelet.run(stop.signal);
     await kubelet.registered;

@@ -52,13 +52,13 @@ async function runtimeHandler({ client }: KubeletOptions, pod: Pod): Promise<str
 
 export function workerDeps(parts: WorkerParts): WorkerDeps {
   const { options, config, surroundings, userNamespaces, probeMetrics, manager, node } = parts;
-  const { client, clock, runtime, informers, rootDir, logDir, secretDir, mounts } = options;
+  const { client, clock, runtime, informers, rootDir, logDir, secretDir, mounts, reach } = options;
   const { recorder, cache, objects, writer, images, log } = parts;
   const services = informers.informer(SERVICES);
   const changed = (uid: string): void => manager().objectChanged(uid);
   return {
     ...{ clock, client, runtime, imageService: options.images, images, recorder, cache, objects, writer },
-    ...{ mounts, rootDir, logDir, secretDir, podPidsLimit: config.podPidsLimit, log, changed },
+    ...{ mounts, reach, rootDir, logDir, secretDir, podPidsLimit: config.podPidsLimit, log, changed },
     services: () => services.list(),
     backoff: new Backoff(CRASH_LOOP),
     node: () => surroundings.nodeFacts(node()),

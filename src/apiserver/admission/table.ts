@@ -19,7 +19,7 @@ import type { Store } from '../../store/index.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
-import { serviceRoutes } from '../registry/service-address.ts';
+import type { ServiceRoutes } from '../registry/service-address.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { peersAmong } from './dynamic/equivalent.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -46,6 +46,7 @@ import { mutatingWebhooks, type ServiceResolver, validatingWebhooks, type Webhoo
 export interface AdmissionParts {
   readonly caches: Caches;
   readonly random: Random;
+  readonly route: ServiceRoutes;
   readonly store: Store;
   readonly catalog: Catalog;
   readonly authorizer: Authorizer;
@@ -53,12 +54,11 @@ export interface AdmissionParts {
 }
 
 /** Where the Services of webhooks are reached. */
-export function serviceResolver(caches: Caches, random: Random): ServiceResolver {
-  const route = serviceRoutes(caches, random);
+export function serviceResolver(route: ServiceRoutes): ServiceResolver {
   return async (namespace, name, port) => route(namespace, name, port);
 }
 
-function webhookParts({ caches, random, catalog, authorizer, observe }: AdmissionParts): WebhookParts {
+function webhookParts({ caches, random, route, catalog, authorizer, observe }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
@@ -68,7 +68,7 @@ function webhookParts({ caches, random, catalog, authorizer, observe }: Admissio
     validating: () => validating.list(),
     namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
     peers: peersAmong(() => catalog.all()),
-    resolveService: serviceResolver(caches, random),
+    resolveService: serviceResolver(route),
     random,
     authorizer,
     observe,

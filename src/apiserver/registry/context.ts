@@ -8,6 +8,7 @@ import type { AdmissionChain } from '../admission/plugin.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { Allocator } from './allocator.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
+import type { ReachCheck } from './no-wire.ts';
 import type { WatchHub } from './watch-hub.ts';
 
 /** The parts that every verb may use. */
@@ -16,6 +17,8 @@ export interface Kernel {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
+  /** Asked before something is sent to a pod. */
+  readonly checkReach: ReachCheck;
   readonly admission: AdmissionChain;
   readonly watches: WatchHub;
   /** By resource key. */

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../machinery/object.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
 import type { EndpointSlice } from '../../resources/generated/discovery-v1.ts';
 import type { Caches } from './caches.ts';
+import type { ReachCheck } from './no-wire.ts';
 
 export interface ServiceAddress {
   readonly host: string;
@@ -51,13 +52,15 @@ export function addressOfService(
 }
 
 /** Routes by the live copies of Services and EndpointSlices. */
-export function serviceRoutes(caches: Caches, random: Random): ServiceRoutes {
+export function serviceRoutes(caches: Caches, random: Random, check: ReachCheck): ServiceRoutes {
   const services = caches.of<Service & KubeObject>('/v1/services');
   const slices = caches.of<EndpointSlice & KubeObject>('discovery.k8s.io/v1/endpointslices');
   return (namespace, name, port) => {
     const service = services.get(`${namespace}/${name}`);
     if (service === undefined) throw new Error(`service ${JSON.stringify(name)} not found`);
     const own = slices.inNamespace(namespace).filter((slice) => isSliceOf(slice, name));
-    return addressOfService(service, own, { port, random });
+    const address = addressOfService(service, own, { port, random });
+    check(address);
+    return address;
   };
 }

@@ -39,6 +39,16 @@ describe("a pod's proxy", () => {
     }
   });
 
+  test('sends nothing to addresses that are on no wire', async () => {
+    const server = await startTestServer({ noWire: ['127.0.0.0/8'] });
+    const proxy = await podBehind(server);
+    const answer = await server.call('GET', `${proxy}/a`);
+    expect(answer.status).toBe(503);
+    expect(answer.body.message).toMatch(
+      /^error trying to reach service: dial tcp 127\.0\.0\.1:\d+: connect: no route to host$/,
+    );
+  });
+
   test('takes no other method, and other paths take no OPTIONS', async () => {
     const server = await startTestServer();
     const proxy = await podBehind(server);

@@ -68,12 +68,23 @@ function podPort(pod: StoredPod, wanted: string): number {
   return named.containerPort;
 }
 
+/** Throws as a proxy that finds no way does. */
+function reached(kernel: Kernel, backend: Backend): Backend {
+  try {
+    kernel.checkReach({ host: backend.address, port: backend.port });
+    return backend;
+  } catch (error) {
+    const message = `error trying to reach service: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ApiError({ reason: 'ServiceUnavailable', message, cause: error });
+  }
+}
+
 async function podBackend(kernel: Kernel, target: Target): Promise<Backend> {
   const { scheme, name, port } = parseProxyName(target.name);
   const pod = await readOne<StoredPod>(kernel, target.entry, target.namespace, name);
   const address = pod.status?.podIP ?? '';
   if (address === '') throw badRequest('address not allowed');
-  return { scheme, address, port: podPort(pod, port) };
+  return reached(kernel, { scheme, address, port: podPort(pod, port) });
 }
 
 function noEndpoints(name: string): ApiError {
@@ -117,7 +128,7 @@ async function serviceBackend(kernel: Kernel, target: Target): Promise<Backend> 
   const ready = readyEndpoints(slices, wanted.name);
   const chosen = ready[Math.floor(kernel.random.float() * ready.length)];
   if (chosen === undefined) throw noEndpoints(name);
-  return { scheme, address: chosen.host, port: chosen.port };
+  return reached(kernel, { scheme, address: chosen.host, port: chosen.port });
 }
 
 async function nodeExists(kernel: Kernel, entry: CatalogEntry, name: string): Promise<void> {

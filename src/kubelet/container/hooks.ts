@@ -2,9 +2,7 @@
 import type { Clock } from '../../host/clock.ts';
 import { goQuote } from '../../machinery/json.ts';
 import type { LifecycleHandler } from '../../resources/generated/core-v1.ts';
-import { probeHttp } from '../probes/http.ts';
 import { httpTarget, type ProbeTarget, portNumber } from '../probes/run.ts';
-import { probeTcp } from '../probes/tcp.ts';
 import { messageOf } from './errors.ts';
 
 const NETWORK_TIMEOUT_MS = 30_000;
@@ -46,12 +44,12 @@ export async function runHook(
   }
   const timeout = options.timeoutMs > 0 ? Math.min(options.timeoutMs, NETWORK_TIMEOUT_MS) : NETWORK_TIMEOUT_MS;
   if (httpGet !== undefined) {
-    const result = await probeHttp(httpTarget(httpGet, target.container, target.podIp), timeout);
+    const result = await target.reach.http(httpTarget(httpGet, target.container, target.podIp), timeout);
     // Any answer will do for a hook.
     if (result.outcome === 'failure' && result.output.startsWith('Get ')) throw new Error(result.output);
   } else if (tcpSocket !== undefined) {
     const host = tcpSocket.host !== undefined && tcpSocket.host !== '' ? tcpSocket.host : target.podIp;
-    const result = await probeTcp(host, portNumber(tcpSocket.port, target.container), timeout);
+    const result = await target.reach.tcp(host, portNumber(tcpSocket.port, target.container), timeout);
     if (result.outcome !== 'success') throw new Error(result.output);
   } else if (sleep !== undefined) {
     const ms = sleep.seconds * 1000;

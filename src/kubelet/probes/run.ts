@@ -4,10 +4,9 @@ import { RuntimeError } from '../../cri/port.ts';
 import { goDuration } from '../../machinery/time.ts';
 import type { Container, HTTPGetAction, Probe } from '../../resources/generated/core-v1.ts';
 import { asRpcError, messageOf } from '../container/errors.ts';
-import { probeGrpc } from './grpc.ts';
-import { type HttpTarget, probeHttp } from './http.ts';
+import type { HttpTarget } from './http.ts';
+import type { PodReach } from './reach.ts';
 import type { ProbeResult } from './result.ts';
-import { probeTcp } from './tcp.ts';
 
 const MAX_OUTPUT = 10 * 1024;
 
@@ -15,6 +14,7 @@ export interface ProbeTarget {
   readonly containerId: string;
   readonly container: Container;
   readonly podIp: string;
+  readonly reach: PodReach;
   readonly exec: (id: string, command: readonly string[], timeoutMs: number) => Promise<ExecSyncResult>;
 }
 
@@ -58,16 +58,16 @@ export async function runProbe(probe: Probe, target: ProbeTarget): Promise<Probe
   try {
     if (probe.exec !== undefined) return await probeExec(target, probe.exec.command ?? [], timeoutMs);
     if (probe.httpGet !== undefined) {
-      return await probeHttp(httpTarget(probe.httpGet, target.container, target.podIp), timeoutMs);
+      return await target.reach.http(httpTarget(probe.httpGet, target.container, target.podIp), timeoutMs);
     }
     if (probe.tcpSocket !== undefined) {
       const { host, port } = probe.tcpSocket;
       const to = host !== undefined && host !== '' ? host : target.podIp;
-      return await probeTcp(to, portNumber(port, target.container), timeoutMs);
+      return await target.reach.tcp(to, portNumber(port, target.container), timeoutMs);
     }
     if (probe.grpc !== undefined) {
       const { port, service } = probe.grpc;
-      return await probeGrpc({ host: target.podIp, port, service: service ?? '' }, timeoutMs);
+      return await target.reach.grpc({ host: target.podIp, port, service: service ?? '' }, timeoutMs);
     }
     return { outcome: 'error', output: 'missing probe handler' };
   } catch (error) {

@@ -1,4 +1,5 @@
 // The kubelet's own API, static pods and eviction, over a runtime in memory.
+
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { createInformerFactory } from '../../client/index.ts';
 import { systemClock } from '../../host/clock.ts';
 import type { Node, Pod, PodSpec } from '../../resources/generated/core-v1.ts';
 import { createKubelet, type Kubelet, type KubeletConfig, noMounts } from '../index.ts';
+import { networkReach } from '../probes/reach.ts';
 import { FakeApi } from '../test-support/fake-client.ts';
 import { FakeImages, FakeRuntime } from '../test-support/fake-runtime.ts';
 import { hostLogs } from './host-logs.ts';
@@ -35,6 +37,7 @@ async function begin(config: Partial<KubeletConfig> = {}): Promise<void> {
     logDir: path.join(dir, 'logs'),
     secretDir: path.join(dir, 'secrets'),
     mounts: noMounts(),
+    reach: networkReach(),
     config,
   });
   running = kubelet.run(stop.signal);

@@ -6,6 +6,7 @@ import type { Node, Pod, Service } from '../../resources/generated/core-v1.ts';
 import type { DnsContext } from '../container/hosts.ts';
 import type { ImageManager } from '../images/manager.ts';
 import type { Backoff } from '../pod/restart.ts';
+import type { PodReach } from '../probes/reach.ts';
 import type { StatusWriter } from '../status/writer.ts';
 import type { ClaimSource } from '../volumes/claims.ts';
 import type { MountPort } from '../volumes/mounts.ts';
@@ -39,6 +40,7 @@ export interface WorkerDeps {
   readonly node: () => NodeFacts;
   readonly dns: () => DnsContext;
   readonly mounts: MountPort;
+  readonly reach: PodReach;
   readonly claims: ClaimSource;
   readonly requestToken: TokenRequester;
   readonly trustBundles: TrustBundles;

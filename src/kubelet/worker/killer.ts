@@ -65,6 +65,7 @@ export class Killer {
       containerId: victim.status.id,
       container,
       podIp: podIp ?? '',
+      reach: this.deps.reach,
       exec: this.deps.runtime.execSync.bind(this.deps.runtime),
     };
     const over = new AbortController();

@@ -64,7 +64,8 @@ function makeProbes(deps: WorkerDeps, view: PodView, held: ReadonlySet<string>):
   };
   return new PodProbes({
     clock: deps.clock,
-    run: (probe, container, containerId) => runProbe(probe, { containerId, container, podIp: podIp(), exec }),
+    run: (probe, container, containerId) =>
+      runProbe(probe, { containerId, container, podIp: podIp(), reach: deps.reach, exec }),
     say: (ref, reason, message) => view.say(ref, 'Warning', reason, message),
     onChange: view.poke,
     held: (id) => held.has(id),

@@ -247,6 +247,7 @@ export class Starter {
       containerId: id,
       container: input.ref.spec,
       podIp: this.fields(input.pod, input.sandbox).podIps[0] ?? '',
+      reach: this.deps.reach,
       exec: this.deps.runtime.execSync.bind(this.deps.runtime),
     };
     const left = new Promise<void>((resolve) => {
