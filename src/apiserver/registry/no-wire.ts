@@ -1,9 +1,8 @@
 // Addresses that are on no wire: those of pods that a simulated runtime runs. Elsewhere they may be somebody's, so nothing may be sent there.
 import ipaddr from 'ipaddr.js';
-import type { ServiceAddress } from './service-address.ts';
 
 /** Throws, in the words of a host without a route, when an address lies in one of the ranges. */
-export type ReachCheck = (address: ServiceAddress) => void;
+export type ReachCheck = (address: { readonly host: string; readonly port: number }) => void;
 
 /** `ranges`: CIDRs. */
 export function reachCheck(ranges: readonly string[]): ReachCheck {
