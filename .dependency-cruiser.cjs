@@ -48,7 +48,7 @@ const faces = rooms
     to: {
       path: `^src/${room}/`,
       pathNot: [
-        `^src/${room}/(index|port|node-api|definition|schema/index)\\.ts$`,
+        `^src/${room}/(index|port|node-api|definition|transport-conformance|schema/index)\\.ts$`,
         '^src/resources/generated/',
         '^src/resources/schema/facts-text\\.ts$',
       ],

@@ -4,11 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLIENTS, json, MERGE_PATCH, makeNamespace, pod, podsPath } from './api-pods.ts';
 import { LoadClient, type Measured, measure, type Target } from './load.ts';
+import { Http2Load } from './load-http2.ts';
 import { benchMany, listTimes } from './many.ts';
 import type { Report } from './report.ts';
 import { benchWatches } from './watches.ts';
 
 const PODS = 2000;
+const HTTP2_CONNECTIONS = 4;
 const NAMESPACE = 'bench-api';
 const PATH = podsPath(NAMESPACE);
 
@@ -73,6 +75,11 @@ export async function benchApi(
   rate('create pods, durable', '3,000/s', await each((i) => client.send('POST', PATH, pod(i))));
   const gets = await measure(PODS * 3, CLIENTS, (i) => client.send('GET', `${PATH}/p-${i % PODS}`));
   rate('get a pod', '6,000/s', gets);
+  const http2 = new Http2Load(target, HTTP2_CONNECTIONS);
+  const multiplexed = (i: number) => http2.get(`${PATH}/p-${i % PODS}`);
+  await measure(PODS, CLIENTS, multiplexed);
+  rate(`get a pod, HTTP/2, ${HTTP2_CONNECTIONS} connections`, '', await measure(PODS * 3, CLIENTS, multiplexed));
+  http2.close();
   rate('merge patch', '2,500/s', await each((i) => patch(client, `p-${i}`, String(i))));
   const short = await listTimes(client, PATH);
   report.row(`list ${PODS} pods`, `${short.ms.toFixed(1)} ms`, '', '30 ms');
