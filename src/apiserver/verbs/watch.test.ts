@@ -78,3 +78,31 @@ test('in YAML is refused', async () => {
   expect(status).toBe(406);
   expect(text).toContain('only the following media types are accepted: application/json;stream=watch, ');
 });
+
+const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
+/** The bytes that a watch sends at once. */
+async function sent(url: string, accept: string): Promise<{ type: string; text: string }> {
+  const response = await server.raw('GET', url, { accept });
+  const sink = new TestSink();
+  if (response.body instanceof Uint8Array) sink.write(response.body);
+  else response.body.start(sink);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  sink.end();
+  return { type: String(response.headers['content-type']), text: Buffer.concat(sink.chunks).toString('latin1') };
+}
+
+test.each(['application/vnd.kubernetes.protobuf', 'application/json'])(
+  'sends metadata alone as %s where that is asked for, in its bookmarks too',
+  async (mediaType) => {
+    const data = { metadata: { name: 'c' }, data: { word: 'unwanted' } };
+    await server.call('POST', MAPS, data);
+    const { type, text } = await sent(`${MAPS}?watch=1&allowWatchBookmarks=true`, `${mediaType};${PARTIAL}`);
+    expect(type.startsWith(mediaType)).toBe(true);
+    expect(text).not.toContain('unwanted');
+    const count = (word: string): number => text.split(word).length - 1;
+    expect([count('ADDED'), count('BOOKMARK'), count('PartialObjectMetadata')]).toEqual([3, 1, 4]);
+    expect(text).toContain('k8s.io/initial-events-end');
+    await server.call('DELETE', `${MAPS}/c`);
+  },
+);

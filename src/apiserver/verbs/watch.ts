@@ -20,6 +20,7 @@ import {
 } from '../registry/options.ts';
 import { parseSelection, type Selection } from '../registry/selection.ts';
 import type { FrameMaker } from '../registry/watch-hub.ts';
+import { PARTIAL_SCHEMA } from './answer.ts';
 import { listPrefix, outputOfList } from './list.ts';
 import { partialMetadata } from './partial.ts';
 import { tableOf } from './table.ts';
@@ -64,9 +65,11 @@ function frameMaker(
 ): FrameMaker {
   const { output, selection } = form;
   let tables = 0;
-  const shown = (object: KubeObject): JsonObject => {
+  const shown = (type: WatchEventType, object: KubeObject): JsonObject => {
     if (output.as === 'Table') {
-      const withoutColumns = tables++ > 0;
+      const withoutColumns = tables > 0;
+      // A bookmark has no row, and the first row brings the columns.
+      if (type !== 'BOOKMARK') tables++;
       return tableOf(context, entry, { objects: [object], output, list: undefined, withoutColumns });
     }
     return partialMetadata(object, output.metaVersion ?? 'v1');
@@ -75,6 +78,11 @@ function frameMaker(
     value.key === '' ? (JSON.parse(Buffer.from(value.value).toString('utf8')) as KubeObject) : readObject(entry, value);
   const protobuf = output.mediaType === PROTOBUF;
   const stored = !protobuf && output.as === undefined && sendsStoredBytes(entry);
+  const encode = (type: WatchEventType, object: KubeObject, text: () => string): Uint8Array => {
+    if (protobuf && output.as !== undefined) return encodeWatchEvent(type, PARTIAL_SCHEMA, shown(type, object));
+    if (protobuf) return encodeWatchEvent(type, entry.row.schema, object);
+    return frameOf(type, utf8(output.as === undefined ? text() : JSON.stringify(shown(type, object))));
+  };
   return {
     shareKey:
       output.as === 'Table'
@@ -83,23 +91,11 @@ function frameMaker(
     ...(stored ? { pieces: (type: WatchEventType, { value }: StoredValue) => [HEADS[type], value, END] } : {}),
     make(type, value) {
       const object = read(value);
-      if (protobuf) return encodeWatchEvent(type, entry.row.schema, object);
-      return frameOf(type, utf8(output.as === undefined ? objectText(object) : JSON.stringify(shown(object))));
+      return encode(type, object, () => objectText(object));
     },
     bookmark(revision, initialEventsEnd) {
       const object = bookmarkObject(entry, revision, initialEventsEnd);
-      if (protobuf) return encodeWatchEvent('BOOKMARK', entry.row.schema, object);
-      if (output.as === undefined) return frameOf('BOOKMARK', utf8(JSON.stringify(object)));
-      if (output.as === 'Table') {
-        const table = tableOf(context, entry, {
-          objects: [object],
-          output,
-          list: undefined,
-          withoutColumns: tables > 0,
-        });
-        return frameOf('BOOKMARK', utf8(JSON.stringify(table)));
-      }
-      return frameOf('BOOKMARK', utf8(JSON.stringify(shown(object))));
+      return encode('BOOKMARK', object, () => JSON.stringify(object));
     },
     ...(protobuf || output.as !== undefined ? {} : { object: read }),
     ...(selection === undefined
