@@ -1,5 +1,5 @@
 // conmon, the shim that holds a container's streams, writes its log and records its end; it outlives Minke.
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -7,7 +7,7 @@ import type { Cgroups } from '../../host/cgroups.ts';
 import { startProgram } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciRuntime } from './oci-runtime.ts';
-import { commandLine, signalProcess } from './processes.ts';
+import { commandLine, hurry, signalProcess } from './processes.ts';
 
 export interface ConmonOptions {
   readonly runtime: OciRuntime;
@@ -27,6 +27,14 @@ export interface ConmonRequest {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
 }
+
+/**
+ * conmon reads stdout before stderr when it finds both readable: it must wake between a container's writes to one and to the other, or
+ * their order in the log is lost.
+ */
+const NICENESS = -10;
+/** Of its group beside that of the pods, whose default is 1024. */
+export const CONMON_CPU_SHARES = 10_240;
 
 /** The runtime refused to make the container; the message is its own. */
 export class CreateError extends Error {}
@@ -112,6 +120,8 @@ export class Conmon {
       throw new CreateError(why);
     }
     if (answer.pid <= 0) throw new CreateError((answer.message ?? 'unknown error').trim());
+    // The container's process is there already, so it does not inherit this.
+    hurry(Number(readFileSync(join(request.bundle, 'conmon-pidfile'), 'utf8')), NICENESS);
     return answer.pid;
   }
 

@@ -8,7 +8,7 @@ import { type RunProgram, SpawnHelper } from '../../host/spawn-helper.ts';
 import { CniNetwork, PodNetwork, type PodNetworking } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
 import { AppArmor } from './apparmor.ts';
-import { Conmon } from './conmon.ts';
+import { CONMON_CPU_SHARES, Conmon } from './conmon.ts';
 import type { RuntimeContext } from './context.ts';
 import { hostFacts } from './host-facts.ts';
 import { OciRuntime } from './oci-runtime.ts';
@@ -86,6 +86,7 @@ export async function openContext(
   const cgroupRoot = `/${own}`;
   const conmonCgroup = `${cgroupRoot}/conmon`;
   const { cgroups, mounted } = await readyCgroups(conmonCgroup, log);
+  await cgroups.setLimits(conmonCgroup, { cpuShares: CONMON_CPU_SHARES });
   await endPredecessor(cgroups, conmonCgroup, clock);
   const { layout } = cgroups;
   const exitDirectory = join(runDirectory, 'exits');

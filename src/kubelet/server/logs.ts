@@ -1,5 +1,5 @@
 // Streams a container's log: filtered, followed across rotations, as fast as the reader takes it.
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, readSync, watch } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ByteSink, StreamBody } from '../../machinery/http.ts';
@@ -118,6 +118,8 @@ class LogPump {
   private closed = false;
   private wake: (() => void) | undefined;
   private woken = false;
+  /** The end was reached, so that what comes next was written a moment ago and is in memory. */
+  private caughtUp = false;
   private watcher: FSWatcher | undefined;
   private readonly filter: LogFilter;
   private readonly chunk = Buffer.allocUnsafe(CHUNK);
@@ -207,12 +209,21 @@ class LogPump {
 
   private async readSome(): Promise<boolean> {
     if (this.handle === undefined) return false;
-    const { bytesRead } = await this.handle.read(this.chunk, 0, CHUNK, this.position);
-    if (bytesRead === 0) return false;
+    const bytesRead = await this.readInto(this.handle);
+    if (bytesRead === 0) {
+      this.caughtUp = true;
+      return false;
+    }
     this.position += bytesRead;
     const fresh = this.chunk.subarray(0, bytesRead);
     await this.lines(this.rest.length === 0 ? fresh : Buffer.concat([this.rest, fresh]));
     return true;
+  }
+
+  /** In this thread where nothing can wait for a disk: to ask another thread costs more than the reading. */
+  private async readInto(handle: FileHandle): Promise<number> {
+    if (this.caughtUp) return readSync(handle.fd, this.chunk, 0, CHUNK, this.position);
+    return (await handle.read(this.chunk, 0, CHUNK, this.position)).bytesRead;
   }
 
   private async lines(data: Buffer): Promise<void> {
@@ -235,6 +246,7 @@ class LogPump {
     if (out.length === 0 || this.closed) return;
     if (this.sink.write(out) || this.sink.buffered <= MAX_BUFFERED) return;
     let drained = false;
+    this.caughtUp = false;
     this.sink.onDrain(() => {
       drained = true;
       this.stir();
