@@ -129,6 +129,8 @@ export interface ContainerConfig {
   readonly env: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly Mount[];
   readonly devices: readonly Device[];
+  /** Names by the Container Device Interface: `vendor.example/gpu=one`. */
+  readonly cdiDevices?: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** Below the sandbox's logDirectory: `<container>/<attempt>.log`. CRI log format. */

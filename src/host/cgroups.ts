@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type MemoryTree, releaseFilePages } from './cgroup-memory.ts';
 import { errorCode, isMissing } from './files.ts';
 import { listMounts, mount } from './mounts.ts';
 
@@ -319,8 +320,17 @@ export class Cgroups {
 
   /** Removes the group and all below it, which must hold no process; false while one is still in it. */
   async remove(path: string): Promise<boolean> {
+    const memory = this.#memory();
+    if (memory !== undefined) await releaseFilePages(memory, path);
     const done = await Promise.all(trees(this.layout).map((tree) => removeTree(join(tree, path))));
     return done.every(Boolean);
+  }
+
+  #memory(): MemoryTree | undefined {
+    const { mode, unified, legacy } = this.layout;
+    if (mode === 'unified' && unified !== undefined) return { version: 2, root: unified };
+    const root = legacy.get('memory');
+    return root === undefined ? undefined : { version: 1, root };
   }
 
   stats(path: string): CgroupStats {

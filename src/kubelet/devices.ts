@@ -1,11 +1,13 @@
-// Whether a pod's claims for devices let it begin: they have to be its own or reserved for it, and their drivers have to be here.
+// Whether a pod's claims for devices let it begin: they have to be its own or reserved for it.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
 import { type Client, claimsOfPod, isReservedFor, notMadeFor, RESOURCE_CLAIMS } from '../client/index.ts';
 import type { Pod } from '../resources/generated/core-v1.ts';
+import type { ResourceClaim } from '../resources/generated/resource-v1.ts';
 import { messageOf } from './container/errors.ts';
 
-/** Throws, in Kubernetes' words, with what is in the way. No driver can tell this kubelet of itself; a runtime without processes needs none. */
-export async function checkDevices(client: Client, pod: Pod, needsDrivers: boolean): Promise<void> {
+/** The claims; throws, in Kubernetes' words, with what is in the way. */
+export async function claimsForPod(client: Client, pod: Pod): Promise<ResourceClaim[]> {
+  const claims: ResourceClaim[] = [];
   const { namespace = '', name = '', uid = '' } = pod.metadata;
   for (const known of claimsOfPod(pod)) {
     if (known.kind === 'none') continue;
@@ -22,7 +24,7 @@ export async function checkDevices(client: Client, pod: Pod, needsDrivers: boole
       throw new Error(
         `pod ${name} (${uid}) is not allowed to use ResourceClaim ${known.name} (${claim.metadata.uid ?? ''})`,
       );
-    const driver = claim.status?.allocation?.devices?.results?.[0]?.driver;
-    if (needsDrivers && driver !== undefined) throw new Error(`DRA driver ${driver} is not registered`);
+    claims.push(claim);
   }
+  return claims;
 }

@@ -14,6 +14,7 @@ import { NodeKeeper } from './node/keeper.ts';
 import { shutDownPods } from './node/shutdown.ts';
 import type { Pressure } from './node/status.ts';
 import type { Kubelet, KubeletOptions, LogSink } from './options.ts';
+import { NodePlugins } from './plugins/node-plugins.ts';
 import { LogRotation } from './server/log-rotation.ts';
 import { ProbeMetrics } from './server/metrics.ts';
 import { createNodeApi } from './server/node-api.ts';
@@ -47,6 +48,7 @@ class KubeletImpl implements Kubelet {
   private readonly rotation: LogRotation;
   private readonly statics: StaticPods | undefined;
   private readonly userNamespaces: UserNamespaces;
+  private readonly plugins: NodePlugins;
   private readonly probeMetrics = new ProbeMetrics();
   private readonly log: LogSink = (level, message, fields) => this.options.log?.(level, message, fields);
 
@@ -63,6 +65,7 @@ class KubeletImpl implements Kubelet {
     this.objects = new WatchedObjects(client, clock, (uid) => this.manager.objectChanged(uid));
     this.images = new ImageManager(options.images, clock, this.config.maxParallelImagePulls);
     this.userNamespaces = new UserNamespaces(options.rootDir);
+    this.plugins = this.makePlugins();
     this.manager = this.makeManager(new StatusWriter(client, clock, onError));
     this.keeper = this.makeKeeper();
     this.housekeeper = this.makeHousekeeper();
@@ -91,7 +94,20 @@ class KubeletImpl implements Kubelet {
 
   private makeManager(writer: StatusWriter): PodManager {
     const { options, config, surroundings, recorder, cache, objects, images, userNamespaces, probeMetrics, log } = this;
-    const parts = { options, config, surroundings, recorder, cache, objects, writer, images, userNamespaces, log };
+    const { plugins } = this;
+    const parts = {
+      options,
+      config,
+      surroundings,
+      recorder,
+      cache,
+      objects,
+      writer,
+      images,
+      userNamespaces,
+      plugins,
+      log,
+    };
     const node = () => this.keeper.current;
     return new PodManager({
       deps: workerDeps({ ...parts, probeMetrics, manager: () => this.manager, node }),
@@ -103,6 +119,15 @@ class KubeletImpl implements Kubelet {
     });
   }
 
+  private makePlugins(): NodePlugins {
+    const { options, log } = this;
+    const { rootDir, clock } = options;
+    const onChange = (): void => {
+      void this.keeper.update().catch((error: unknown) => log('warn', 'node status', { error: String(error) }));
+    };
+    return new NodePlugins({ rootDir, clock, log, pods: () => this.manager.pods(), onChange });
+  }
+
   private makeKeeper(): NodeKeeper {
     const { client, clock, images } = this.options;
     return new NodeKeeper({
@@ -110,7 +135,7 @@ class KubeletImpl implements Kubelet {
       clock,
       recorder: this.recorder,
       images,
-      shape: () => this.surroundings.shape(),
+      shape: () => ({ ...this.surroundings.shape(), devices: this.plugins.devices.amounts() }),
       pressure: () => this.pressure(),
       taints: this.config.registerWithTaints,
       onError: (what, error) => this.log('warn', what, { error: String(error) }),
@@ -188,7 +213,7 @@ class KubeletImpl implements Kubelet {
     setMaxListeners(100, signal);
     const { informers, clock, nodeName } = this.options;
     await this.prepareDirectories();
-    await Promise.all([this.surroundings.look(), this.cache.start(), this.userNamespaces.load()]);
+    await Promise.all([this.surroundings.look(), this.cache.start(), this.userNamespaces.load(), this.plugins.load()]);
     const pods = informers.informer(PODS, { fieldSelector: `spec.nodeName=${nodeName}` });
     const services = informers.informer(SERVICES);
     informers.start(signal);
@@ -205,6 +230,7 @@ class KubeletImpl implements Kubelet {
       this.housekeeper.run(signal),
       this.rotation.run(signal),
       this.sweeping(signal),
+      ...(this.surroundings.simulatesDevices ? [] : [this.plugins.run(signal)]),
     ];
     this.log('info', 'kubelet runs', { node: nodeName, at: clock.now() });
     await Promise.all(background);
@@ -231,7 +257,10 @@ class KubeletImpl implements Kubelet {
 
   private async sweeping(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.manager.sweep().catch((error: unknown) => this.log('warn', 'sweep', { error: String(error) }));
+      await this.manager
+        .sweep()
+        .then(() => this.plugins.retain((uid) => this.manager.knows(uid)))
+        .catch((error: unknown) => this.log('warn', 'sweep', { error: String(error) }));
       await this.options.clock.sleep(SWEEP_MS, signal);
     }
   }

@@ -5,9 +5,10 @@ import { isApiError } from '../machinery/errors.ts';
 import type { Node, Pod } from '../resources/generated/core-v1.ts';
 import { podAccount, tokenRequester } from './account.ts';
 import type { KubeletConfig } from './config.ts';
-import { checkDevices } from './devices.ts';
+import { claimsForPod } from './devices.ts';
 import type { ImageManager } from './images/manager.ts';
 import type { KubeletOptions, LogSink } from './options.ts';
+import type { NodePlugins } from './plugins/node-plugins.ts';
 import { specOf } from './pod/identity.ts';
 import { Backoff, CRASH_LOOP } from './pod/restart.ts';
 import type { ProbeMetrics } from './server/metrics.ts';
@@ -32,6 +33,7 @@ export interface WorkerParts {
   readonly images: ImageManager;
   readonly userNamespaces: UserNamespaces;
   readonly probeMetrics: ProbeMetrics;
+  readonly plugins: NodePlugins;
   /** Made of what this gives: asked for only when something happens. */
   readonly manager: () => PodManager;
   readonly node: () => Node | undefined;
@@ -51,7 +53,7 @@ async function runtimeHandler({ client }: KubeletOptions, pod: Pod): Promise<str
 }
 
 export function workerDeps(parts: WorkerParts): WorkerDeps {
-  const { options, config, surroundings, userNamespaces, probeMetrics, manager, node } = parts;
+  const { options, config, surroundings, userNamespaces, probeMetrics, plugins, manager, node } = parts;
   const { client, clock, runtime, informers, rootDir, logDir, secretDir, mounts, reach } = options;
   const { recorder, cache, objects, writer, images, log } = parts;
   const services = informers.informer(SERVICES);
@@ -70,7 +72,12 @@ export function workerDeps(parts: WorkerParts): WorkerDeps {
     noRoomFor: (pod) => manager().noRoomFor(pod),
     runtimeName: () => surroundings.runtimeName,
     hostsFile: () => readFile('/etc/hosts', 'utf8').catch(() => ''),
-    checkDevices: (pod) => checkDevices(client, pod, !surroundings.simulatesDevices),
+    prepareDevices: async (pod) => {
+      const devices = await claimsForPod(client, pod);
+      // A runtime without processes needs no drivers.
+      if (!surroundings.simulatesDevices) await plugins.prepare(pod, devices);
+    },
+    plugins,
     runtimeHandler: (pod) => runtimeHandler(options, pod),
     nodeAuths: async (image, pod) => (await options.credentials?.(image, () => podAccount(options, pod))) ?? [],
     userNamespace: (pod, handler) => userNamespaces.of(pod, handler, surroundings.handlers),

@@ -1,6 +1,7 @@
 // A container made ready to start: its root file system, mounts, devices and specification in a bundle, and the record of it.
 import { join } from 'node:path';
 import type { ContainerConfig } from '../port.ts';
+import { injectCdiDevices } from './cdi.ts';
 import { containerDevices, containerRoot, imageMounts, localSeccomp, prepareMounts } from './container-parts.ts';
 import { containerCgroup, type RuntimeContext } from './context.ts';
 import type { OpenedImage } from './images/index.ts';
@@ -43,7 +44,7 @@ export async function prepareBundle(context: RuntimeContext, input: BundleInput)
   await Promise.allSettled(steps);
   const [rootfs, names, devices, seccomp, apparmorProfile, images] = await Promise.all(steps);
   const user = chooseUser(config.security, image.config.User ?? '', names);
-  const spec = containerSpec({
+  const plain = containerSpec({
     config,
     sandbox: sandbox.config,
     facts,
@@ -58,6 +59,8 @@ export async function prepareBundle(context: RuntimeContext, input: BundleInput)
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     ...(targetPid === undefined ? {} : { targetPid }),
   });
+  const wanted = config.cdiDevices ?? [];
+  const spec = wanted.length === 0 ? plain : await injectCdiDevices(plain, wanted, context.cdiDirectories);
   const missingFilter = await context.oci.writeBundle(directory, spec);
   const record: ContainerRecord = {
     id,

@@ -25,6 +25,8 @@ export interface RuntimeContext {
   readonly pauseRoot: string;
   /** A directory with nothing in it. */
   readonly emptyDirectory: string;
+  /** Where vendors describe their devices, the last before the first. */
+  readonly cdiDirectories: readonly string[];
   readonly helper: SpawnHelper;
   readonly oci: OciRuntime;
   readonly conmon: Conmon;

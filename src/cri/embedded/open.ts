@@ -8,6 +8,7 @@ import { type RunProgram, SpawnHelper } from '../../host/spawn-helper.ts';
 import { CniNetwork, PodNetwork, type PodNetworking } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
 import { AppArmor } from './apparmor.ts';
+import { CDI_DIRECTORIES } from './cdi.ts';
 import { CONMON_CPU_SHARES, Conmon } from './conmon.ts';
 import type { RuntimeContext } from './context.ts';
 import { hostFacts } from './host-facts.ts';
@@ -123,6 +124,7 @@ export async function openContext(
     exitDirectory,
     pauseRoot,
     emptyDirectory: join(stateDir, 'empty'),
+    cdiDirectories: options.cdiDirectories ?? CDI_DIRECTORIES,
     helper,
     oci,
     conmon: new Conmon({

@@ -19,6 +19,8 @@ export interface EmbeddedRuntimeOptions {
   readonly masquerade?: boolean;
   /** The pod network is made by the host's CNI plugins, and the ranges above are not used. */
   readonly cni?: { readonly configDirectory: string; readonly binaries: readonly string[] };
+  /** Where devices are described by the Container Device Interface; as its specification says unless given. */
+  readonly cdiDirectories?: readonly string[];
   readonly clock: Clock;
   readonly log: (message: string) => void;
 }

@@ -137,6 +137,7 @@ export function containerOut(config: ContainerConfig, sandbox: PodSandboxConfig)
       host_path: d.hostPath,
       permissions: d.permissions,
     })),
+    CDI_devices: config.cdiDevices?.map((name) => ({ name })),
     labels: config.labels,
     annotations: config.annotations,
     log_path: config.logPath,

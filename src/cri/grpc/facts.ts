@@ -38,7 +38,8 @@ LinuxContainerUser: uid=1:int64 gid=2:int64 supplemental_groups=3:int64[]
 ListPodSandboxResponse: items=1:PodSandbox[]
 PodSandbox: id=1 metadata=2:PodSandboxMetadata state=3:PodSandboxState created_at=4:int64 labels=5:map:string annotations=6:map:string runtime_handler=7
 CreateContainerRequest: pod_sandbox_id=1 config=2:ContainerConfig sandbox_config=3:PodSandboxConfig
-ContainerConfig: metadata=1:ContainerMetadata image=2:ImageSpec command=3:string[] args=4:string[] working_dir=5 envs=6:KeyValue[] mounts=7:Mount[] devices=8:Device[] labels=9:map:string annotations=10:map:string log_path=11 stdin=12:bool stdin_once=13:bool tty=14:bool linux=15:LinuxContainerConfig stop_signal=18:Signal
+ContainerConfig: metadata=1:ContainerMetadata image=2:ImageSpec command=3:string[] args=4:string[] working_dir=5 envs=6:KeyValue[] mounts=7:Mount[] devices=8:Device[] labels=9:map:string annotations=10:map:string log_path=11 stdin=12:bool stdin_once=13:bool tty=14:bool linux=15:LinuxContainerConfig CDI_devices=17:CDIDevice[] stop_signal=18:Signal
+CDIDevice: name=1
 KeyValue: key=1 value=2
 Device: container_path=1 host_path=2 permissions=3
 LinuxContainerConfig: resources=1:LinuxContainerResources security_context=2:LinuxContainerSecurityContext

@@ -1,57 +1,17 @@
 // Calls to a CRI v1 runtime over gRPC, encoded by the table of facts.
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { fromJSON, type MethodDefinition, type PackageDefinition } from '@grpc/proto-loader';
+import { grpcDescriptor } from '../../machinery/grpc-table.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../port.ts';
 import { ENUMS, IMAGE_METHODS, MESSAGES, RUNTIME_METHODS } from './facts.ts';
 
 /** A decoded message: fields by their proto names, absent ones at their defaults. */
 export type Message = Readonly<Record<string, unknown>>;
 
-type Nested = Record<string, unknown>;
-
-function lines(table: string): (readonly [string, string[]])[] {
-  return table
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [name = '', rest = ''] = line.split(':', 1).concat(line.slice(line.indexOf(':') + 1));
-      return [name, rest.split(' ').filter((part) => part !== '')] as const;
-    });
-}
-
-function fieldOf(text: string): readonly [string, Nested] {
-  const [, name = '', id = '0', type = 'string'] = /^(\w+)=(\d+)(?::(.+))?$/.exec(text) ?? [];
-  if (type.startsWith('map:')) return [name, { keyType: 'string', type: type.slice(4), id: Number(id) }];
-  const repeated = type.endsWith('[]');
-  return [
-    name,
-    { type: repeated ? type.slice(0, -2) : type, id: Number(id), ...(repeated ? { rule: 'repeated' } : {}) },
-  ];
-}
-
-function service(table: string): Nested {
-  const methods: Nested = {};
-  for (const [name, [requestType = '', answer = '']] of lines(table)) {
-    const stream = answer.startsWith('stream:');
-    methods[name] = {
-      requestType,
-      responseType: stream ? answer.slice(7) : answer,
-      ...(stream ? { responseStream: true } : {}),
-    };
-  }
-  return { methods };
-}
-
 /** The table as the descriptor that protobuf libraries take. */
-export function descriptor(): Nested {
-  const nested: Nested = {
-    RuntimeService: service(RUNTIME_METHODS),
-    ImageService: service(IMAGE_METHODS),
-  };
-  for (const [name, fields] of lines(MESSAGES)) nested[name] = { fields: Object.fromEntries(fields.map(fieldOf)) };
-  for (const [name, values] of lines(ENUMS))
-    nested[name] = { values: Object.fromEntries(values.map((value, number) => [value, number])) };
-  return { nested: { runtime: { nested: { v1: { nested } } } } };
+export function descriptor(): Record<string, unknown> {
+  const services = { RuntimeService: RUNTIME_METHODS, ImageService: IMAGE_METHODS };
+  return grpcDescriptor({ package: 'runtime.v1', messages: MESSAGES, enums: ENUMS, services });
 }
 
 const KINDS: Readonly<Partial<Record<status, RuntimeErrorKind>>> = {

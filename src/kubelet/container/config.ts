@@ -10,6 +10,7 @@ import {
   RUNS_TO_COMPLETION,
 } from '../../cri/port.ts';
 import type { ContainerPort, Pod } from '../../resources/generated/core-v1.ts';
+import type { ContainerExtras } from '../plugins/node-plugins.ts';
 import {
   ANNOTATION,
   appContainers,
@@ -93,6 +94,8 @@ export interface ContainerInput {
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
   readonly devices: readonly Device[];
+  /** What plugins add for the devices that they gave. */
+  readonly extras?: ContainerExtras;
   readonly security: LinuxSecurity;
   readonly resources: ResourceContext;
 }
@@ -113,7 +116,7 @@ function annotationsOf(pod: Pod, ref: ContainerRef, attempt: number): Record<str
 }
 
 export function containerConfig(input: ContainerInput): ContainerConfig {
-  const { pod, ref, env } = input;
+  const { pod, ref, env, extras } = input;
   const names = namesOf(pod);
   const lookup = (name: string): string | undefined => env.get(name);
   const stopSignal = ref.spec.lifecycle?.stopSignal;
@@ -125,16 +128,18 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     command: (ref.spec.command ?? []).map((text) => expand(text, lookup)),
     args: (ref.spec.args ?? []).map((text) => expand(text, lookup)),
     workingDir: ref.spec.workingDir ?? '',
-    env: [...env].map(([key, value]) => ({ key, value })),
-    mounts: input.mounts,
-    devices: input.devices,
+    // What the pod says of a variable counts more than what a plugin does.
+    env: [...new Map([...(extras?.env ?? []), ...env])].map(([key, value]) => ({ key, value })),
+    mounts: [...input.mounts, ...(extras?.mounts ?? [])],
+    devices: [...input.devices, ...(extras?.devices ?? [])],
+    ...(extras === undefined || extras.cdiDevices.length === 0 ? {} : { cdiDevices: extras.cdiDevices }),
     labels: {
       [LABEL.podName]: names.name,
       [LABEL.podNamespace]: names.namespace,
       [LABEL.podUid]: names.uid,
       [LABEL.containerName]: ref.spec.name,
     },
-    annotations: annotationsOf(pod, ref, input.attempt),
+    annotations: { ...extras?.annotations, ...annotationsOf(pod, ref, input.attempt) },
     logPath: logPathOf(ref.spec.name, input.attempt),
     stdin: ref.spec.stdin === true,
     stdinOnce: ref.spec.stdinOnce === true,

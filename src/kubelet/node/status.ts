@@ -21,6 +21,8 @@ export interface NodeShape {
   readonly runtimeVersion: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** What device plugins have, by the resources' names. */
+  readonly devices?: Pick<Required<NodeStatus>, 'capacity' | 'allocatable'>;
 }
 
 export interface Pressure {
@@ -94,14 +96,17 @@ function kib(bytes: number): string {
   return `${Math.floor(bytes / 1024)}Ki`;
 }
 
+const NO_DEVICES = { capacity: {}, allocatable: {} };
+
 function amounts(shape: NodeShape): Pick<NodeStatus, 'capacity' | 'allocatable'> {
-  const { facts, disk, reserved, maxPods } = shape;
+  const { facts, disk, reserved, maxPods, devices = NO_DEVICES } = shape;
   const pages = [...facts.hugepages];
   const pageBytes = pages.reduce((sum, [, n]) => sum + n, 0);
   const hugepages = Object.fromEntries(pages.map(([name, n]) => [name, n === 0 ? '0' : `${n / 1024 / 1024}Mi`]));
   const milliCpu = facts.cpus * 1000 - reserved.cpuMilli;
   return {
     capacity: {
+      ...devices.capacity,
       cpu: String(facts.cpus),
       'ephemeral-storage': kib(disk.totalBytes),
       ...hugepages,
@@ -109,6 +114,7 @@ function amounts(shape: NodeShape): Pick<NodeStatus, 'capacity' | 'allocatable'>
       pods: String(maxPods),
     },
     allocatable: {
+      ...devices.allocatable,
       cpu: milliCpu % 1000 === 0 ? String(milliCpu / 1000) : `${milliCpu}m`,
       // What eviction keeps free is not given away.
       'ephemeral-storage': String(Math.floor(disk.totalBytes * 0.9)),

@@ -4,7 +4,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { packTar, type TarEntry } from 'modern-tar';
-import { createEmbeddedRuntime, type EmbeddedRuntime, type ImageStore, openImageStore } from '../../cri/index.ts';
+import {
+  createEmbeddedRuntime,
+  type EmbeddedRuntime,
+  type EmbeddedRuntimeOptions,
+  type ImageStore,
+  openImageStore,
+} from '../../cri/index.ts';
 import { systemClock } from '../../host/clock.ts';
 import { goArchitecture } from '../../host/machine.ts';
 import { listMounts } from '../../host/mounts.ts';
@@ -57,7 +63,7 @@ async function writeArchive(file: string): Promise<void> {
 export interface RealRuntime {
   readonly directory: string;
   readonly images: ImageStore;
-  open(): Promise<EmbeddedRuntime>;
+  open(more?: Pick<EmbeddedRuntimeOptions, 'cdiDirectories'>): Promise<EmbeddedRuntime>;
   /** What on the host still bears its name. */
   leftovers(): Promise<string[]>;
   remove(): Promise<void>;
@@ -73,8 +79,9 @@ export async function realRuntime(name: string, octet: number): Promise<RealRunt
   return {
     directory,
     images,
-    open: () =>
+    open: (more = {}) =>
       createEmbeddedRuntime({
+        ...more,
         name,
         stateDir: path.join(directory, 'state'),
         images,

@@ -5,6 +5,7 @@ import type { Clock } from '../../host/clock.ts';
 import type { Node, Pod, Service } from '../../resources/generated/core-v1.ts';
 import type { DnsContext } from '../container/hosts.ts';
 import type { ImageManager } from '../images/manager.ts';
+import type { NodePlugins } from '../plugins/node-plugins.ts';
 import type { Backoff } from '../pod/restart.ts';
 import type { PodReach } from '../probes/reach.ts';
 import type { StatusWriter } from '../status/writer.ts';
@@ -58,8 +59,9 @@ export interface WorkerDeps {
   readonly hostsFile: () => Promise<string>;
   /** The handler of a RuntimeClass; throws when there is no such class. */
   readonly runtimeHandler: (pod: Pod) => Promise<string>;
-  /** Throws while the devices that the pod claims cannot be used. */
-  readonly checkDevices: (pod: Pod) => Promise<void>;
+  /** Makes the devices ready that the pod claims; throws while they cannot be used. */
+  readonly prepareDevices: (pod: Pod) => Promise<void>;
+  readonly plugins: NodePlugins;
   /** Throws where the handler's runtime can give none. */
   readonly userNamespace: (pod: Pod, handler: string) => PodSandboxConfig['namespaces']['user'];
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;

@@ -41,7 +41,7 @@ export class PodEnd {
   }
 
   async stop(graceSeconds: number | undefined): Promise<void> {
-    const { runtime, cache } = this.deps;
+    const { runtime, cache, plugins } = this.deps;
     const { uid, observed, killer, probes, publisher } = this.input;
     probes.stopKilling();
     publisher.publish();
@@ -49,6 +49,8 @@ export class PodEnd {
     for (const s of observed().sandboxes) if (s.state === 'ready') await runtime.stopPodSandbox(s.id);
     await cache.refresh(uid);
     await publisher.readMessages();
+    // Only now has nobody the pod's devices in use.
+    await plugins.release(uid);
     this.over = true;
     probes.stop();
     publisher.publishNow();

@@ -2,6 +2,7 @@
 import type { Informer } from '../../client/index.ts';
 import { NODES } from '../../client/index.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
+import { messageOf } from '../container/errors.ts';
 import type { Refusal } from '../container/sysctls.ts';
 import { refuse, refuseResources } from '../pod/admission.ts';
 import { ANNOTATION, fromApi, isMirror, isStatic, namesOf } from '../pod/identity.ts';
@@ -31,6 +32,8 @@ export class PodManager {
   onMirror: ((key: string, mirror: Pod | undefined) => void) | undefined;
   onForgotten: (() => void) | undefined;
   private readonly turnedAway = new Set<string>();
+  /** Pods for which plugins are being asked for devices. */
+  private readonly admitting = new Set<string>();
   /** Why static pods were turned away, for their mirrors. */
   private readonly refusals = new Map<string, Refusal>();
   /** While the node shuts down no pod is taken. */
@@ -86,7 +89,7 @@ export class PodManager {
 
   /** Whether the pod was taken, or turned away. */
   knows(uid: string): boolean {
-    return this.workers.has(uid) || this.turnedAway.has(uid);
+    return this.workers.has(uid) || this.turnedAway.has(uid) || this.admitting.has(uid);
   }
 
   mirrorOf(key: string): Pod | undefined {
@@ -102,7 +105,51 @@ export class PodManager {
       this.reconsider(pod);
       return;
     }
-    this.accept(pod);
+    if (fresh) this.admit(pod);
+    else this.accept(pod);
+  }
+
+  private admit(pod: Pod): void {
+    if (this.deps().plugins.devices.wants(pod)) this.giveDevices(pod);
+    else this.accept(pod);
+  }
+
+  /** A pod gets its devices when it is taken, or is not taken: plugins have to be asked. */
+  private giveDevices(pod: Pod): void {
+    const { uid } = namesOf(pod);
+    if (this.admitting.has(uid)) return;
+    this.admitting.add(uid);
+    const { plugins, log } = this.deps();
+    // As with other resources: the scheduler does not count pods that the API no longer has.
+    for (const [other, worker] of this.workers) if (worker.isEnded || worker.isGone) plugins.devices.release(other);
+    plugins.devices
+      .allocate(pod)
+      .then(
+        () => undefined,
+        (error: unknown) => ({
+          reason: 'UnexpectedAdmissionError',
+          message: `Allocate failed due to ${messageOf(error)}, which is unexpected`,
+        }),
+      )
+      .then((refusal) => {
+        this.admitting.delete(uid);
+        const latest = this.latest(pod);
+        if (latest === undefined) plugins.devices.release(uid);
+        else if (refusal === undefined) this.accept(latest);
+        else {
+          this.turnedAway.add(uid);
+          this.refuse(latest, refusal);
+        }
+      })
+      .catch((error: unknown) => log('error', 'pod could not be given devices', { error: String(error) }));
+  }
+
+  /** The pod as it is by now; undefined when it is gone. */
+  private latest(pod: Pod): Pod | undefined {
+    if (isStatic(pod)) return pod;
+    const { uid, namespace, name } = namesOf(pod);
+    const now = this.options.informer.get(`${namespace}/${name}`);
+    return now?.metadata.uid === uid ? fromApi(now) : undefined;
   }
 
   private accept(pod: Pod): void {
@@ -149,14 +196,12 @@ export class PodManager {
       .get('', node().name)
       .catch(() => this.options.node())
       .then((current) => {
-        const { namespace, name } = namesOf(pod);
-        const now = isStatic(pod) ? pod : this.options.informer.get(`${namespace}/${name}`);
-        const latest = now === undefined || isStatic(pod) ? now : fromApi(now);
-        if (latest?.metadata.uid !== uid || this.workers.has(uid)) return;
+        const latest = this.latest(pod);
+        if (latest === undefined || this.workers.has(uid)) return;
         const refusal = this.judge(latest, current);
         if (refusal === undefined) {
           this.turnedAway.delete(uid);
-          this.accept(latest);
+          this.admit(latest);
         } else this.refuse(latest, refusal);
       })
       .catch((error: unknown) => log('error', 'pod could not be judged', { error: String(error) }));

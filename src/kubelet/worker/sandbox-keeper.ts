@@ -78,7 +78,7 @@ export class SandboxKeeper {
   private async hasDevices(pod: Pod): Promise<boolean> {
     if ((pod.spec?.resourceClaims ?? []).length === 0) return true;
     try {
-      await this.deps.checkDevices(pod);
+      await this.deps.prepareDevices(pod);
       return true;
     } catch (error) {
       const message = `Failed to prepare dynamic resources: prepare dynamic resources: ${messageOf(error)}`;

@@ -14,6 +14,7 @@ import { hostsFile } from '../container/hosts.ts';
 import { containerDevices, containerMounts } from '../container/mounts.ts';
 import { checkNonRoot, containerSecurity } from '../container/security.ts';
 import type { SayEvent } from '../images/manager.ts';
+import type { ContainerExtras } from '../plugins/node-plugins.ts';
 import {
   ANNOTATION,
   type ContainerRef,
@@ -188,16 +189,27 @@ export class Starter {
       log: this.deps.log,
     });
     const devices = containerDevices({ ref, volumes: input.volumes });
+    const extras = await this.extras(input);
     const node = this.deps.node();
     const { memoryCapacity, unifiedCgroups } = node;
     const resources = { memoryCapacity, unifiedCgroups, podPidsLimit: this.deps.podPidsLimit };
     const security = containerSecurity(about);
-    const config = containerConfig({ pod, ref, attempt, image, env, mounts, devices, security, resources });
+    const config = containerConfig({ pod, ref, attempt, image, env, mounts, devices, extras, security, resources });
     try {
       await prepareLog(path.join(this.paths.logs, logPathOf(ref.spec.name, attempt)));
       return await this.deps.runtime.createContainer(input.sandbox.id, config, input.sandboxConfig);
     } catch (error) {
       throw new StartError('CreateContainerError', messageOf(error), error);
+    }
+  }
+
+  /** What plugins of devices have for the container. */
+  private async extras({ pod, ref }: StartInput): Promise<ContainerExtras> {
+    try {
+      return await this.deps.plugins.extras(pod, ref.spec);
+    } catch (error) {
+      // The kubelet of Kubernetes tells it as an error of the container's making.
+      throw new StartError('CreateContainerConfigError', messageOf(error), error);
     }
   }
 

@@ -55,6 +55,13 @@ export interface OciResources {
   readonly unified?: Readonly<Record<string, string>>;
 }
 
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number;
+}
+
 export interface OciSpec {
   readonly ociVersion: string;
   readonly process: {
@@ -73,6 +80,7 @@ export interface OciSpec {
   readonly hostname?: string;
   readonly mounts: readonly OciMount[];
   readonly annotations: Readonly<Record<string, string>>;
+  readonly hooks?: Readonly<Record<string, readonly OciHook[]>>;
   readonly linux: {
     readonly namespaces: readonly OciNamespace[];
     readonly uidMappings?: readonly OciIdMapping[];
