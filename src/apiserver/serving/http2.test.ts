@@ -13,10 +13,10 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
 import { selfSigned } from '../aggregation/test-certificate.ts';
 import { type Listening, type ListenOptions, listen } from './https.ts';
-import { FLAGS, FRAMES, frame, PREFACE, RawClient, requestHead } from './test-frames.ts';
+import { FLAGS, FRAMES, frame, POST, PREFACE, RawClient, requestHead } from './test-frames.ts';
 
 const LONG = Buffer.alloc(3_000_000, 'x');
-const QUICK = { prefaceMs: 10_000, idleMs: 10_000 };
+const QUICK = { prefaceMs: 10_000, idleMs: 10_000, bodyMs: 10_000 };
 
 let tls: { cert: string; key: string };
 let server: Listening;
@@ -38,6 +38,9 @@ async function answer(incoming: WireRequest): Promise<WireResponse> {
         headers: { ...headers, connection: 'keep-alive', 'x-a': ['1', '2'] },
         body: Buffer.from(''),
       };
+    case '/late':
+      await new Promise((resolve) => incoming.signal?.addEventListener('abort', () => setTimeout(resolve, 20)));
+      return { status: 200, headers, body: { start: (sink) => stream(sink, false) } };
     case '/stream':
     case '/ended':
       return { status: 200, headers, body: { start: (sink) => stream(sink, incoming.path === '/ended') } };
@@ -260,6 +263,14 @@ describe('a request', () => {
     expect(handled[0]?.signal?.aborted).toBe(true);
   });
 
+  test('that is answered when its client has long gone is heard to be over', async () => {
+    await start();
+    const request = open().request({ ':path': '/late' });
+    await until(() => handled.length === 1);
+    request.close(constants.NGHTTP2_CANCEL);
+    await until(() => counts.closed === 1);
+  });
+
   test('beyond a hundred at once on one connection is refused until there is room', async () => {
     await start();
     const client = await raw();
@@ -289,6 +300,19 @@ describe('a client that means no good', () => {
     await client.read(FRAMES.ping);
   });
 
+  test('and never sends the body that it announced is left', async () => {
+    await start({ http2: { ...QUICK, bodyMs: 100 } });
+    const client = await raw();
+    client.send(
+      PREFACE,
+      frame({ type: FRAMES.settings }),
+      requestHead(1, '/x', { flags: FLAGS.endHeaders, method: POST }),
+    );
+    const reset = await client.read(FRAMES.reset);
+    expect(reset.payload.readUInt32BE()).toBe(constants.NGHTTP2_INTERNAL_ERROR);
+    expect(handled).toEqual([]);
+  });
+
   test('and takes back what it asks, thousands of times, is cut off', async () => {
     await start();
     const client = await raw();
@@ -306,7 +330,7 @@ describe('a client that means no good', () => {
     [
       'headers that have no end',
       [
-        requestHead(1, '/x', 0),
+        requestHead(1, '/x', { flags: 0 }),
         ...Array(2000).fill(frame({ type: FRAMES.continuation, id: 1, payload: Buffer.from([0, 1, 97, 1, 98]) })),
       ],
     ],
@@ -314,7 +338,7 @@ describe('a client that means no good', () => {
     ['pings upon pings', Array(50_000).fill(ping)],
     [
       'empty frames',
-      [requestHead(1, '/x', FLAGS.endHeaders), ...Array(50_000).fill(frame({ type: FRAMES.data, id: 1 }))],
+      [requestHead(1, '/x', { flags: FLAGS.endHeaders }), ...Array(50_000).fill(frame({ type: FRAMES.data, id: 1 }))],
     ],
   ] as [string, Buffer[]][])('and sends %s is cut off', async (_what, frames) => {
     await start();

@@ -43,9 +43,11 @@ export interface Http2Times {
   readonly prefaceMs: number;
   /** How long a connection without a stream is kept. */
   readonly idleMs: number;
+  /** Within which the whole body of a request has come. */
+  readonly bodyMs: number;
 }
 
-export const HTTP2_TIMES: Http2Times = { prefaceMs: 10_000, idleMs: 90_000 };
+export const HTTP2_TIMES: Http2Times = { prefaceMs: 10_000, idleMs: 90_000, bodyMs: 120_000 };
 
 export interface Http2Options {
   readonly handle: Transport;
@@ -118,13 +120,21 @@ class Connection {
       this.streams.delete(stream);
       this.ended(out.brokenOff);
     });
-    if (headers.expect === '100-continue') stream.additionalHeaders({ ':status': 100 });
+    if (headers.expect === '100-continue' && !out.gone) stream.additionalHeaders({ ':status': 100 });
     const head = { method: headers[':method'] ?? '', url: headers[':path'] ?? '', headers };
+    if (!stream.endAfterHeaders && head.method !== 'GET') this.awaitBody(stream, out);
     const exchange = { head, source: stream, user: this.user, out, last: () => this.close() };
     serve(exchange, this.options.handle).catch((error: unknown) => {
       this.options.onError(error);
       out.abort();
     });
+  }
+
+  private awaitBody(stream: ServerHttp2Stream, out: StreamOut): void {
+    const late = setTimeout(() => out.abort(), this.options.times.bodyMs);
+    const stop = (): void => clearTimeout(late);
+    stream.once('end', stop);
+    stream.once('close', stop);
   }
 
   private ended(brokenOff: boolean): void {
@@ -168,6 +178,7 @@ export class Http2Connections {
   constructor(private readonly options: Http2Options) {}
 
   take(socket: TLSSocket, user: UserInfo | undefined): void {
+    if (socket.destroyed) return;
     const connection = new Connection(socket, user, this.options);
     this.open.add(connection);
     connection.onClose(() => this.open.delete(connection));

@@ -28,10 +28,17 @@ export function frame({
   return Buffer.concat([head, payload]);
 }
 
-/** GET of a short path, in HPACK by hand: three fields of the static table, and the path as it is. */
-export function requestHead(id: number, path: string, flags: number = FLAGS.endHeaders | FLAGS.endStream): Buffer {
+const GET = 0x82;
+export const POST = 0x83;
+
+/** A request for a short path, in HPACK by hand: fields of the static table, and the path as it is. */
+export function requestHead(
+  id: number,
+  path: string,
+  { flags = FLAGS.endHeaders | FLAGS.endStream, method = GET } = {},
+): Buffer {
   const authority = Buffer.from([0x01, 1, 0x61]);
-  const fields = Buffer.concat([Buffer.from([0x82, 0x87, 0x04, path.length]), Buffer.from(path), authority]);
+  const fields = Buffer.concat([Buffer.from([method, 0x87, 0x04, path.length]), Buffer.from(path), authority]);
   return frame({ type: FRAMES.headers, flags, id, payload: fields });
 }
 
