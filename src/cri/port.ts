@@ -110,8 +110,8 @@ export interface Device {
 }
 
 /**
- * Annotation of containers that others wait for to end (init containers that are no sidecars). The runtime that runs no process
- * cannot see it from the command.
+ * Annotation of containers that somebody waits for to end: init containers that are no sidecars, and those of Jobs. The runtime
+ * that runs no process cannot see it from the command.
  */
 export const RUNS_TO_COMPLETION = 'minke.dev/runs-to-completion';
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createInformerFactory } from '../client/index.ts';
-import { RuntimeError } from '../cri/port.ts';
+import { RUNS_TO_COMPLETION, RuntimeError } from '../cri/port.ts';
 import { systemClock } from '../host/clock.ts';
 import type { Event, Node, Pod, PodSpec, PodStatus } from '../resources/generated/core-v1.ts';
+import type { ObjectMeta } from '../resources/generated/meta-v1.ts';
 import { createKubelet, type Kubelet, noMounts } from './index.ts';
 import { networkReach } from './probes/reach.ts';
 import { FakeApi } from './test-support/fake-client.ts';
@@ -58,11 +59,11 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-function createPod(spec: Partial<PodSpec>): void {
+function createPod(spec: Partial<PodSpec>, metadata: ObjectMeta = {}): void {
   api.put('pods', {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'p', namespace: 'ns', uid: 'u1' },
+    metadata: { name: 'p', namespace: 'ns', uid: 'u1', ...metadata },
     spec: { nodeName: 'node-1', restartPolicy: 'Always', terminationGracePeriodSeconds: 1, ...spec },
     status: { phase: 'Pending' },
   } as Pod);
@@ -147,6 +148,24 @@ describe('a kubelet', () => {
       status: 'True',
       reason: 'PodCompleted',
     });
+  });
+
+  it('tells the runtime whom somebody waits for: init containers, sidecars apart, and those of Jobs', async () => {
+    const awaited = (): string[] =>
+      [...runtime.containers.values()].filter((c) => c.annotations[RUNS_TO_COMPLETION] === 'true').map((c) => c.name);
+    runtime.script = ({ name }) => (name === 'i' ? 0 : undefined);
+    const sidecar = { ...busybox, name: 's', restartPolicy: 'Always' };
+    const spec = { initContainers: [{ ...busybox, name: 'i' }, sidecar], containers: [busybox] };
+    createPod(spec);
+    await status((x) => x.containerStatuses?.[0]?.state?.running !== undefined);
+    expect(awaited()).toEqual(['i']);
+    const job = { apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'j1', controller: true };
+    const ownerReferences = [job];
+    createPod(
+      { containers: [{ ...busybox, name: 'work' }], restartPolicy: 'Never' },
+      { name: 'q', uid: 'u2', ownerReferences },
+    );
+    expect(await until(awaited, (names) => names.length === 2)).toEqual(['i', 'work']);
   });
 
   it('restarts a failing container at once, then backs off', async () => {

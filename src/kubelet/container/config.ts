@@ -100,6 +100,14 @@ export interface ContainerInput {
   readonly resources: ResourceContext;
 }
 
+/** Whether somebody waits for it to end: the containers after it, or the Job that made the pod. */
+function isAwaited({ metadata }: Pod, ref: ContainerRef): boolean {
+  if (ref.kind === 'init') return !isSidecar(ref);
+  return (
+    ref.kind === 'app' && (metadata.ownerReferences ?? []).some((owner) => owner.controller && owner.kind === 'Job')
+  );
+}
+
 function annotationsOf(pod: Pod, ref: ContainerRef, attempt: number): Record<string, string> {
   const spec = specOf(pod);
   const preStop = ref.spec.lifecycle?.preStop;
@@ -109,7 +117,7 @@ function annotationsOf(pod: Pod, ref: ContainerRef, attempt: number): Record<str
     [ANNOTATION.messagePath]: ref.spec.terminationMessagePath ?? '/dev/termination-log',
     [ANNOTATION.messagePolicy]: ref.spec.terminationMessagePolicy ?? 'File',
     [ANNOTATION.grace]: String(spec.terminationGracePeriodSeconds ?? 30),
-    ...(ref.kind === 'init' && !isSidecar(ref) ? { [RUNS_TO_COMPLETION]: 'true' } : {}),
+    ...(isAwaited(pod, ref) ? { [RUNS_TO_COMPLETION]: 'true' } : {}),
     ...(preStop === undefined ? {} : { [ANNOTATION.preStop]: JSON.stringify(preStop) }),
     ...((ref.spec.ports ?? []).length === 0 ? {} : { [ANNOTATION.ports]: JSON.stringify(ref.spec.ports) }),
   };
