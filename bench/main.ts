@@ -1,4 +1,4 @@
-// `npm run bench [api|pods|start]`: starts a cluster of its own and prints the figures beside their references.
+// `npm run bench [api|dns|pods|start]`: starts a cluster of its own and prints the figures beside their references.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildDebianImage, DEBIAN_IMAGES, writeDockerArchive } from '../src/cluster/index.ts';
 import { benchApi } from './api.ts';
+import { benchDns } from './dns.ts';
 import type { Target } from './load.ts';
 import { benchPods } from './pods.ts';
 import { Report } from './report.ts';
@@ -70,6 +71,10 @@ async function main(): Promise<void> {
     if (wants('api')) {
       report.title('API, 32 clients over TLS');
       await benchApi(target, { work, pki, pid: status.pid }, report);
+    }
+    if (wants('dns')) {
+      report.title('DNS, 32 questions at a time over UDP');
+      await benchDns(target, report);
     }
     const after = JSON.parse((await minke('status', '--json')).stdout) as { memoryBytes: number };
     report.row('memory, after the load', `${(after.memoryBytes / 1e6).toFixed(0)} MB`, '', '');

@@ -76,7 +76,7 @@ export interface ApiServer {
   /** Leads the Service `kubernetes` to this server, at an address that pods reach. */
   advertise(where: Advertised): Promise<void>;
   /** Metrics of another part of the process, as Prometheus reads them, are told beside those of the server. */
-  addMetrics(text: () => Promise<string>): void;
+  addMetrics(text: () => string): void;
   close(): Promise<void>;
 }
 

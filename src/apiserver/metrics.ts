@@ -41,7 +41,7 @@ const BUILD = {
 export class Metrics {
   private readonly registry = new Registry();
   private readonly levels = new Registry();
-  private readonly others: (() => Promise<string>)[] = [];
+  private readonly others: (() => string)[] = [];
   private readonly health: Gauge;
   private readonly healthTotal: Counter;
   readonly requests: RequestMetrics;
@@ -95,7 +95,7 @@ export class Metrics {
   }
 
   /** What other parts of the same process measure is told in the same place. */
-  add(text: () => Promise<string>): void {
+  add(text: () => string): void {
     this.others.push(text);
   }
 
@@ -106,8 +106,7 @@ export class Metrics {
       this.admission.clear();
       return textResponse(200, 'metrics reset\n');
     }
-    const others = await Promise.all(this.others.map((text) => text()));
-    return this.text(this.registry, [this.admission.text(), ...others].join(''));
+    return this.text(this.registry, [this.admission.text(), ...this.others.map((text) => text())].join(''));
   }
 
   /** /metrics/slis: what service levels are reckoned by. */

@@ -37,6 +37,7 @@ import { hostAddress } from './host-address.ts';
 import { listenKubelet } from './kubelet-server.ts';
 import type { Logger } from './log.ts';
 import { ensureNodePair, type KeyPair } from './pki.ts';
+import { resolvConfForPods } from './resolv-conf.ts';
 import { UserError } from './user-error.ts';
 import { KUBERNETES_VERSION } from './version.ts';
 
@@ -255,6 +256,7 @@ export async function startNode(request: NodeRequest): Promise<RunningNode> {
     config: {
       clusterDns: [dnsServiceIp(config.serviceCidr)],
       clusterDomain: config.clusterDomain,
+      resolvConf: resolvConfForPods(),
       // One directory for the cluster: its pods are the first node's, not every node's.
       ...(index === 0 ? { staticPodPath: clusterPaths(config.dataDir).staticPods } : {}),
       ...(config.runtime === 'simulated' ? UNTROUBLED : {}),

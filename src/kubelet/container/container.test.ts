@@ -134,6 +134,21 @@ describe('hosts and names', () => {
   const host = parseResolvConf('search example.org\nnameserver 9.9.9.9\noptions ndots:1\n');
   const context = { clusterDns: ['10.96.0.10'], clusterDomain: 'cluster.local', host };
 
+  it('reads what a host says: the last search line, and the options of all lines', () => {
+    const lines = [
+      'search a.example',
+      '# nameserver 192.0.2.9',
+      'nameserver 192.0.2.1',
+      'search b.example. . c.example',
+    ];
+    const text = [...lines, 'options ndots:1 edns0', 'options ndots:3 rotate', ''].join('\n');
+    expect(parseResolvConf(text)).toEqual({
+      servers: ['192.0.2.1'],
+      searches: ['b.example', 'c.example'],
+      options: ['ndots:3', 'edns0', 'rotate'],
+    });
+  });
+
   it('gives each dnsPolicy its resolver', () => {
     expect(podResolver(pod({}), context)).toEqual({
       servers: ['10.96.0.10'],
@@ -142,6 +157,15 @@ describe('hosts and names', () => {
     });
     expect(podResolver(pod({ dnsPolicy: 'Default' }), context)).toEqual(host);
     expect(podResolver(pod({ hostNetwork: true }), context)).toEqual(host);
+    const both = pod({ hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' });
+    expect(podResolver(both, context)).toEqual(podResolver(pod({}), context));
+    const more = pod({
+      dnsConfig: { searches: ['svc.cluster.local', 'own.example'], options: [{ name: 'ndots', value: '2' }] },
+    });
+    expect(podResolver(more, context)).toMatchObject({
+      searches: ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.org', 'own.example'],
+      options: ['ndots:2'],
+    });
     const own = { nameservers: ['1.1.1.1'], options: [{ name: 'ndots', value: '2' }, { name: 'edns0' }] };
     expect(podResolver(pod({ dnsPolicy: 'None', dnsConfig: own }), context)).toEqual({
       servers: ['1.1.1.1'],

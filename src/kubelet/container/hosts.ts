@@ -75,13 +75,22 @@ export interface Resolver {
   readonly options: string[];
 }
 
+/** With and without the dot of the root it is the same domain. */
+const searchesOf = (words: readonly string[]): string[] =>
+  words.filter((word) => word !== '.').map((word) => word.replace(/\.$/, ''));
+
+/** Lines add up, and of one option the last value holds. */
+const optionsOf = (words: readonly string[]): string[] => [
+  ...new Map(words.map((word) => [word.split(':')[0] ?? word, word])).values(),
+];
+
 export function parseResolvConf(text: string): Resolver {
   const out: Resolver = { servers: [], searches: [], options: [] };
   for (const line of text.split('\n')) {
     const [word, ...rest] = line.trim().split(/\s+/);
     if (word === 'nameserver' && rest[0] !== undefined) out.servers.push(rest[0]);
-    else if (word === 'search') out.searches.splice(0, out.searches.length, ...rest.filter((s) => s !== '.'));
-    else if (word === 'options') out.options.splice(0, out.options.length, ...rest);
+    else if (word === 'search') out.searches.splice(0, out.searches.length, ...searchesOf(rest));
+    else if (word === 'options') out.options.splice(0, out.options.length, ...optionsOf([...out.options, ...rest]));
   }
   return out;
 }

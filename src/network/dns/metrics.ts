@@ -1,5 +1,4 @@
-// The metrics of the cluster's DNS, by CoreDNS' names: https://coredns.io/plugins/metrics/, https://coredns.io/plugins/forward/, https://coredns.io/plugins/cache/
-import { Counter, Histogram, Registry } from 'prom-client';
+// The metrics of the cluster's DNS, by CoreDNS' names: https://coredns.io/plugins/metrics/, https://coredns.io/plugins/forward/, https://coredns.io/plugins/cache/. Counted by hand: a general library takes as long for it as the answer itself does.
 import type { ForwardEvent } from './forwarder.ts';
 import type { Transport } from './listen.ts';
 import { RCODES, type Rcode } from './query.ts';
@@ -21,49 +20,87 @@ const NAMES = new Map<number, string>(Object.entries(RCODES).map(([name, code]) 
 const rcodeName = (rcode: number | Rcode): string =>
   typeof rcode === 'string' ? rcode : (NAMES.get(rcode) ?? String(rcode));
 
-export class DnsMetrics {
-  readonly #registry = new Registry();
-  readonly observe: DnsObserver;
-  readonly observeForward: (event: ForwardEvent) => void;
+const head = (name: string, help: string, type: string): string =>
+  `# HELP coredns_${name} ${help}\n# TYPE coredns_${name} ${type}\n`;
 
-  constructor(server: string) {
-    const registers = [this.#registry];
-    const shared = { server, zone: '.', view: '' };
-    const of = (name: string, help: string, labelNames: string[]) =>
-      new Counter({ name: `coredns_${name}`, help, labelNames, registers });
-    const where = Object.keys(shared);
-    const requests = of('dns_requests_total', 'Counter of DNS requests made per zone, protocol and family.', [
-      ...where,
-      'proto',
-      'family',
-      'type',
-    ]);
-    const responses = of('dns_responses_total', 'Counter of response status codes.', [...where, 'rcode', 'plugin']);
-    const durations = new Histogram({
-      name: 'coredns_dns_request_duration_seconds',
-      help: 'Histogram of the time (in seconds) each request took per zone.',
-      labelNames: where,
-      buckets: BUCKETS,
-      registers,
-    });
-    const sent = of('forward_requests_total', 'Counter of requests made per upstream.', ['to']);
-    const answered = of('forward_responses_total', 'Counter of responses received per upstream.', ['to', 'rcode']);
-    const hits = of('cache_hits_total', 'The count of cache hits.', where);
-    const misses = of('cache_misses_total', 'The count of cache misses.', where);
-    this.observe = ({ via, type, rcode, own, seconds }) => {
-      requests.inc({ ...shared, proto: via, family: '1', type: TYPES.has(type) ? type : 'other' });
-      responses.inc({ ...shared, rcode: rcodeName(rcode), plugin: own ? 'kubernetes' : 'forward' });
-      durations.observe(shared, seconds);
-    };
-    this.observeForward = (event) => {
-      if (event.kind === 'sent') sent.inc({ to: event.to });
-      else if (event.kind === 'answered') answered.inc({ to: event.to, rcode: rcodeName(event.rcode) });
-      else (event.hit ? hits : misses).inc(shared);
-    };
+class Count {
+  readonly #values = new Map<string, number>();
+
+  constructor(
+    private readonly name: string,
+    private readonly help: string,
+  ) {}
+
+  /** By the text of the labels; none of it comes from a user. */
+  add(labels: string): void {
+    this.#values.set(labels, (this.#values.get(labels) ?? 0) + 1);
   }
 
+  text(): string {
+    const lines = [...this.#values].map(([labels, value]) => `coredns_${this.name}{${labels}} ${value}\n`);
+    return head(this.name, this.help, 'counter') + lines.join('');
+  }
+}
+
+class Durations {
+  readonly #counts = BUCKETS.map(() => 0);
+  #total = 0;
+  #sum = 0;
+
+  add(seconds: number): void {
+    this.#total++;
+    this.#sum += seconds;
+    const at = BUCKETS.findIndex((bound) => seconds <= bound);
+    if (at >= 0) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+  }
+
+  text(labels: string): string {
+    const name = 'dns_request_duration_seconds';
+    let below = 0;
+    const lines = BUCKETS.map((bound, i) => {
+      below += this.#counts[i] ?? 0;
+      return `coredns_${name}_bucket{${labels},le="${bound}"} ${below}\n`;
+    });
+    return [
+      head(name, 'Histogram of the time (in seconds) each request took per zone.', 'histogram'),
+      ...lines,
+      `coredns_${name}_bucket{${labels},le="+Inf"} ${this.#total}\n`,
+      `coredns_${name}_sum{${labels}} ${this.#sum}\n`,
+      `coredns_${name}_count{${labels}} ${this.#total}\n`,
+    ].join('');
+  }
+}
+
+export class DnsMetrics {
+  readonly #shared: string;
+  readonly #requests = new Count('dns_requests_total', 'Counter of DNS requests made per zone, protocol and family.');
+  readonly #responses = new Count('dns_responses_total', 'Counter of response status codes.');
+  readonly #durations = new Durations();
+  readonly #sent = new Count('forward_requests_total', 'Counter of requests made per upstream.');
+  readonly #answered = new Count('forward_responses_total', 'Counter of responses received per upstream.');
+  readonly #hits = new Count('cache_hits_total', 'The count of cache hits.');
+  readonly #misses = new Count('cache_misses_total', 'The count of cache misses.');
+
+  constructor(server: string) {
+    this.#shared = `server="${server}",zone=".",view=""`;
+  }
+
+  readonly observe: DnsObserver = ({ via, type, rcode, own, seconds }) => {
+    const kind = TYPES.has(type) ? type : 'other';
+    this.#requests.add(`${this.#shared},proto="${via}",family="1",type="${kind}"`);
+    this.#responses.add(`${this.#shared},rcode="${rcodeName(rcode)}",plugin="${own ? 'kubernetes' : 'forward'}"`);
+    this.#durations.add(seconds);
+  };
+
+  readonly observeForward = (event: ForwardEvent): void => {
+    if (event.kind === 'sent') this.#sent.add(`to="${event.to}"`);
+    else if (event.kind === 'answered') this.#answered.add(`to="${event.to}",rcode="${rcodeName(event.rcode)}"`);
+    else (event.hit ? this.#hits : this.#misses).add(this.#shared);
+  };
+
   /** As Prometheus reads it. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  text(): string {
+    const counts = [this.#requests, this.#responses, this.#sent, this.#answered, this.#hits, this.#misses];
+    return counts.map((one) => one.text()).join('') + this.#durations.text(this.#shared);
   }
 }

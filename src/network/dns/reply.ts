@@ -34,6 +34,7 @@ class Writer {
   at = HEADER;
   readonly #names = new Map<string, number>();
   readonly #limit: number;
+  #asked: string | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -41,14 +42,21 @@ class Writer {
 
   question(query: Query): void {
     this.at += query.question.copy(scratch, this.at);
-    const labels = query.name.toLowerCase().split('.');
     // Only where the text is what the bytes say: a label may hold a dot or what is no text.
-    const plain = Buffer.byteLength(query.name) + 6 === query.question.length && /^[\x21-\x7e]+$/.test(query.name);
+    const { name, question } = query;
+    if (question.length !== name.length + 6 || !/^[\x21-\x7e]+$/.test(name)) return;
+    this.#asked = name;
+  }
+
+  /** Most replies speak only of what was asked: the rest of its name is looked at when something else is named. */
+  #rememberAsked(): void {
+    const labels = (this.#asked ?? '').toLowerCase().split('.');
+    this.#asked = undefined;
     let offset = HEADER;
-    for (let i = 0; plain && i < labels.length; i++) {
-      if (scratch[offset] !== labels[i]?.length) return;
+    for (const [i, label] of labels.entries()) {
+      if (scratch[offset] !== label.length) return;
       this.#names.set(labels.slice(i).join('.'), offset);
-      offset += (labels[i]?.length ?? 0) + 1;
+      offset += label.length + 1;
     }
   }
 
@@ -88,6 +96,11 @@ class Writer {
 
   /** `whole` is for names that older resolvers do not look up elsewhere in the message (RFC 2782). */
   #name(name: string, whole = false): void {
+    if (!whole && name === this.#asked && scratch[HEADER] === name.split('.', 1)[0]?.length) {
+      this.#numbers(POINTER | HEADER);
+      return;
+    }
+    if (this.#asked !== undefined) this.#rememberAsked();
     let rest = name;
     while (rest !== '') {
       const known = whole ? undefined : this.#names.get(rest.toLowerCase());

@@ -187,7 +187,7 @@ test('asks another server for names of elsewhere, and for where aliases lead', a
   // Names of the cluster never leave it.
   await ask('gone.default.svc.cluster.local');
   expect(asked).toHaveLength(3);
-  const text = await server?.metrics();
+  const text = server?.metrics();
   expect(text).toMatch(/coredns_dns_requests_total\{.*proto="tcp".*type="A"\} 1/);
   expect(text).toMatch(/coredns_dns_responses_total\{.*rcode="NXDOMAIN",plugin="kubernetes"\} 1/);
   expect(text).toContain(`coredns_forward_requests_total{to="127.0.0.1:${port}"} 3`);

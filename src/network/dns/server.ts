@@ -30,7 +30,7 @@ export interface DnsOptions {
 export interface DnsServer {
   readonly port: number;
   /** As Prometheus reads it. */
-  metrics(): Promise<string>;
+  metrics(): string;
   close(): Promise<void>;
 }
 
