@@ -1,5 +1,6 @@
 // Sends the same requests to a genuine API server and to this one, and tells where the answers differ: good objects changed field by field.
 // npx tsx scripts/compare.ts --reference URL --token T --server URL --cert FILE --key FILE [--kind PATTERN] [--mode create|update|status|merge|strategic|json|apply] [--seeds 2] [--max N] [--at PATTERN] [--out FILE]
+// `scripts/compare-ratchet.ts` compares changes of objects that could not be created today.
 // All requests but the preparing ones are dry runs, so that nothing is left on either server. `--oracle DIRECTORY` brings more good objects.
 
 import { writeFileSync } from 'node:fs';

@@ -49,6 +49,46 @@ describe('a pod', () => {
   });
 });
 
+test('pods bear the zone and region of their node, from their creation or their binding', async () => {
+  const base = await namespace('zones');
+  const labels = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r', other: 'x' };
+  await server.call('POST', '/api/v1/nodes', { metadata: { name: 'there', labels } });
+  const { body: placed } = await server.call('POST', `${base}/pods`, pod('a', {}, { nodeName: 'there' }));
+  const told = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r' };
+  expect(placed.metadata).toMatchObject({ labels: told });
+  await server.call('POST', `${base}/pods`, pod('b'));
+  const binding = { metadata: { name: 'b', labels: { mine: 'too' } }, target: { kind: 'Node', name: 'there' } };
+  expect((await server.call('POST', `${base}/pods/b/binding`, binding)).status).toBe(201);
+  expect((await server.call('GET', `${base}/pods/b`)).body.metadata?.labels).toEqual({ ...told, mine: 'too' });
+});
+
+test('a claim grows only when it is bound and its class allows it', async () => {
+  const base = await namespace('claims');
+  for (const [name, allowVolumeExpansion] of [
+    ['grows', true],
+    ['stays', false],
+  ] as const)
+    await server.call('POST', '/apis/storage.k8s.io/v1/storageclasses', {
+      metadata: { name },
+      provisioner: 'x.y/z',
+      allowVolumeExpansion,
+    });
+  const claims = `${base}/persistentvolumeclaims`;
+  const grown = async (storageClassName: string, phase: string): Promise<Answer> => {
+    const name = `${storageClassName}-${phase.toLowerCase()}`;
+    const resources = { requests: { storage: '1Gi' } };
+    const spec = { storageClassName, accessModes: ['ReadWriteOnce'], resources, volumeName: 'v' };
+    await server.call('POST', claims, { metadata: { name }, spec });
+    const merge = { type: 'application/merge-patch+json' };
+    await server.call('PATCH', `${claims}/${name}/status`, { status: { phase } }, merge);
+    return server.call('PATCH', `${claims}/${name}`, { spec: { resources: { requests: { storage: '2Gi' } } } }, merge);
+  };
+  expect((await grown('grows', 'Bound')).status).toBe(200);
+  expect((await grown('stays', 'Bound')).body.message).toContain(
+    'the storageclass that provisions the pvc must support',
+  );
+});
+
 test('limit ranges give defaults and set bounds', async () => {
   const base = await namespace('limits');
   await server.call('POST', `${base}/limitranges`, {

@@ -21,6 +21,7 @@ import type { Caches } from '../registry/caches.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import type { ServiceRoutes } from '../registry/service-address.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { claimResize } from './claim-resize.ts';
 import { peersAmong } from './dynamic/equivalent.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
@@ -29,6 +30,7 @@ import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin, ObserveAdmission } from './plugin.ts';
 import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { mutatingPolicies, type PolicyParts, paramSource, validatingPolicies } from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuota } from './quota/plugin.ts';
@@ -118,11 +120,13 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     nodeRestriction(liveLookup(parts.store, parts.catalog)),
     podResize(liveLookup(parts.store, parts.catalog)),
     taintNodesByCondition,
+    podTopologyLabels(liveLookup(parts.store, parts.catalog)),
     podSecurity(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     priorityAdmission(caches.of<PriorityClass & KubeObject>('scheduling.k8s.io/v1/priorityclasses')),
     defaultTolerationSeconds,
     defaultStorageClass(caches.of<StorageClass & KubeObject>('storage.k8s.io/v1/storageclasses')),
     storageObjectInUseProtection,
+    claimResize(caches.of<StorageClass & KubeObject>('storage.k8s.io/v1/storageclasses')),
     runtimeClassAdmission(caches.of<RuntimeClass & KubeObject>('node.k8s.io/v1/runtimeclasses')),
     defaultIngressClass(caches.of<IngressClass & KubeObject>('networking.k8s.io/v1/ingressclasses')),
     certificateApproval(parts.authorizer),

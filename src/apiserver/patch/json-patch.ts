@@ -1,19 +1,11 @@
 // JSON patch (RFC 6902) with the departures of the library that Kubernetes uses (github.com/evanphx/json-patch v4).
 import { getOwn, goQuote, setOwn } from '../../machinery/json.ts';
-import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-import { decodingError, TestFailed, tooManyOperations, unprocessable } from './errors.ts';
-import { jsonKind } from './go-text.ts';
+import type { JsonObject } from '../../machinery/object.ts';
+import { TestFailed, unprocessable } from './errors.ts';
+import { type Operation, readOperations } from './json-operations.ts';
 
-const MAX_OPERATIONS = 10_000;
 /** Bytes that all `copy` operations of a patch may add: without it a small patch could double a document again and again. */
 const MAX_COPIED_BYTES = 3 * 1024 * 1024;
-
-interface Operation {
-  readonly op: string;
-  readonly path: string | undefined;
-  readonly from: string | undefined;
-  readonly value: unknown;
-}
 
 type Container = JsonObject | unknown[];
 
@@ -24,43 +16,12 @@ interface Draft {
   copiedBytes: number;
 }
 
-/** Applies `operations` (decoded JSON) to `document` and returns the new one; the input is not changed. */
-export function jsonPatch(document: unknown, operations: unknown): unknown {
-  const list = readOperations(operations);
+/** Applies `operations` (decoded JSON) to `document` and returns the new one; the input is not changed. `lenient`: fields are not validated. */
+export function jsonPatch(document: unknown, operations: unknown, lenient = false): unknown {
+  const list = readOperations(operations, lenient);
   const draft: Draft = { root: document, owned: new Set(), copiedBytes: 0 };
   for (const operation of list) applyOne(draft, operation);
   return draft.root;
-}
-
-function readOperations(operations: unknown): Operation[] {
-  if (operations === null) return [];
-  if (!Array.isArray(operations)) {
-    throw decodingError(`json: cannot unmarshal ${jsonKind(operations)} into Go value of type []handlers.jsonPatchOp`);
-  }
-  const list = operations.map(readOperation);
-  if (list.length > MAX_OPERATIONS) throw tooManyOperations(MAX_OPERATIONS, list.length);
-  return list;
-}
-
-function readOperation(item: unknown): Operation {
-  if (item === null) return { op: '', path: undefined, from: undefined, value: undefined };
-  if (!isJsonObject(item)) {
-    throw decodingError(`json: cannot unmarshal ${jsonKind(item)} into Go value of type handlers.jsonPatchOp`);
-  }
-  return {
-    op: text(item, 'op') ?? '',
-    path: text(item, 'path'),
-    from: text(item, 'from'),
-    value: getOwn(item, 'value'),
-  };
-}
-
-function text(item: JsonObject, field: string): string | undefined {
-  const value = getOwn(item, field);
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
-  const what = `json: cannot unmarshal ${jsonKind(value)} into Go struct field jsonPatchOp.${field} of type string`;
-  throw decodingError(what);
 }
 
 function applyOne(draft: Draft, operation: Operation): void {

@@ -5,10 +5,13 @@ import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { decodingError } from './errors.ts';
 import { jsonKind } from './go-text.ts';
 
-/** Applies `patch` (decoded JSON) to `document` and returns the new one; neither input is changed. */
-export function mergePatch(document: JsonObject, patch: unknown): JsonObject {
+/** Applies `patch` (decoded JSON) to `document` and returns the new one; neither input is changed. `lenient`: fields are not validated. */
+export function mergePatch(document: JsonObject, patch: unknown, lenient = false): unknown {
   if (patch === null) throw badRequest('Invalid JSON Patch');
   if (!isJsonObject(patch)) {
+    // A list takes the document's place, and is refused there.
+    if (lenient && Array.isArray(patch)) return patch.map(withoutNulls);
+    if (lenient) throw badRequest('Invalid JSON Patch');
     throw decodingError(`json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`);
   }
   return mergeObjects(document, patch);

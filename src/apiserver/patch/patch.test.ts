@@ -103,6 +103,16 @@ describe('a JSON patch', () => {
     );
   });
 
+  test('without validation of fields is read as the library reads it', () => {
+    expect(failure(() => jsonPatch(doc, {}, true)).message).toBe(
+      'json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+    );
+    expect(failure(() => jsonPatch(doc, [1], true)).message).toBe(
+      'json: cannot unmarshal number into Go value of type jsonpatch.Operation',
+    );
+    expect(failure(() => jsonPatch(doc, [{ op: 'add', path: 5 }], true)).code).toBe(422);
+  });
+
   test('of more than 10,000 operations is too large', () => {
     const ops = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/data/x', value: '1' }));
     const error = failure(() => jsonPatch(doc, ops));
@@ -150,6 +160,11 @@ describe('a merge patch', () => {
     expect(failure(() => mergePatch({}, 'x')).message).toBe(
       'error decoding patch: json: cannot unmarshal string into Go value of type map[string]interface {}',
     );
+  });
+
+  test('without validation of fields may be a list, which takes the place of the document', () => {
+    expect(mergePatch({ a: 1 }, [1, null], true)).toHaveLength(2);
+    expect(failure(() => mergePatch({}, 'x', true)).message).toBe('Invalid JSON Patch');
   });
 
   test('keeps keys that mean something to JavaScript, and pollutes nothing', () => {
@@ -325,7 +340,7 @@ describe('any patch of any document', () => {
   test('merging a document into itself changes nothing that is not null', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), json), (doc) => {
-        const once = mergePatch({}, doc);
+        const once = mergePatch({}, doc) as Record<string, unknown>;
         expect(mergePatch(once, once)).toEqual(once);
       }),
     );

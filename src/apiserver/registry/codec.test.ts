@@ -48,9 +48,23 @@ describe('the kind of a patched object', () => {
   });
 
   test('is not looked at before there is an object', () => {
-    const parsed = parsePatch(Buffer.from('{"kind":5,"data":{"a":"1","a":"2"}}'), 'merge');
+    const parsed = parsePatch(Buffer.from('{"kind":5,"data":{"a":"1","a":"2"}}'), 'merge', 'Warn');
     expect(parsed.value).toEqual({ kind: 5, data: { a: '2' } });
-    expect(parsePatch(Buffer.from('{"data":{"a":"1","a":"2"}}'), 'merge').strict).toEqual(['duplicate field "data.a"']);
+    const strict = (text: string, kind: 'json' | 'merge', validation: 'Warn' | 'Ignore'): readonly string[] =>
+      parsePatch(Buffer.from(text), kind, validation).strict;
+    expect(strict('{"data":{"a":"1","a":"2"}}', 'merge', 'Warn')).toEqual(['duplicate field "data.a"']);
+    expect(strict('{"data":{"a":"1","a":"2"}}', 'merge', 'Ignore')).toEqual([]);
+  });
+
+  test('members of JSON patch operations that mean nothing, or stand there twice, are told', () => {
+    const text = '[{"op":"test","path":"/a"},{"Op":"x","op":"add","op":"remove","path":"/a","value":{"b":1,"c":2}}]';
+    expect(parsePatch(Buffer.from(text), 'json', 'Strict').strict).toEqual([
+      'json patch unknown field "[1].Op"',
+      'json patch duplicate field "[1].op"',
+    ]);
+    expect(parsePatch(Buffer.from(text), 'json', 'Ignore').strict).toEqual([]);
+    expect(() => parsePatch(Buffer.from('['), 'json', 'Ignore')).toThrow(/^unexpected end of JSON input$/);
+    expect(() => parsePatch(Buffer.from(''), 'merge', 'Ignore')).toThrow('Invalid JSON Patch');
   });
 });
 

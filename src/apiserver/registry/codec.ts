@@ -17,7 +17,7 @@ import {
 } from '../../resources/schema/index.ts';
 import { readCustom } from '../crd/wire.ts';
 import type { MediaType } from '../http/negotiation.ts';
-import { jsonKind } from '../patch/index.ts';
+import { jsonKind, unknownMembers } from '../patch/index.ts';
 import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import { checkYamlSize } from '../verbs/body.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
@@ -188,19 +188,24 @@ export function decodePatchOf(
   return { object: whole as unknown as KubeObject, strict };
 }
 
-/** The JSON of a patch, and the duplicate keys in it. */
+type PatchKind = 'json' | 'merge' | 'strategic';
+
+/** The JSON of a patch, and the duplicate keys and unknown members in it. */
 export function parsePatch(
   body: Uint8Array,
-  kind: 'json' | 'merge' | 'strategic',
-): { value: unknown; strict: readonly string[] } {
+  kind: PatchKind,
+  validation: FieldValidation,
+): { value: unknown; strict: readonly string[]; lenient: boolean } {
+  const lenient = validation === 'Ignore';
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   } catch {
-    throw badRequest(malformedPatch(body, kind));
+    throw badRequest(malformedPatch(body, kind, lenient));
   }
-  if (kind === 'json' || !isJsonObject(value)) return { value, strict: [] };
-  return { value, strict: duplicatesIn(body) };
+  if (lenient) return { value, strict: [], lenient };
+  if (kind === 'json') return { value, strict: [...unknownMembers(value), ...duplicateMembers(body)], lenient };
+  return { value, strict: isJsonObject(value) ? duplicatesIn(body) : [], lenient };
 }
 
 /** A patch need not say of what kind it is, and what it says may be wrong: that is told of what it makes. */
@@ -213,9 +218,16 @@ function duplicatesIn(body: Uint8Array): readonly string[] {
   }
 }
 
-function malformedPatch(body: Uint8Array, kind: 'json' | 'merge' | 'strategic'): string {
+/** Those in the operations of a JSON patch. */
+function duplicateMembers(body: Uint8Array): string[] {
+  const wrapped = Buffer.concat([Buffer.from('{"_":'), body, Buffer.from('}')]);
+  return duplicatesIn(wrapped).map((problem) => `json patch ${problem.replace('"_[', '"[')}`);
+}
+
+function malformedPatch(body: Uint8Array, kind: PatchKind, lenient: boolean): string {
   const problem = syntaxProblem(body);
-  return kind === 'strategic' ? problem : `error decoding patch: ${problem}`;
+  if (lenient && kind === 'merge') return 'Invalid JSON Patch';
+  return lenient || kind === 'strategic' ? problem : `error decoding patch: ${problem}`;
 }
 
 /** The syntax error in Go's words, as the schema engine finds it. */

@@ -61,8 +61,9 @@ function assign(pod: StoredPod, binding: Binding, now: number): boolean {
     throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(spec.nodeName)}`);
   if ((spec.schedulingGates ?? []).length > 0) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
   pod.spec = { ...spec, nodeName: binding.target.name ?? '' };
-  const annotations = binding.metadata?.annotations;
+  const { annotations, labels } = binding.metadata ?? {};
   if (annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
+  if (labels !== undefined) pod.metadata.labels = { ...pod.metadata.labels, ...labels };
   markScheduled(pod, now);
   return true;
 }

@@ -125,7 +125,7 @@ function changeOf(
   if (request.method === 'PATCH') {
     const kind = patchKindOf(target.entry, request.headers['content-type']);
     if (kind === 'apply') return applyPlan(context, scaleTarget, options).next;
-    const patch = { kind, ...parsePatch(bodyOf(request), kind) };
+    const patch = { kind, ...parsePatch(bodyOf(request), kind, options.fieldValidation) };
     return (old) => tracked(old, patchObject(context, scaleTarget, old, { patch, options }).draft);
   }
   const decoded = decodeBody(SCALE_ENTRY, kernel.catalog, bodyOf(request), inputType(request.headers['content-type']));

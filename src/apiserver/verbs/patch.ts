@@ -56,14 +56,16 @@ export function patchKindOf(entry: CatalogEntry, contentType: string | undefined
 interface ParsedPatch {
   readonly kind: 'json' | 'merge' | 'strategic';
   readonly value: unknown;
-  /** Duplicate keys in the patch itself. */
+  /** Duplicate keys and unknown members in the patch itself. */
   readonly strict: readonly string[];
+  /** Fields are not validated. */
+  readonly lenient: boolean;
 }
 
 function patched(entry: CatalogEntry, old: KubeObject, patch: ParsedPatch): unknown {
   const document = old as unknown as JsonObject;
-  if (patch.kind === 'json') return jsonPatch(document, patch.value);
-  if (patch.kind === 'merge') return mergePatch(document, patch.value);
+  if (patch.kind === 'json') return jsonPatch(document, patch.value, patch.lenient);
+  if (patch.kind === 'merge') return mergePatch(document, patch.value, patch.lenient);
   const schema = schemaOf(entry);
   const result = strategicMergePatch(document, patch.value, schema);
   checkRestorable(result, patch.value, schema);
@@ -139,7 +141,7 @@ function planPatch(
   kind: 'json' | 'merge' | 'strategic',
   options: WriteOptions,
 ): UpdatePlan {
-  const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind) };
+  const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind, options.fieldValidation) };
   return {
     dryRun: options.dryRun,
     options: optionsDocument('UpdateOptions', options),
