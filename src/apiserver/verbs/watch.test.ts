@@ -76,7 +76,7 @@ test('from a state to come is told that it is not there yet, when it asks for wh
 test('in YAML is refused', async () => {
   const { status, text } = await server.call('GET', `${MAPS}?watch=1`, undefined, { accept: 'application/yaml' });
   expect(status).toBe(406);
-  expect(text).toContain('only the following media types are accepted: application/json;stream=watch, ');
+  expect(text).toContain('only the following media types are accepted: application/json;stream=watch,');
 });
 
 const PARTIAL = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
