@@ -83,6 +83,24 @@ export function streams(options: ConformanceOptions, bench: () => Bench): void {
     expect((await b.exited(id)).exitCode).toBe(2);
   });
 
+  test.skipIf(options.closesInput === false)(
+    'attach ends with its input where the container keeps its own open, and can be begun again',
+    async () => {
+      const b = bench();
+      const pod = await b.sandbox();
+      const id = await b.start(pod, ['sh', '-c', 'while read line; do echo "got $line"; done'], { stdin: true });
+      for (const word of ['one', 'two']) {
+        const terminal = new Terminal();
+        const done = b.runtime.attach(id, terminal.streams(false, true));
+        terminal.stdin.write(`${word}\n`);
+        await terminal.until(`got ${word}`);
+        terminal.stdin.end();
+        await done;
+      }
+      expect((await b.runtime.containerStatus(id)).state).toBe('running');
+    },
+  );
+
   test("port-forward reaches a port on the pod's localhost", async () => {
     const b = bench();
     const pod = await b.sandbox();

@@ -40,6 +40,16 @@ async function writeAll(stream: Writable | undefined, data: Buffer, signal: Abor
   });
 }
 
+interface FollowedStreams extends ExecStreams {
+  /** Whoever is attached has said all and leaves. */
+  readonly inputEnded: Promise<void>;
+}
+
+interface Input {
+  readonly ended: Promise<void>;
+  readonly stop: () => void;
+}
+
 /** Follows a log from a position; knows when the file was replaced. */
 class LogFollower {
   #handle: FileHandle | undefined;
@@ -113,18 +123,18 @@ export class Attaches {
         .resize(bundle, width, height)
         .catch((e: unknown) => this.#context.log(`attach: ${String(e)}`));
     });
-    const stopInput = this.#input(record, bundle, streams);
+    const input = this.#input(record, bundle, streams);
     try {
-      await this.#follow(record, follower, streams);
+      await this.#follow(record, follower, { ...streams, inputEnded: input.ended });
     } finally {
       stopResize();
-      stopInput();
+      input.stop();
       await follower.close();
     }
     return { exitCode: this.#containers.records.get(id)?.exitCode ?? 0 };
   }
 
-  async #follow(record: ContainerRecord, follower: LogFollower, streams: ExecStreams): Promise<void> {
+  async #follow(record: ContainerRecord, follower: LogFollower, streams: FollowedStreams): Promise<void> {
     let wake: () => void = () => undefined;
     let changed = false;
     const notify = () => {
@@ -136,17 +146,19 @@ export class Attaches {
       if (n === undefined || n === name) notify();
     });
     let ended = false;
-    void this.#containers.waitExit(record.id, 2 ** 31 - 1).then(() => {
+    const last = () => {
       ended = true;
       notify();
-    });
+    };
+    void this.#containers.waitExit(record.id, 2 ** 31 - 1).then(last);
+    void streams.inputEnded.then(last);
     streams.signal.addEventListener('abort', notify);
     try {
       while (!streams.signal.aborted) {
         changed = false;
-        const last = ended;
+        const over = ended;
         await follower.pump(streams);
-        if (last) break;
+        if (over) break;
         if (!changed)
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -160,12 +172,13 @@ export class Attaches {
   }
 
   /** conmon's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot speak; socat can. */
-  #input(record: ContainerRecord, bundle: string, streams: ExecStreams): () => void {
+  #input(record: ContainerRecord, bundle: string, streams: ExecStreams): Input {
     const { stdin } = streams;
-    if (stdin === undefined) return () => undefined;
+    const never = new Promise<void>(() => undefined);
+    if (stdin === undefined) return { ended: never, stop: () => undefined };
     if (!record.config.stdin) {
       stdin.resume();
-      return () => undefined;
+      return { ended: never, stop: () => undefined };
     }
     const child = startProgram('socat', ['-u', 'STDIN', `UNIX-CONNECT:${join(bundle, 'attach')},type=5`], {
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -173,9 +186,19 @@ export class Attaches {
     child.once('error', (error) => this.#context.log(`attach: ${new RuntimeError('internal', error.message).message}`));
     child.stdin?.on('error', () => undefined); // the container reads no more
     if (child.stdin !== null) stdin.pipe(child.stdin);
-    return () => {
-      if (child.stdin !== null) stdin.unpipe(child.stdin);
-      child.kill('SIGKILL');
+    // As with containerd: only whose input ends with the first one who types stays to hear the container out.
+    const stays = record.config.stdinOnce && !record.config.tty;
+    const delivered = new Promise<void>((resolve) => {
+      child.once('close', () => {
+        if (stdin.readableEnded) resolve();
+      });
+    });
+    return {
+      ended: stays ? never : delivered,
+      stop: () => {
+        if (child.stdin !== null) stdin.unpipe(child.stdin);
+        child.kill('SIGKILL');
+      },
     };
   }
 }
