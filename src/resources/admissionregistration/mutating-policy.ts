@@ -20,6 +20,7 @@ import {
   checkPolicyName,
   checkVariables,
   defaultMatchResources,
+  keepsConditions,
   paramKindText,
   paramRefText,
   SPEC,
@@ -69,7 +70,7 @@ function checkOperations(found: ErrorList, match: MatchResources | undefined, fi
       found.oneOf(SPEC.child(field, 'resourceRules', 'operations'), operation, ['*', 'CONNECT', 'CREATE', 'UPDATE']);
 }
 
-function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
+function validatePolicy(policy: MutatingAdmissionPolicy, old?: MutatingAdmissionPolicy): FieldError[] {
   const found = new ErrorList();
   const spec = policy.spec ?? {};
   checkFailurePolicy(found, spec.failurePolicy);
@@ -77,7 +78,8 @@ function validatePolicy(policy: MutatingAdmissionPolicy): FieldError[] {
   checkMatchConstraints(found, spec.matchConstraints);
   checkOperations(found, spec.matchConstraints, 'matchConstraints');
   const scope: Scope = spec.paramKind === undefined ? {} : { params: DYN };
-  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), scope);
+  if (!keepsConditions(policy, old))
+    checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), scope);
   const variables = checkVariables(found, spec.variables ?? [], scope);
   const { mutations = [] } = spec;
   if (mutations.length === 0) found.required(SPEC.child('mutations'), 'mutations must contain at least one item');
@@ -118,7 +120,7 @@ function policyRow(version: string): AnyResource {
         draft.spec.failurePolicy ??= 'Fail';
         defaultMatchResources(draft.spec.matchConstraints);
       },
-      validate: validatePolicy,
+      validate: (policy) => validatePolicy(policy),
       validateUpdate: validatePolicy,
     },
     generation: 'spec',

@@ -4,13 +4,32 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
 import type { ErrorList } from '../checks/index.ts';
-import { checkLabelSelector } from '../common/index.ts';
-import type { MatchResources, ParamKind, ParamRef, Variable } from '../generated/admissionregistration-v1.ts';
+import { checkLabelSelector, semanticEqual } from '../common/index.ts';
+import type {
+  MatchCondition,
+  MatchResources,
+  ParamKind,
+  ParamRef,
+  Variable,
+} from '../generated/admissionregistration-v1.ts';
 import { type Scope, variableType } from './environment.ts';
 import { checkExpression, isIdentifier } from './expressions.ts';
 import { checkNamedRule, defaultRule } from './rules.ts';
 
 export const SPEC = FieldPath.of('spec');
+
+interface Conditioned {
+  readonly spec?: { readonly paramKind?: ParamKind; readonly matchConditions?: MatchCondition[] };
+}
+
+/** Match conditions that were taken once, and that nothing has changed for, are not looked at again. */
+export function keepsConditions({ spec }: Conditioned, old: Conditioned | undefined): boolean {
+  if (old === undefined) return false;
+  return (
+    semanticEqual(spec?.paramKind, old.spec?.paramKind) &&
+    semanticEqual(spec?.matchConditions ?? [], old.spec?.matchConditions ?? [])
+  );
+}
 
 export function defaultMatchResources(match: MatchResources | undefined): void {
   if (match === undefined) return;

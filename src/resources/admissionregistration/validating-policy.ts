@@ -30,6 +30,7 @@ import {
   checkPolicyName,
   checkVariables,
   defaultMatchResources,
+  keepsConditions,
   paramKindText,
   paramRefText,
   SPEC,
@@ -86,7 +87,7 @@ function checkAnnotations(
   });
 }
 
-function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
+function validatePolicy(policy: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): FieldError[] {
   const found = new ErrorList();
   const spec = policy.spec ?? {};
   const { validations = [], auditAnnotations = [] } = spec;
@@ -94,7 +95,8 @@ function validatePolicy(policy: ValidatingAdmissionPolicy): FieldError[] {
   checkParamKind(found, spec.paramKind);
   checkMatchConstraints(found, spec.matchConstraints);
   const given: Scope = spec.paramKind === undefined ? {} : { params: DYN };
-  checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), given);
+  if (!keepsConditions(policy, old))
+    checkMatchConditions(found, spec.matchConditions ?? [], SPEC.child('matchConditions'), given);
   const variables = checkVariables(found, spec.variables ?? [], given);
   const scope = (spec.variables ?? []).length === 0 ? given : { ...given, variables };
   if (validations.length + auditAnnotations.length === 0) {
@@ -135,7 +137,7 @@ export const validatingAdmissionPolicies = defineResource<ValidatingAdmissionPol
   strategy: {
     applyDefaults,
     ...statusKept<ValidatingAdmissionPolicy>(),
-    validate: validatePolicy,
+    validate: (policy) => validatePolicy(policy),
     validateUpdate: validatePolicy,
   },
   subresources: {

@@ -2,7 +2,7 @@
 import { type FieldError, FieldPath } from '../../machinery/field-error.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList, isUnset, nameColumn } from '../checks/index.ts';
-import { checkLabelSelector } from '../common/index.ts';
+import { checkLabelSelector, semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type {
   MutatingWebhook,
@@ -84,16 +84,19 @@ function checkWebhook(found: ErrorList, webhook: Webhook, path: FieldPath): void
   if ('reinvocationPolicy' in webhook && webhook.reinvocationPolicy !== undefined)
     found.oneOf(path.child('reinvocationPolicy'), webhook.reinvocationPolicy, ['IfNeeded', 'Never']);
   checkClientConfig(found, webhook.clientConfig, path.child('clientConfig'));
-  checkMatchConditions(found, webhook.matchConditions ?? [], path.child('matchConditions'));
 }
 
-function validate(configuration: Configuration): FieldError[] {
+/** Match conditions that were taken once, and of which none has changed, are not looked at again. */
+function validate(configuration: Configuration, old?: Configuration): FieldError[] {
   const found = new ErrorList();
+  const conditionsOf = ({ webhooks = [] }: Configuration) => webhooks.map((one) => one.matchConditions ?? []);
+  const keeps = old !== undefined && semanticEqual(conditionsOf(configuration), conditionsOf(old));
   const names = new Set<string>();
   const webhooks: readonly Webhook[] = configuration.webhooks ?? [];
   webhooks.forEach((webhook, i) => {
     const path = FieldPath.of('webhooks').index(i);
     checkWebhook(found, webhook, path);
+    if (!keeps) checkMatchConditions(found, webhook.matchConditions ?? [], path.child('matchConditions'));
     checkReviewVersions(found, webhook.admissionReviewVersions ?? [], path.child('admissionReviewVersions'));
     const name = webhook.name ?? '';
     if (name !== '' && names.has(name)) found.duplicate(path.child('name'), name);
@@ -134,7 +137,7 @@ export const validatingWebhookConfigurations = defineResource<ValidatingWebhookC
   anyFinalizer: true,
   strategy: {
     applyDefaults: (draft) => draft.webhooks?.forEach(defaultWebhook),
-    validate,
+    validate: (configuration) => validate(configuration),
     validateUpdate: validate,
   },
   columns: webhookColumns<ValidatingWebhookConfiguration>(),
@@ -154,7 +157,7 @@ export const mutatingWebhookConfigurations = defineResource<MutatingWebhookConfi
         webhook.reinvocationPolicy ??= 'Never';
       }
     },
-    validate,
+    validate: (configuration) => validate(configuration),
     validateUpdate: validate,
   },
   columns: webhookColumns<MutatingWebhookConfiguration>(),

@@ -145,7 +145,8 @@ function validate(slice: EndpointSlice, before?: EndpointSlice): FieldError[] {
   const endpoints = slice.endpoints ?? [];
   const path = FieldPath.of('endpoints');
   if (endpoints.length > MAX_ENDPOINTS) found.tooMany(path, endpoints.length, MAX_ENDPOINTS);
-  else
+  // What was taken once and has not changed is not looked at again.
+  else if (before === undefined || !semanticEqual(before.endpoints, slice.endpoints))
     endpoints.forEach((endpoint, i) => {
       checkEndpoint(found, endpoint, { type, path: path.index(i), old });
     });

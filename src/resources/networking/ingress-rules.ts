@@ -91,15 +91,19 @@ function checkRule(found: ErrorList, rule: IngressRule, path: FieldPath): void {
   });
 }
 
-function checkTls(found: ErrorList, tls: IngressTLS, path: FieldPath): void {
+const hasBadSecret = ({ secretName = '' }: IngressTLS): boolean =>
+  secretName !== '' && isDns1123Subdomain(secretName).length > 0;
+
+function checkTls(found: ErrorList, tls: IngressTLS, path: FieldPath, anySecret: boolean): void {
   tls.hosts?.forEach((host, i) => {
     checkHost(found, host, path.child('hosts').index(i));
   });
   const secret = tls.secretName ?? '';
-  if (secret !== '') found.text(path.child('secretName'), secret, isDns1123Subdomain);
+  if (secret !== '' && !anySecret) found.text(path.child('secretName'), secret, isDns1123Subdomain);
 }
 
-export function validateIngress(ingress: Ingress): FieldError[] {
+/** An ingress that names a secret by a bad name, from times when any was taken, may go on to do so. */
+export function validateIngress(ingress: Ingress, old?: Ingress): FieldError[] {
   const found = new ErrorList();
   const path = FieldPath.of('spec');
   const { rules = [], defaultBackend, tls = [], ingressClassName } = ingress.spec ?? {};
@@ -109,8 +113,9 @@ export function validateIngress(ingress: Ingress): FieldError[] {
   rules.forEach((rule, i) => {
     checkRule(found, rule, path.child('rules').index(i));
   });
+  const anySecret = (old?.spec?.tls ?? []).some(hasBadSecret);
   tls.forEach((one, i) => {
-    checkTls(found, one, path.child('tls').index(i));
+    checkTls(found, one, path.child('tls').index(i), anySecret);
   });
   if (ingressClassName !== undefined) found.text(path.child('ingressClassName'), ingressClassName, isDns1123Subdomain);
   return found.errors;
