@@ -97,6 +97,24 @@ describe('a Service', () => {
     expect((await slicesOf('many'))[0]?.metadata.labels?.['service.kubernetes.io/headless']).toBe('');
   });
 
+  it('leaves Endpoints alone that are of no Service, and takes those away whose Service goes', async () => {
+    const client = plane.client.resource(ENDPOINTS);
+    const made = { apiVersion: 'v1', kind: 'Endpoints', subsets: [{ addresses: [{ ip: '10.1.2.5' }] }] };
+    const lone = await client.create('default', { ...made, metadata: { name: 'lone' } });
+    await client.update({ ...lone, metadata: { ...lone.metadata, labels: { a: 'b' } } });
+    await plane.client.resource(SERVICES).create('default', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'going' },
+      spec: { selector: { app: 'going' }, ports: [{ port: 80 }] },
+    });
+    await eventually(() => maybe(client.get('default', 'going')));
+    await plane.client.resource(SERVICES).delete('default', 'going');
+    await eventually(async () => (await maybe(client.get('default', 'going'))) === undefined);
+    // The controller has worked since the update of the lone ones.
+    expect((await client.get('default', 'lone')).metadata.labels).toEqual({ a: 'b' });
+  });
+
   it('without a selector mirrors the Endpoints that someone wrote', async () => {
     await plane.client.resource(SERVICES).create('default', {
       apiVersion: 'v1',

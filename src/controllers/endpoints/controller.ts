@@ -21,7 +21,10 @@ import { MANAGED_BY, MANAGER, planSlices, SERVICE_LABEL } from './slices.ts';
 import { targetsOf } from './targets.ts';
 import { TriggerTimes, withTriggerTime } from './trigger-times.ts';
 
+const UNSEEN_MS = 50;
 const ZONE = 'topology.kubernetes.io/zone';
+/** On Endpoints that leaders of old hold by: they never had a Service. */
+const LEADER_ELECTION = 'control-plane.alpha.kubernetes.io/leader';
 
 function selects(service: Service, labels: Labels | undefined): boolean {
   const selector = Object.entries(service.spec?.selector ?? {});
@@ -176,15 +179,21 @@ export const endpoints: ControllerRow = {
           if (existing === undefined) await client.create(namespace, wanted);
           else await client.update(wanted);
         } catch (error) {
-          if (!endsMeanwhile(error) && !isApiError(error, 'AlreadyExists')) throw error;
+          // Made a moment ago, and not seen yet.
+          if (isApiError(error, 'AlreadyExists')) return { requeueAfterMs: UNSEEN_MS };
+          if (!endsMeanwhile(error)) throw error;
         }
         return undefined;
       },
     });
     wakeByPods(sources, queue);
-    known.addHandler({
-      onUpdate: (one) => queue.add(objectKey(one)),
-      onDelete: (one) => queue.add(objectKey(one)),
-    });
+    // Endpoints that somebody writes without a Service are theirs; those of a Service that went while nobody looked are not.
+    known.addHandler({ onDelete: (one) => queue.add(objectKey(one)) });
+    const sweep = async (): Promise<void> => {
+      await Promise.all([known.synced, sources.services.synced]);
+      for (const one of known.list())
+        if (one.metadata.annotations?.[LEADER_ELECTION] === undefined) queue.add(objectKey(one));
+    };
+    sweep().catch((error: unknown) => context.onError?.(error, 'endpoints-controller'));
   },
 };
