@@ -28,10 +28,11 @@ import type { Kernel, RequestContext } from './registry/context.ts';
 import type { ReachCheck } from './registry/no-wire.ts';
 import { WatchHub } from './registry/watch-hub.ts';
 import { isMetered, type RequestMetrics } from './request-metrics.ts';
-import { routeOf } from './router.ts';
+import { type Route, routeOf } from './router.ts';
 import type { UpgradeHandler } from './serving/https.ts';
 import { prepareStream, prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
+import { prepareProxyUpgrade } from './special/proxy.ts';
 
 export interface KernelParts {
   readonly store: Store;
@@ -220,6 +221,14 @@ export class RequestHandler {
     return route.handler({ ...what, kernel }, route.target);
   }
 
+  private async takeoverOf(context: RequestContext, route: Route): Promise<Takeover | WireResponse> {
+    const { target } = route;
+    if (UPGRADED_SUBRESOURCES.has(target.subresource)) return prepareUpgrade(context, target, this.parts.nodeConnector);
+    const passage = await prepareProxyUpgrade(context, target);
+    if (passage !== undefined) return ({ socket, head }) => passage(socket, head);
+    return prepareStream(context, route);
+  }
+
   /** Takes a connection over for exec, attach, port-forward, and for streams over a WebSocket; what is refused is refused over HTTP. */
   readonly upgrade: UpgradeHandler = async (request, socket, head) => {
     let serveConnection: Takeover | WireResponse;
@@ -234,9 +243,7 @@ export class RequestHandler {
       if (route === undefined) throw badRequest('this path cannot be upgraded');
       const kernel = this.kernelFor(route.target.entry);
       const context: RequestContext = { kernel, request, info, user, warnings: [] };
-      serveConnection = UPGRADED_SUBRESOURCES.has(route.target.subresource)
-        ? await prepareUpgrade(context, route.target, this.parts.nodeConnector)
-        : await prepareStream(context, route);
+      serveConnection = await this.takeoverOf(context, route);
     } catch (error) {
       refuseUpgrade(socket, errorResponse(request, error));
       return;

@@ -1,10 +1,12 @@
 // Passes a request on to another server and its answer back, streaming.
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import { ApiError } from '../../machinery/errors.ts';
 import type { ByteSink, WireRequest, WireResponse } from '../../machinery/http.ts';
 
-const TIMEOUT_MS = 30_000;
+/** For the beginning of an answer. */
+export const FORWARD_TIMEOUT_MS = 30_000;
 
 /** Between this server and its client only. Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
 const HOP_HEADERS: ReadonlySet<string> = new Set([
@@ -29,6 +31,11 @@ export interface ForwardTls {
   readonly rejectUnauthorized: boolean;
 }
 
+export interface ForwardedAnswer {
+  readonly headers: WireResponse['headers'];
+  readonly body: Readable;
+}
+
 export interface ForwardTarget {
   readonly scheme: 'http' | 'https';
   readonly host: string;
@@ -38,6 +45,8 @@ export interface ForwardTarget {
   /** A list is sent as a header for each of its values. */
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: ForwardTls;
+  /** What becomes of the answer on its way back. */
+  readonly adapt?: (answer: ForwardedAnswer) => Promise<ForwardedAnswer>;
 }
 
 /** The client's headers without its credentials and what belongs to the connection. */
@@ -50,9 +59,9 @@ export function passedHeaders(headers: WireRequest['headers']): Record<string, s
   return out;
 }
 
-function pipe(message: IncomingMessage, sink: ByteSink): void {
-  message.on('data', (chunk: Buffer) => {
-    if (sink.write(chunk)) return;
+function pipe(message: Readable, sink: ByteSink): void {
+  message.on('data', (chunk: Buffer | string) => {
+    if (sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)) return;
     message.pause();
     sink.onDrain(() => message.resume());
   });
@@ -61,12 +70,18 @@ function pipe(message: IncomingMessage, sink: ByteSink): void {
   sink.onClose(() => message.destroy());
 }
 
-function answerOf(message: IncomingMessage): WireResponse {
+async function answerOf(message: IncomingMessage, { adapt }: ForwardTarget): Promise<WireResponse> {
   const headers: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(message.headers)) {
     if (value !== undefined && (name === 'content-length' || !HOP_HEADERS.has(name))) headers[name] = value;
   }
-  return { status: message.statusCode ?? 502, headers, body: { start: (sink) => pipe(message, sink) } };
+  const plain = { headers, body: message };
+  const answer = adapt === undefined ? plain : await adapt(plain);
+  return {
+    status: message.statusCode ?? 502,
+    headers: answer.headers,
+    body: { start: (sink) => pipe(answer.body, sink) },
+  };
 }
 
 export function forwardRequest(request: WireRequest, target: ForwardTarget): Promise<WireResponse> {
@@ -86,10 +101,10 @@ export function forwardRequest(request: WireRequest, target: ForwardTarget): Pro
       (message) => {
         // Only the beginning of an answer is waited for; a watch may be silent for long.
         outgoing.setTimeout(0);
-        resolve(answerOf(message));
+        answerOf(message, target).then(resolve, reject);
       },
     );
-    outgoing.setTimeout(TIMEOUT_MS, () => outgoing.destroy(new Error('i/o timeout')));
+    outgoing.setTimeout(FORWARD_TIMEOUT_MS, () => outgoing.destroy(new Error('i/o timeout')));
     outgoing.on('error', (error) => {
       const message = `error trying to reach service: ${error.message}`;
       reject(new ApiError({ reason: 'ServiceUnavailable', message, cause: error }));

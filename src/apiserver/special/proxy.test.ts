@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { startTestServer, type TestServer } from '../test-fixture.ts';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { WireResponse } from '../../machinery/http.ts';
+import { ADMIN, startTestServer, type TestServer, TestSink } from '../test-fixture.ts';
 
 let backend: Server | undefined;
 
@@ -16,8 +18,13 @@ afterEach(() => {
 async function podBehind(server: TestServer): Promise<string> {
   const made = createServer((request, response) => {
     response.setHeader('x-seen', `${request.method} ${request.url}`);
-    response.end();
+    response.setHeader('x-host', request.headers.host ?? '');
+    if (request.url === '/page') response.setHeader('content-type', 'text/html; charset=utf-8');
+    if (request.url === '/moved') response.writeHead(302, { location: '/page', 'access-control-allow-origin': '*' });
+    response.end('<a href="/next">on</a>');
   }).listen(0, '127.0.0.1');
+  const echo = new WebSocketServer({ server: made, path: '/echo' });
+  echo.on('connection', (socket) => socket.on('message', (data) => socket.send(`${data}!`)));
   backend = made;
   await once(made, 'listening');
   const pods = '/api/v1/namespaces/default/pods';
@@ -29,6 +36,15 @@ async function podBehind(server: TestServer): Promise<string> {
   return `${pods}/p:${(made.address() as AddressInfo).port}/proxy`;
 }
 
+async function sent({ body }: WireResponse): Promise<string> {
+  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8');
+  const sink = new TestSink();
+  const ended = new Promise<void>((resolve) => sink.onClose(resolve));
+  body.start(sink);
+  await ended;
+  return Buffer.concat(sink.chunks).toString('utf8');
+}
+
 describe("a pod's proxy", () => {
   test('passes on every method that is a verb, HEAD and OPTIONS', async () => {
     const server = await startTestServer();
@@ -37,6 +53,41 @@ describe("a pod's proxy", () => {
       const answer = await server.raw(method, `${proxy}/a?b=c`);
       expect([method, answer.status, answer.headers['x-seen']]).toEqual([method, 200, `${method} /a?b=c`]);
     }
+  });
+
+  test('leads its root to where relative links hold, and redirects and pages through itself', async () => {
+    const server = await startTestServer();
+    const proxy = await podBehind(server);
+    const call = (method: string, path: string) =>
+      server.raw(method, `${proxy}${path}`, { headers: { host: 'api.test:6443' } });
+    expect(await call('GET', '?a=b')).toMatchObject({ status: 301, headers: { location: `${proxy}/?a=b` } });
+    expect((await call('POST', '')).headers['x-seen']).toBe('POST /');
+    const moved = await call('GET', '/moved');
+    expect([moved.status, moved.headers.location]).toEqual([302, `${proxy}/page`]);
+    expect(moved.headers['access-control-allow-origin']).toBeUndefined();
+    const page = await call('GET', '/page');
+    expect(page.headers).toMatchObject({ 'x-host': 'api.test:6443' });
+    expect(page.headers['content-length']).toBeUndefined();
+    expect(await sent(page)).toBe(`<a href="${proxy}/next">on</a>`);
+    expect(await sent(await call('GET', '/text'))).toBe('<a href="/next">on</a>');
+  });
+
+  test('passes other protocols on, in both directions', async () => {
+    const server = await startTestServer({ tokens: new Map([['t', ADMIN]]) });
+    const proxy = await podBehind(server);
+    const { port } = await server.api.listen({ host: '127.0.0.1', port: 0 });
+    const options = { headers: { authorization: 'Bearer t' } };
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${proxy}/echo`, options);
+    await once(socket, 'open');
+    socket.send('hello');
+    expect(String((await once(socket, 'message'))[0])).toBe('hello!');
+    socket.close();
+    await once(socket, 'close');
+    // What the backend does not speak it refuses itself.
+    const refused = new WebSocket(`ws://127.0.0.1:${port}${proxy}/none`, options);
+    const [error] = await once(refused, 'error');
+    expect(String(error)).toContain('Unexpected server response: 400');
+    await server.api.close();
   });
 
   test('sends nothing to addresses that are on no wire', async () => {

@@ -12,9 +12,11 @@ import type { Kernel, RequestContext, Target } from '../registry/context.ts';
 import { readObject } from '../registry/objects.ts';
 import { isSliceOf, readyEndpoints } from '../registry/service-address.ts';
 import { admissionRequest } from '../registry/write.ts';
-import { forwardRequest, passedHeaders } from '../serving/forward.ts';
+import { type ForwardedAnswer, type ForwardTarget, forwardRequest, passedHeaders } from '../serving/forward.ts';
+import { forwardUpgrade, type Passage } from '../serving/forward-upgrade.ts';
 import { readOne } from './direct.ts';
 import { nodeApiOf, type StoredPod } from './nodes.ts';
+import { type ProxyPlace, pageThroughProxy, throughProxy } from './proxy-links.ts';
 
 export interface ProxyName {
   readonly scheme: 'http' | 'https';
@@ -34,10 +36,17 @@ export function parseProxyName(text: string): ProxyName {
   return { scheme: scheme === 'https' ? 'https' : 'http', name, port };
 }
 
-/** The part of the path after `/proxy`, still percent-encoded. */
-function restOf(request: WireRequest): string {
-  const match = /^\/api\/v1\/(?:namespaces\/[^/]+\/)?[^/]+\/[^/]+\/proxy(\/.*)?$/.exec(request.path);
-  return match?.[1] ?? '/';
+/** What comes before the part of the path that is the backend's, and that part, still percent-encoded. */
+function pathOf(request: WireRequest): { readonly prefix: string; readonly rest: string } {
+  const match = /^(\/api\/v1\/(?:namespaces\/[^/]+\/)?[^/]+\/[^/]+\/proxy)(\/.*)?$/.exec(request.path);
+  return { prefix: match?.[1] ?? request.path, rest: match?.[2] ?? '' };
+}
+
+/** The backend's root is a directory: its relative links need the slash. */
+function redirectToRoot({ method, path, query }: WireRequest): WireResponse | undefined {
+  if (!path.endsWith('/proxy') || (method !== 'GET' && method !== 'HEAD')) return undefined;
+  const location = `${path}/${query.size === 0 ? '' : `?${query.toString()}`}`;
+  return { status: 301, headers: { location }, body: new Uint8Array(0) };
 }
 
 interface Backend {
@@ -46,16 +55,44 @@ interface Backend {
   readonly port: number;
 }
 
-/** Passes the request on. Certificates of pods are not checked: nothing vouches for them. */
-function forward(request: WireRequest, { scheme, address, port }: Backend): Promise<WireResponse> {
-  return forwardRequest(request, {
+const CORS = ['credentials', 'headers', 'methods', 'origin'].map((what) => `access-control-allow-${what}`);
+
+/** The answer's links go through the proxy too, and what it allows other origins is not for this server to say. */
+async function adapted(
+  { headers, body }: ForwardedAnswer,
+  method: string,
+  place: ProxyPlace,
+): Promise<ForwardedAnswer> {
+  const kept: Record<string, string | readonly string[]> = { ...headers };
+  for (const name of CORS) delete kept[name];
+  const { location } = kept;
+  if (typeof location === 'string') return { headers: { ...kept, location: throughProxy(location, place) }, body };
+  const [mediaType] = String(kept['content-type'] ?? '').split(';');
+  if (mediaType?.trim() !== 'text/html' || method === 'HEAD') return { headers: kept, body };
+  const page = await pageThroughProxy(body, String(kept['content-encoding'] ?? ''), place);
+  if (page === undefined) return { headers: kept, body };
+  delete kept['content-length'];
+  return { headers: kept, body: page };
+}
+
+/** Certificates of pods are not checked: nothing vouches for them. */
+function targetOf(request: WireRequest, { scheme, address, port }: Backend): ForwardTarget {
+  const { prefix, rest } = pathOf(request);
+  const host = request.headers.host ?? '';
+  const place = { backend: `${address.includes(':') ? `[${address}]` : address}:${port}`, host, prefix };
+  return {
     scheme,
     host: address,
     port,
-    path: restOf(request),
-    headers: passedHeaders(request.headers),
+    path: rest === '' ? '/' : rest,
+    headers: {
+      ...passedHeaders(request.headers),
+      ...(host === '' ? {} : { host }),
+      'x-forwarded-uri': request.path,
+    },
     tls: { rejectUnauthorized: false },
-  });
+    adapt: (answer) => adapted(answer, request.method, place),
+  };
 }
 
 function podPort(pod: StoredPod, wanted: string): number {
@@ -137,7 +174,12 @@ async function nodeExists(kernel: Kernel, entry: CatalogEntry, name: string): Pr
 }
 
 async function admit(context: RequestContext, target: Target): Promise<void> {
-  const object = { kind: 'ProxyOptions', apiVersion: 'v1', metadata: {}, path: restOf(context.request) } as KubeObject;
+  const object = {
+    kind: 'ProxyOptions',
+    apiVersion: 'v1',
+    metadata: {},
+    path: pathOf(context.request).rest,
+  } as KubeObject;
   const request = admissionRequest(context, target, {
     operation: 'CONNECT',
     object,
@@ -160,7 +202,7 @@ export function nodeProxy(
     const { request } = context;
     return api.request({
       method: request.method,
-      path: restOf(request),
+      path: pathOf(request).rest || '/',
       query: request.query,
       headers: passedHeaders(request.headers),
       ...(request.body === undefined ? {} : { body: request.body }),
@@ -169,12 +211,26 @@ export function nodeProxy(
   };
 }
 
-export async function podProxy(context: RequestContext, target: Target): Promise<WireResponse> {
-  await admit(context, target);
-  return forward(context.request, await podBackend(context.kernel, target));
+type Find = (kernel: Kernel, target: Target) => Promise<Backend>;
+
+function proxyTo(find: Find): (context: RequestContext, target: Target) => Promise<WireResponse> {
+  return async (context, target) => {
+    await admit(context, target);
+    const { request, kernel } = context;
+    const to = targetOf(request, await find(kernel, target));
+    return redirectToRoot(request) ?? forwardRequest(request, to);
+  };
 }
 
-export async function serviceProxy(context: RequestContext, target: Target): Promise<WireResponse> {
+export const podProxy = proxyTo(podBackend);
+export const serviceProxy = proxyTo(serviceBackend);
+
+const BACKENDS: Readonly<Record<string, Find>> = { pods: podBackend, services: serviceBackend };
+
+/** Another protocol, like WebSocket, through the proxy of a pod or Service; undefined where a request is for no such proxy. */
+export async function prepareProxyUpgrade(context: RequestContext, target: Target): Promise<Passage | undefined> {
+  const find = BACKENDS[target.entry.row.plural];
+  if (target.subresource !== 'proxy' || target.entry.custom || find === undefined) return undefined;
   await admit(context, target);
-  return forward(context.request, await serviceBackend(context.kernel, target));
+  return forwardUpgrade(context.request, targetOf(context.request, await find(context.kernel, target)));
 }
