@@ -142,6 +142,16 @@ export function alreadyExists(gr: GroupResource, name: string): ApiError {
   });
 }
 
+/** Also told of an object that was sent with a name beside its `generateName`. */
+export function noUniqueName(gr: GroupResource, name: string): ApiError {
+  const { message } = alreadyExists(gr, name);
+  return new ApiError({
+    reason: 'AlreadyExists',
+    message: `${message}, the server was not able to generate a unique name for the object`,
+    details: { ...about(gr, name), retryAfterSeconds: 1 },
+  });
+}
+
 export function conflict(gr: GroupResource, name: string, why: string): ApiError {
   return new ApiError({
     reason: 'Conflict',

@@ -125,8 +125,12 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
     fromStored(object: KubeObject): T;
   };
   readonly nameRule?: NameRule;
-  /** Overrides the name check, e.g. for kinds with rules of their own. Returns messages. */
-  validateName?(name: string, isPrefix: boolean): string[];
+  /** Overrides the name check, e.g. for kinds whose name tells what is in them. Returns messages. */
+  validateName?(name: string, isPrefix: boolean, object: T): readonly string[];
+  /** What `metadata.generateName` becomes: itself and five random characters, or itself alone. Default `suffixed`. */
+  readonly generatedName?: 'suffixed' | 'as it is';
+  /** The kind has no rules for its metadata: those of any object hold, and are looked at when nothing else is wrong. */
+  readonly plainMetadata?: boolean;
   /** On creation any qualified finalizer will do, with a domain or without. */
   readonly anyFinalizer?: boolean;
   readonly strategy: Strategy<T>;

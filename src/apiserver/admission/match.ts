@@ -9,9 +9,15 @@ export function isResource(request: AdmissionRequest, group: string, plural: str
   return row.plural === plural && row.group === group && request.subresource === subresource;
 }
 
+/** Before a name is generated, what it will begin with names the object. */
+export function shownName({ name, object }: AdmissionRequest): string {
+  if (name !== '') return name;
+  return object?.metadata.name || object?.metadata.generateName || 'Unknown';
+}
+
 export function refuse(request: AdmissionRequest, why: string): ApiError {
   const { row } = request.entry;
-  return forbidden({ group: row.group, resource: row.plural }, request.name, why);
+  return forbidden({ group: row.group, resource: row.plural }, shownName(request), why);
 }
 
 export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';

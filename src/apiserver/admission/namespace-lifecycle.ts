@@ -3,6 +3,7 @@
 import { ApiError, forbidden, notFound } from '../../machinery/errors.ts';
 import type { Namespace } from '../../resources/generated/core-v1.ts';
 import type { LiveCache } from '../registry/live-cache.ts';
+import { shownName } from './match.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './plugin.ts';
 
 const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
@@ -12,7 +13,7 @@ function terminating(request: AdmissionRequest): ApiError {
   const { row } = request.entry;
   const resource = { group: row.group, resource: row.plural };
   const why = `unable to create new content in namespace ${request.namespace} because it is being terminated`;
-  const error = forbidden(resource, request.name, why);
+  const error = forbidden(resource, shownName(request), why);
   const cause = {
     reason: 'NamespaceTerminating',
     message: `namespace ${request.namespace} is being terminated`,

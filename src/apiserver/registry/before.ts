@@ -15,22 +15,35 @@ import { shareUnchanged } from './unchanged.ts';
 const GENERATED_SUFFIX = 5;
 const MAX_GENERATED_BASE = 63 - GENERATED_SUFFIX;
 
-export function generateName(context: RequestContext, base: string): string {
+function generateName(context: RequestContext, base: string): string {
   const head = base.length > MAX_GENERATED_BASE ? base.slice(0, MAX_GENERATED_BASE) : base;
   return head + context.kernel.random.suffix(GENERATED_SUFFIX);
 }
 
+/** What a draft has before admission: no name that is not sent, no UID, no time of its own. */
+export function clearSystemFields(target: Target, { metadata }: KubeObject): void {
+  if (target.entry.row.namespaced) metadata.namespace = target.namespace;
+  else delete metadata.namespace;
+  delete metadata.selfLink;
+  delete metadata.uid;
+  delete metadata.creationTimestamp;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+}
+
+export function needsName({ metadata }: KubeObject): boolean {
+  return (metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '';
+}
+
+/** Set after mutating admission, whatever it wrote there. */
 export function fillSystemFields(context: RequestContext, target: Target, draft: KubeObject): void {
+  clearSystemFields(target, draft);
   const meta = draft.metadata;
-  if (target.entry.row.namespaced) meta.namespace = target.namespace;
-  else delete meta.namespace;
-  delete meta.selfLink;
-  delete meta.deletionTimestamp;
-  delete meta.deletionGracePeriodSeconds;
   meta.uid = context.kernel.random.uuid();
   meta.creationTimestamp = rfc3339(context.kernel.clock.now());
-  if ((meta.name ?? '') === '' && (meta.generateName ?? '') !== '')
-    meta.name = generateName(context, meta.generateName ?? '');
+  if (!needsName(draft)) return;
+  const base = meta.generateName ?? '';
+  meta.name = target.entry.row.generatedName === 'as it is' ? base : generateName(context, base);
 }
 
 /** Drops owner references that are wholly equal to an earlier one, with a warning. A PATCH is looked at after admission only. */

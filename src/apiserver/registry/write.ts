@@ -1,5 +1,5 @@
 // The guarded writes behind create, update, patch and delete: compare-and-swap on the store, repeated while others are faster.
-import { ApiError, alreadyExists, conflict, notFound } from '../../machinery/errors.ts';
+import { ApiError, alreadyExists, conflict, notFound, noUniqueName } from '../../machinery/errors.ts';
 import { FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
@@ -10,7 +10,7 @@ import { checkDeadline } from '../http/deadline.ts';
 import { plainError } from '../http/responses.ts';
 import type { Reservation } from './allocator.ts';
 import { tryingFor, tryUntilWritten } from './attempts.ts';
-import { beforeCreate, beforeUpdate, dedupeOwners, fillSystemFields, generateName } from './before.ts';
+import { beforeCreate, beforeUpdate, clearSystemFields, dedupeOwners, fillSystemFields, needsName } from './before.ts';
 import { storageKey } from './catalog.ts';
 import { groupResource, type RequestContext, type Target } from './context.ts';
 import { holdsContent } from './namespaces.ts';
@@ -107,12 +107,19 @@ export interface CreatePlan {
   readonly options: JsonObject;
 }
 
+interface TakenName {
+  readonly key: string;
+  readonly draft: KubeObject;
+}
+
 /** The name is taken; perhaps by an object that is about to go. */
-async function taken(context: RequestContext, target: Target, key: string): Promise<ApiError> {
+async function taken(context: RequestContext, target: Target, { key, draft }: TakenName): Promise<ApiError> {
   const { row } = target.entry;
   const current = await context.kernel.store.get(key);
   const object = current === undefined ? undefined : readObject(target.entry, current);
-  const error = alreadyExists(groupResource(target), object?.metadata.name ?? key.slice(key.lastIndexOf('/') + 1));
+  const name = object?.metadata.name ?? key.slice(key.lastIndexOf('/') + 1);
+  const generates = (draft.metadata.generateName ?? '') !== '';
+  const error = (generates ? noUniqueName : alreadyExists)(groupResource(target), name);
   if (object?.metadata.deletionTimestamp === undefined || row.plural === 'namespaces') return error;
   return new ApiError({
     reason: 'AlreadyExists',
@@ -143,6 +150,7 @@ async function createOnce(
   draft: KubeObject,
   plan: CreatePlan,
 ): Promise<WriteResult> {
+  fillSystemFields(context, target, draft);
   beforeCreate(context, target, draft, plan.dryRun);
   await context.kernel.admission.validate(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
@@ -153,12 +161,12 @@ async function createOnce(
   const undo = reserveFor(context, target, draft, { key, dryRun: plan.dryRun });
   if (plan.dryRun) {
     undo?.();
-    if ((await context.kernel.store.get(key)) !== undefined) throw await taken(context, target, key);
+    if ((await context.kernel.store.get(key)) !== undefined) throw await taken(context, target, { key, draft });
     return { object: draft, created: true };
   }
   try {
     const value = await put(context, target, { key, expected: 0, object: draft });
-    if (value === undefined) throw await taken(context, target, key);
+    if (value === undefined) throw await taken(context, target, { key, draft });
     return written(target, value, true);
   } catch (error) {
     undo?.();
@@ -173,14 +181,12 @@ export async function createObject(
   draft: KubeObject,
   plan: CreatePlan,
 ): Promise<WriteResult> {
-  const generated = (draft.metadata.name ?? '') === '' && (draft.metadata.generateName ?? '') !== '';
-  fillSystemFields(context, target, draft);
+  clearSystemFields(target, draft);
   await context.kernel.admission.admit(
     admissionRequest(context, target, admissionInput('CREATE', draft, undefined, plan)),
   );
   dedupeOwners(context, draft, 'admitted');
-  const base = draft.metadata.generateName ?? '';
-  const pristine = generated ? cloneObject(draft) : undefined;
+  const pristine = needsName(draft) ? cloneObject(draft) : undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       return await createOnce(context, target, draft, plan);
@@ -188,7 +194,6 @@ export async function createObject(
       const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
       if (!taken || pristine === undefined || attempt >= NAME_ATTEMPTS) throw error;
       draft = cloneObject(pristine);
-      draft.metadata.name = generateName(context, base);
     }
   }
 }

@@ -2,7 +2,12 @@
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { CustomResourceDefinition } from '../generated/apiextensions-v1.ts';
 import { formatWarnings } from './format-warnings.ts';
-import { validateDefinition, validateDefinitionStatus, validateDefinitionUpdate } from './validate.ts';
+import {
+  validateDefinition,
+  validateDefinitionName,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from './validate.ts';
 
 const WEBHOOK_PORT = 443;
 
@@ -37,6 +42,7 @@ export const customResourceDefinitions = defineResource<CustomResourceDefinition
   verbs: ALL_VERBS,
   schema: 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition',
   anyFinalizer: true,
+  validateName: validateDefinitionName,
   strategy: {
     applyDefaults,
     prepareForCreate(draft) {

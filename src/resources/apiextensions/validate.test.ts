@@ -10,6 +10,7 @@ import {
   validateRules,
   validateValues,
 } from '../schema/index.ts';
+import { validateCreate } from '../validate.ts';
 import { customResourceDefinitions } from './custom-resource-definition.ts';
 
 type Spec = Record<string, unknown>;
@@ -34,7 +35,7 @@ function definition(schema: unknown, more: Spec = {}): CustomResourceDefinition 
 }
 
 function problems(schema: unknown, more: Spec = {}): string[] {
-  const errors = customResourceDefinitions.strategy.validate?.(definition(schema, more), {} as never) ?? [];
+  const errors = validateCreate(customResourceDefinitions, definition(schema, more), {} as never);
   return errors.map((e) => `${e.field}: ${e.body}`);
 }
 

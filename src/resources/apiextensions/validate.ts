@@ -4,6 +4,7 @@ import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-e
 import { deepEqual } from '../../machinery/json.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../machinery/names.ts';
 import { ErrorList } from '../checks/index.ts';
+import { nameCheck } from '../common/index.ts';
 import type {
   CustomResourceColumnDefinition,
   CustomResourceDefinition,
@@ -284,17 +285,16 @@ function checkCommon(found: ErrorList, crd: CustomResourceDefinition, old: Custo
   }
 }
 
-export function validateDefinitionName(crd: CustomResourceDefinition): string[] {
-  const name = crd.metadata.name ?? '';
-  return name === `${crd.spec.names?.plural ?? ''}.${crd.spec.group ?? ''}`
-    ? []
-    : ['must be spec.names.plural+"."+spec.group'];
+/** The same for a prefix: no generated name can be right. */
+export function validateDefinitionName(name: string, isPrefix: boolean, crd: CustomResourceDefinition): string[] {
+  const problems = [...nameCheck('dns-subdomain')(name, isPrefix)];
+  if (name !== `${crd.spec.names?.plural ?? ''}.${crd.spec.group ?? ''}`)
+    problems.push('must be spec.names.plural+"."+spec.group');
+  return problems;
 }
 
 export function validateDefinition(crd: CustomResourceDefinition): FieldError[] {
   const found = new ErrorList();
-  for (const message of validateDefinitionName(crd))
-    found.invalid(FieldPath.of('metadata', 'name'), crd.metadata.name, message);
   checkSpec(found, crd.spec, true);
   checkCommon(found, crd, undefined);
   return found.errors;

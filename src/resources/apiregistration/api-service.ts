@@ -10,15 +10,12 @@ const SPEC = FieldPath.of('spec');
 const MAX_GROUP_PRIORITY = 20000;
 const MAX_VERSION_PRIORITY = 1000;
 
-function checkName(found: ErrorList, service: APIService): void {
-  const wanted = `${service.spec?.version ?? ''}.${service.spec?.group ?? ''}`;
-  const name = service.metadata.name ?? '';
-  if (name !== wanted && name !== '' && isPathSegmentName(name).length === 0)
-    found.invalid(
-      FieldPath.of('metadata', 'name'),
-      name,
-      `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
-    );
+/** The same for a prefix: no generated name can be right. */
+function validateName(name: string, _isPrefix: boolean, { spec }: APIService): readonly string[] {
+  const problems = isPathSegmentName(name);
+  if (problems.length > 0) return problems;
+  const wanted = `${spec?.version ?? ''}.${spec?.group ?? ''}`;
+  return name === wanted ? [] : [`must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`];
 }
 
 function checkPriorities(found: ErrorList, spec: Partial<APIServiceSpec>): void {
@@ -63,7 +60,6 @@ function checkBackend(found: ErrorList, spec: Partial<APIServiceSpec>): void {
 function validate(service: APIService): ErrorList {
   const found = new ErrorList();
   const spec: Partial<APIServiceSpec> = service.spec ?? {};
-  checkName(found, service);
   const { group = '', version = '' } = spec;
   if (group === '' && version !== 'v1')
     found.required(SPEC.child('group'), 'only v1 may have an empty group and it better be legacy kube');
@@ -96,7 +92,7 @@ export const apiServices = defineResource<APIService>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService',
   anyFinalizer: true,
-  nameRule: 'path-segment',
+  validateName,
   unconditionalUpdate: false,
   resetFields: ['status'],
   strategy: {

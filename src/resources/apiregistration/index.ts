@@ -3,4 +3,6 @@ import { metadataOnUpdate } from '../checks/index.ts';
 import type { AnyResource } from '../definition.ts';
 import { apiServices } from './api-service.ts';
 
-export const APIREGISTRATION_ROWS: readonly AnyResource[] = metadataOnUpdate([apiServices]);
+export const APIREGISTRATION_ROWS: readonly AnyResource[] = metadataOnUpdate([apiServices], {
+  apiservices: 'update+create',
+});

@@ -17,7 +17,9 @@ function checkMetadata(row: AnyResource, check: MetadataCheck, object: KubeObjec
   const create = () =>
     validateObjectMeta(object.metadata, {
       namespaced: row.namespaced,
-      ...(row.validateName === undefined ? {} : { nameCheck: row.validateName.bind(row) }),
+      ...(row.validateName === undefined
+        ? {}
+        : { nameCheck: (name, isPrefix) => row.validateName?.(name, isPrefix, object) ?? [] }),
       ...(row.nameRule === undefined ? {} : { nameRule: row.nameRule }),
     });
   const update = () => validateObjectMetaUpdate(object.metadata, old.metadata);

@@ -31,6 +31,7 @@ export {
   checkObjectMetaUpdate,
   type NameCheck,
   nameCheck,
+  nameOnlyCheck,
   type ObjectMetaRules,
   validateObjectMeta,
   validateObjectMetaUpdate,

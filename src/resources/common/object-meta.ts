@@ -27,6 +27,11 @@ const NAME_CHECKS: Readonly<Record<NameRule, NameCheck>> = {
   'path-segment': (name, isPrefix) => (isPrefix ? isPathSegmentPrefix(name) : isPathSegmentName(name)),
 };
 
+/** The rule for names alone: the prefix of generated ones has only to do for a path. */
+export function nameOnlyCheck(rule: NameRule): NameCheck {
+  return (name, isPrefix) => NAME_CHECKS[isPrefix ? 'path-segment' : rule](name, isPrefix);
+}
+
 export function nameCheck(rule: NameRule): NameCheck {
   return NAME_CHECKS[rule];
 }

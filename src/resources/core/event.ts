@@ -139,6 +139,7 @@ export const events = defineResource<Event>({
   shortNames: ['ev'],
   namespaced: true,
   verbs: ALL_VERBS,
+  plainMetadata: true,
   schema: 'io.k8s.api.core.v1.Event',
   nameRule: 'path-segment',
   anyFinalizer: true,

@@ -1,17 +1,10 @@
 // IPAddress: an address that a Service holds. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/ip-address-v1/
 import { FieldPath } from '../../machinery/field-error.ts';
-import { canonicalIP, isDns1123Subdomain, isPathSegmentName } from '../../machinery/names.ts';
+import { isDns1123Subdomain, isPathSegmentName, isStrictIP } from '../../machinery/names.ts';
 import { ageColumn, column, ErrorList, IMMUTABLE, nameColumn, twinOf } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, defineResource, type ResourceDefinition } from '../definition.ts';
 import type { IPAddress, ParentReference } from '../generated/networking-v1.ts';
-
-/** The name is the address, in its one canonical form. */
-function validateName(name: string): string[] {
-  const canonical = canonicalIP(name);
-  if (canonical === undefined) return [`ParseAddr(${JSON.stringify(name)}): unable to parse IP`];
-  return canonical === name ? [] : ['must be a canonical format IP address'];
-}
 
 function checkParent(found: ErrorList, parent: ParentReference | undefined): void {
   const path = FieldPath.of('spec', 'parentRef');
@@ -51,7 +44,9 @@ function row(version: 'v1' | 'v1beta1'): ResourceDefinition<IPAddress> {
     namespaced: false,
     verbs: ALL_VERBS,
     schema: `io.k8s.api.networking.${version}.IPAddress`,
-    validateName,
+    // The name is the address.
+    validateName: isStrictIP,
+    generatedName: 'as it is',
     strategy: {
       validate(address) {
         const found = new ErrorList();

@@ -1,7 +1,7 @@
 // DeviceClass: a kind of device that claims may ask for. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
 import type { FieldError } from '../../machinery/field-error.ts';
 import { ErrorList, nameAndAge } from '../checks/index.ts';
-import { isExtendedResource } from '../common/index.ts';
+import { isExtendedResource, nameOnlyCheck } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { DeviceClass } from '../generated/resource-v1.ts';
 import { SPEC } from './claim-rules.ts';
@@ -29,6 +29,7 @@ export const deviceClasses = defineResource<DeviceClass>({
   namespaced: false,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.resource.v1.DeviceClass',
+  validateName: nameOnlyCheck('dns-subdomain'),
   deleteAnswersObject: true,
   strategy: { validate, validateUpdate: validate },
   generation: 'spec',

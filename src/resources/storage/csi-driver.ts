@@ -4,7 +4,6 @@ import { ageColumn, column, ErrorList, nameColumn } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
 import type { CSIDriver, CSIDriverSpec, TokenRequest } from '../generated/storage-v1.ts';
-import { checkDriverName } from './csi-names.ts';
 
 const MIN_TOKEN_SECONDS = 600;
 const MAX_TOKEN_SECONDS = 2 ** 32;
@@ -71,7 +70,6 @@ function checkSpec(found: ErrorList, spec: CSIDriverSpec): void {
 
 function validate(driver: CSIDriver): ErrorList {
   const found = new ErrorList();
-  checkDriverName(found, driver.metadata.name ?? '', FieldPath.of('name'));
   checkSpec(found, driver.spec ?? {});
   return found;
 }
@@ -139,7 +137,6 @@ export const csiDrivers = defineResource<CSIDriver>({
   namespaced: false,
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.storage.v1.CSIDriver',
-  nameRule: 'path-segment',
   unconditionalUpdate: false,
   deleteAnswersObject: true,
   strategy: {
