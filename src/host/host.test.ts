@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from './clock.ts';
 import { joinBelow, openInRoot, resolveInRoot, writeFileAtomic } from './files.ts';
-import { parseMountInfo } from './mounts.ts';
+import { mountOf, parseMountInfo } from './mounts.ts';
 import { Pool } from './pool.ts';
 import { ProgramError, runProgram } from './programs.ts';
 import { SpawnHelper } from './spawn-helper.ts';
@@ -141,4 +141,15 @@ test('a pool has things ready, makes more for who asks more, and drops the rest'
   expect([await pool.take(), await pool.take(), await pool.take()]).toHaveLength(3);
   await pool.close();
   expect(dropped.length + 3).toBe(made);
+});
+
+test('the mount of a path is the longest that holds it, and of two at one place the later', () => {
+  const table = parseMountInfo(
+    ['1 0 8:1 / / rw - ext4 a rw', '2 1 8:2 / /x/y rw - ext4 b rw', '3 1 8:3 / /x/y rw shared:1 - ext4 c rw'].join(
+      '\n',
+    ),
+  );
+  expect(mountOf('/x/yy', table)?.id).toBe(1);
+  expect(mountOf('/x/y', table)?.id).toBe(3);
+  expect(mountOf('/x/y/z', table)?.id).toBe(3);
 });

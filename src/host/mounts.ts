@@ -1,5 +1,5 @@
 // Mounts of the host: reading the kernel's table, mounting and unmounting through the host's programs.
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { runProgram } from './programs.ts';
 import type { RunProgram } from './spawn-helper.ts';
 
@@ -81,4 +81,35 @@ export async function unmountBelow(directory: string): Promise<void> {
     .filter((p) => p === directory || p.startsWith(`${directory}/`))
     .sort((a, b) => b.length - a.length);
   await unmount(below);
+}
+
+/** The mount that a path without links lies on; of several at one place it is the last, which hides the others. */
+export function mountOf(path: string, table: readonly MountEntry[]): MountEntry | undefined {
+  let found: MountEntry | undefined;
+  for (const entry of table) {
+    const { mountPoint } = entry;
+    const holds = mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
+    if (holds && mountPoint.length >= (found?.mountPoint.length ?? 0)) found = entry;
+  }
+  return found;
+}
+
+/** True when mounts that are made below it are seen in other mount namespaces too. */
+export function isShared(entry: MountEntry): boolean {
+  return entry.propagation.some((p) => p.startsWith('shared:'));
+}
+
+/**
+ * Makes a directory a shared mount, unless it lies on one: a bind of itself, which `unmountBelow` undoes.
+ * Where something is mounted below already nothing is done, as the bind would hide it.
+ */
+export async function shareDirectory(directory: string): Promise<void> {
+  const path = await realpath(directory);
+  const table = await listMounts();
+  const over = mountOf(path, table);
+  if (over !== undefined && isShared(over)) return;
+  // Half made by somebody who was killed meanwhile.
+  if (over?.mountPoint === path) await runProgram('mount', ['-n', '-c', '--make-rshared', path]);
+  else if (!table.some((m) => m.mountPoint.startsWith(`${path}/`)))
+    await runProgram('mount', ['-n', '-c', '--bind', '--make-rshared', path, path]);
 }

@@ -202,6 +202,10 @@ class KubeletImpl implements Kubelet {
   private async prepareDirectories(): Promise<void> {
     const { rootDir, logDir, secretDir, mounts } = this.options;
     for (const dir of [rootDir, logDir, secretDir]) await mkdir(dir, { recursive: true, mode: 0o755 });
+    // For `mountPropagation` of volumes that lie there, and drivers that mount them. https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation
+    await mounts.share(rootDir).catch((error: unknown) => {
+      this.log('warn', 'mounts of volumes will not propagate', { error: String(error) });
+    });
     if ((await statfs(secretDir)).type === TMPFS_MAGIC) return;
     await mounts.tmpfs(secretDir, { mode: '0755' }).catch((error: unknown) => {
       this.log('warn', 'no tmpfs for secrets: they will lie on the disk', { error: String(error) });
@@ -279,10 +283,10 @@ class KubeletImpl implements Kubelet {
 
   async destroy(): Promise<void> {
     const { mounts, rootDir, secretDir } = this.options;
-    for (const dir of [secretDir, `${rootDir}/pods`]) {
+    for (const dir of [secretDir, rootDir]) {
       for (const point of await mounts.below(dir)) await mounts.unmount(point);
-      await rm(dir, { recursive: true, force: true });
     }
+    for (const dir of [secretDir, `${rootDir}/pods`]) await rm(dir, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,8 @@
 // What a container is put together from: root file system, devices, seccomp profile, image volumes, places on the host.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { exists, isMissing, resolveInRoot } from '../../host/files.ts';
-import { listMounts, type MountEntry } from '../../host/mounts.ts';
+import { isShared, listMounts, type MountEntry, mountOf } from '../../host/mounts.ts';
 import { type ContainerConfig, type Mount, RuntimeError } from '../port.ts';
 import type { RuntimeContext } from './context.ts';
 import { deviceAt, hostDevices } from './host-facts.ts';
@@ -99,20 +99,21 @@ export async function prepareMounts(mounts: readonly Mount[]): Promise<void> {
     if (!existsSync(m.hostPath)) await mkdir(m.hostPath, { recursive: true });
     if (m.propagation === 'private') continue;
     table ??= await listMounts();
-    requirePropagation(m, table);
+    requirePropagation({ path: await realpath(m.hostPath), propagation: m.propagation }, table);
   }
 }
 
 /** https://kubernetes.io/docs/concepts/storage/volumes/#mount-propagation : the host's mount must itself propagate. */
-function requirePropagation(m: Mount, table: readonly MountEntry[]): void {
-  const over = table
-    .filter((e) => e.mountPoint === '/' || m.hostPath === e.mountPoint || m.hostPath.startsWith(`${e.mountPoint}/`))
-    .sort((a, b) => b.mountPoint.length - a.mountPoint.length)[0];
-  if (over === undefined) return;
-  const shared = over.propagation.some((p) => p.startsWith('shared:'));
+function requirePropagation(
+  { path, propagation }: { readonly path: string; readonly propagation: Mount['propagation'] },
+  table: readonly MountEntry[],
+): void {
+  const over = mountOf(path, table);
+  if (over === undefined || isShared(over)) return;
   const slave = over.propagation.some((p) => p.startsWith('master:'));
-  if (m.propagation === 'bidirectional' && !shared)
-    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared mount`);
-  if (m.propagation === 'hostToContainer' && !shared && !slave)
-    throw new Error(`path "${m.hostPath}" is mounted on "${over.mountPoint}" but it is not a shared or slave mount`);
+  if (propagation === 'hostToContainer' && slave) return;
+  const wanted = propagation === 'bidirectional' ? 'shared' : 'shared or slave';
+  throw new Error(
+    `failed to generate spec: path "${path}" is mounted on "${over.mountPoint}" but it is not a ${wanted} mount`,
+  );
 }

@@ -1,6 +1,6 @@
 // Mounting on the host: the few operations that volumes need.
 import { fileSystemOf, makeFileSystem } from '../../host/file-systems.ts';
-import { bindMount, listMounts, type MountRequest, mount, unmount } from '../../host/mounts.ts';
+import { bindMount, listMounts, type MountRequest, mount, shareDirectory, unmount } from '../../host/mounts.ts';
 
 export interface TmpfsOptions {
   readonly sizeBytes?: number;
@@ -17,6 +17,8 @@ export interface MountPort {
   /** `source` may be a /proc/<pid>/fd/<n> link: it is not followed by name. */
   bind(source: string, target: string): Promise<void>;
   unmount(target: string): Promise<void>;
+  /** Mounts below the directory are to be seen in containers, and theirs on the host. */
+  share(directory: string): Promise<void>;
   /** All mount points at or below a directory, deepest first. */
   below(directory: string): Promise<readonly string[]>;
 }
@@ -41,6 +43,7 @@ export function hostMounts(): MountPort {
     },
     bind: (source, target) => bindMount(source, target),
     unmount: (target) => unmount([target]),
+    share: shareDirectory,
     async below(directory) {
       const points = (await listMounts()).map((m) => m.mountPoint);
       return points.filter((p) => p === directory || p.startsWith(`${directory}/`)).sort((a, b) => b.length - a.length);
@@ -58,6 +61,7 @@ export function noMounts(): MountPort {
     device: nothing,
     bind: nothing,
     unmount: nothing,
+    share: nothing,
     below: async () => [],
   };
 }
