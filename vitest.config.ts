@@ -8,7 +8,8 @@ export default defineConfig({
     env: { MINKE_DNS_FORWARD: 'none' },
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For machines that start programs five times as slowly as others, and are shared.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 });

@@ -35,7 +35,7 @@ describe.skipIf(!isRoot)('@kubernetes/client-node (needs root for the data direc
     config = new KubeConfig();
     config.loadFromFile(`${cluster.dir}/kubeconfig`);
     core = config.makeApiClient(CoreV1Api);
-  }, 60_000);
+  });
 
   afterAll(() => cluster?.remove(), 60_000);
 

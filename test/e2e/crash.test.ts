@@ -72,7 +72,7 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
   afterAll(async () => {
     await cluster?.remove();
     rmSync(work, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('leaves containers running, and the next start adopts them as they are', async () => {
     await cluster.kubectl(['apply', '-f', '-'], { input: pod('stays') });
@@ -89,7 +89,7 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
       code: 0,
       stdout: 'alive\n',
     });
-  }, 60_000);
+  });
 
   it('notices what ended while it was away', async () => {
     const { stdout } = await cluster.kubectl(['exec', 'stays', '-c', 'b', '--', 'sh', '-c', 'echo $PPID $$']);
@@ -107,7 +107,7 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
     const restarted = async () => (await get('stays')).status.containerStatuses.reduce((n, c) => n + c.restartCount, 0);
     for (let i = 0; i < 100 && (await restarted()) === 0; i++) await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await restarted()).toBe(1);
-  }, 60_000);
+  });
 
   it('keeps every acknowledged write, whenever it is killed, and starts nothing twice', async () => {
     for (let round = 0; round < 5; round++) {
@@ -147,12 +147,12 @@ describe.skipIf(reason !== undefined)(`a server that is killed${reason === undef
     expect(await cluster.minke('down')).toMatchObject({ code: 0 });
     const { name } = JSON.parse(readFileSync(join(cluster.dir, 'cluster.json'), 'utf8')) as { name: string };
     expect(await leftovers(name, cluster.dir)).toEqual([]);
-  }, 60_000);
+  });
 
   it('starts the pods again after down and up', async () => {
     expect(await cluster.up()).toMatchObject({ code: 0 });
     expect(await cluster.kubectl(['wait', '--for=condition=Ready', 'pod/stays', '--timeout=30s'])).toMatchObject({
       code: 0,
     });
-  }, 60_000);
+  });
 });

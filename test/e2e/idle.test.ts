@@ -30,7 +30,7 @@ describe.skipIf(reason !== undefined)(`an idle cluster${reason === undefined ? '
   beforeAll(async () => {
     cluster = await testCluster();
     expect(await cluster.up('--runtime', 'simulated')).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   afterAll(() => cluster?.remove(), 60_000);
 
@@ -48,5 +48,5 @@ describe.skipIf(reason !== undefined)(`an idle cluster${reason === undefined ? '
       before = now;
     }
     throw new Error('something is written without end');
-  }, 60_000);
+  });
 });

@@ -26,7 +26,7 @@ spec:
       command: [sh, -c, ${JSON.stringify(command)}]
 ${extra}`;
 
-async function until<T>(what: () => Promise<T>, good: (value: T) => boolean, ms = 20_000): Promise<T> {
+async function until<T>(what: () => Promise<T>, good: (value: T) => boolean, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const value = await what();
@@ -59,7 +59,7 @@ describe.skipIf(reason !== undefined)(`kubectl${reason === undefined ? '' : ` ($
   afterAll(async () => {
     await cluster?.remove();
     rmSync(work, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   for (const version of versions) {
     describe(version, () => {
@@ -99,7 +99,7 @@ describe.skipIf(reason !== undefined)(`kubectl${reason === undefined ? '' : ` ($
           POD('web', 'echo started; echo problem >&2; httpd -p 8080 -h /www; while true; do sleep 0.2; done'),
         );
         await good(['wait', '--for=condition=Ready', 'pod/web', '--timeout=30s']);
-      }, 60_000);
+      });
 
       it('gets in every output form', async () => {
         expect(await good(['get', 'pod', 'web', '-o', 'name'])).toBe('pod/web\n');

@@ -9,7 +9,7 @@ import { findKubectls, isRoot, type Ran, type TestCluster, testCluster } from '.
 const hasKubectl = findKubectls().size > 0;
 const reason = !isRoot ? 'needs root' : hasKubectl ? undefined : 'no kubectl on this host';
 
-async function eventually(what: () => Promise<Ran>, good: (ran: Ran) => boolean, ms = 20_000): Promise<Ran> {
+async function eventually(what: () => Promise<Ran>, good: (ran: Ran) => boolean, ms = 60_000): Promise<Ran> {
   for (const end = Date.now() + ms; ; ) {
     const ran = await what();
     if (good(ran)) return ran;
@@ -45,7 +45,7 @@ describe.skipIf(reason !== undefined)(`a cluster in use${reason === undefined ? 
     cluster = await testCluster();
     const up = await cluster.up('--runtime', 'simulated');
     expect(up, up.stderr).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
   afterAll(() => cluster?.remove(), 60_000);
 
   it('gives a user a certificate once the request is approved', async () => {

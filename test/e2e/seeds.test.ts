@@ -68,7 +68,7 @@ describe.skipIf(reason !== undefined)(
     afterAll(async () => {
       await registry?.close();
       await cluster?.remove();
-    }, 60_000);
+    });
 
     it('applies nginx-pod.yaml, shows it, and answers on the pod address', async () => {
       expect(await good('apply', '-f', seed('nginx-pod'))).toBe('pod/nginx-pod created\n');

@@ -96,7 +96,7 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
   afterAll(async () => {
     await cluster?.remove();
     rmSync(work, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('lead a pod to the API server, which knows it by its token and is known by its certificate', async () => {
     const read = async (file: string) => good('exec', 'client', '--', 'cat', file);
@@ -142,7 +142,7 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
       env: cluster.env as Record<string, string>,
     });
     await expect
-      .poll(async () => (await curl([], `http://127.0.0.1:${port}`)).stdout, { timeout: 10_000 })
+      .poll(async () => (await curl([], `http://127.0.0.1:${port}`)).stdout, { timeout: 30_000 })
       .toMatch(/^web-/);
     forward.kill();
   });
@@ -151,11 +151,11 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
     await good('scale', 'deployment/web', '--replicas=0');
     const urls = await addresses();
     for (const url of urls)
-      await expect.poll(async () => (await curl([], url)).code, { timeout: 10_000 }).toBe(CURL_REFUSED);
+      await expect.poll(async () => (await curl([], url)).code, { timeout: 30_000 }).toBe(CURL_REFUSED);
     expect((await curl(inPod, urls[0] ?? '')).code).toBe(CURL_REFUSED);
     await good('scale', 'deployment/web', '--replicas=1');
     for (const url of urls)
-      await expect.poll(async () => (await curl([], url)).stdout, { timeout: 10_000 }).toMatch(/^web-/);
+      await expect.poll(async () => (await curl([], url)).stdout, { timeout: 30_000 }).toMatch(/^web-/);
   });
 
   it('have no rules left after down', async () => {

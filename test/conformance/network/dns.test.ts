@@ -47,7 +47,7 @@ const BROKEN = ['unready', 'waiting']
   )
   .join('\n---\n');
 
-describe.skipIf(!isRoot || findKubectls().size === 0)('DNS (needs root and kubectl)', { timeout: 90_000 }, () => {
+describe.skipIf(!isRoot || findKubectls().size === 0)('DNS (needs root and kubectl)', () => {
   let cluster: TestCluster;
   let serviceIp = '';
   const good = async (args: readonly string[], input?: string): Promise<string> => {

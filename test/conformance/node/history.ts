@@ -52,7 +52,7 @@ export class PodHistory {
   }
 
   /** The pod as it was when the API let go of it. */
-  deleted(name: string, ms = 40_000): Promise<Pod> {
+  deleted(name: string, ms = 80_000): Promise<Pod> {
     return this.wait(name, () => this.gone.get(name), ms);
   }
 

@@ -22,7 +22,7 @@ describe.skipIf(!isRoot)('a hook (needs root)', { concurrent: true }, () => {
       ...{ stringData: { 'tls.crt': pki('apiserver.crt'), 'tls.key': pki('apiserver.key') } },
     });
     ip = (await lab().ready(serverPod('server', {}, 'tls'))).status?.podIP ?? '';
-  }, 60_000);
+  });
 
   const stay = { command: ['sh', '-c', STAY] };
   /** The request that carried `?from=NAME`, once the server has it. */

@@ -84,7 +84,7 @@ export class Lab {
     await this.client
       .resource(NAMESPACES)
       .create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.namespace } });
-    await vi.waitFor(() => this.client.raw('GET', `${this.path('serviceaccounts')}/default`), { timeout: 10_000 });
+    await vi.waitFor(() => this.client.raw('GET', `${this.path('serviceaccounts')}/default`), { timeout: 40_000 });
   }
 
   async stop(): Promise<void> {
@@ -111,7 +111,7 @@ export class Lab {
   }
 
   /** The first state of a pod, past or to come, for which `good` holds. */
-  seen(name: string, good: (pod: Pod) => boolean, ms = 40_000): Promise<Pod> {
+  seen(name: string, good: (pod: Pod) => boolean, ms = 80_000): Promise<Pod> {
     return this.history.until(name, good, ms);
   }
 
@@ -174,7 +174,7 @@ export class Lab {
   }
 
   /** The events about a pod, once there is one for which `good` holds. */
-  async event(name: string, good: (event: Event) => boolean, ms = 30_000): Promise<Event> {
+  async event(name: string, good: (event: Event) => boolean, ms = 60_000): Promise<Event> {
     const query = `fieldSelector=${encodeURIComponent(`involvedObject.name=${name}`)}`;
     return vi.waitFor(
       async () => {
@@ -211,7 +211,7 @@ async function makeImages(work: string, options: LabOptions): Promise<string[]> 
 
 /** A lab for all tests of a file. They run at the same time: a pod that waits costs nothing. */
 export function useLab(options: LabOptions): () => Lab {
-  vi.setConfig({ maxConcurrency: 40, testTimeout: 90_000 });
+  vi.setConfig({ maxConcurrency: 40, testTimeout: 180_000 });
   let lab: Lab | undefined;
   beforeAll(async () => {
     lab = await Lab.start(options);

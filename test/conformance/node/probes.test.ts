@@ -22,7 +22,7 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
   });
   const cat = { exec: { command: ['cat', '/tmp/health'] }, ...often, timeoutSeconds: 10, initialDelaySeconds: 1 };
   const shell = (script: string, container: Partial<Container>) => ({ command: ['sh', '-c', script], ...container });
-  const restarted = (name: string, times = 1, ms = 20_000): Promise<Pod> =>
+  const restarted = (name: string, times = 1, ms = 60_000): Promise<Pod> =>
     lab().seen(name, (p) => restarts(p) >= times && containerStatus(p)?.state?.running !== undefined, ms);
   const staysWell = async (pod: Pod): Promise<void> => {
     const name = pod.metadata.name ?? '';

@@ -71,7 +71,7 @@ describe.skipIf(!isRoot)('a container (needs root)', { concurrent: true }, () =>
     );
     const before = await lab().seen('all', isReady);
     const names = ['first', 'side', 'main', 'watcher'];
-    const after = await lab().seen('all', (p) => isReady(p) && names.every((n) => restarts(p, n) === 1), 20_000);
+    const after = await lab().seen('all', (p) => isReady(p) && names.every((n) => restarts(p, n) === 1), 60_000);
     expect(after.status?.podIP).toBe(before.status?.podIP);
     const removed = { terminated: { exitCode: 137, reason: 'RestartingAllContainers' } };
     for (const name of names) expect(containerStatus(after, name)?.lastState, name).toMatchObject(removed);

@@ -34,7 +34,7 @@ describe.skipIf(!isRoot)('a static pod (needs root)', () => {
     );
   };
   const idOf = (pod: Pod): string | undefined => containerStatus(pod)?.containerID;
-  const settled = <T>(look: () => Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 20_000, interval: 50 });
+  const settled = <T>(look: () => Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 60_000, interval: 50 });
   const running = (name: string): Promise<Pod> =>
     settled(async () => {
       const pod = await lab().get(`${name}-node-1`);

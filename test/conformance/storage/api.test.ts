@@ -103,7 +103,7 @@ const persistentVolumeClaim = (name: string): PersistentVolumeClaim => ({
 describe.skipIf(!isRoot)('the kinds of storage (their nodes need root)', () => {
   beforeAll(async () => {
     cluster = await startSimulated();
-  }, 60_000);
+  });
   afterAll(() => cluster?.stop(), 60_000);
 
   it.concurrent(covers('CSIDriver, lifecycle'), async () => {

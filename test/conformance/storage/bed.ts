@@ -46,7 +46,7 @@ async function runOrThrow(file: string, args: readonly string[], options: { time
 }
 
 /** Asks again and again until the answer is one; the last error tells why it never was. */
-export async function until<T>(ask: () => Promise<T | undefined | false>, ms = 20_000): Promise<T> {
+export async function until<T>(ask: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     let last: unknown = new Error(`it did not come about within ${ms} ms`);
@@ -123,7 +123,7 @@ export class Room {
   }
 
   /** Follows the pod until it is as wanted. */
-  async pods(name: string, wanted: (pod: Pod) => boolean, ms = 20_000): Promise<Pod> {
+  async pods(name: string, wanted: (pod: Pod) => boolean, ms = 60_000): Promise<Pod> {
     const enough = new AbortController();
     const timer = setTimeout(() => enough.abort(), ms);
     let last: Pod | undefined;

@@ -260,6 +260,6 @@ describe.skipIf(skipReason !== undefined)(`volumes of claims (${skipReason ?? 'r
       await until(async () => !readFileSync('/proc/self/mountinfo', 'utf8').includes(uid));
       await until(async () => !existsSync(join(bed.bed.cluster.dir, 'kubelet/0/pods', uid)));
       expect(existsSync(join(path, 'f'))).toBe(true);
-    }, 60_000);
+    });
   });
 });

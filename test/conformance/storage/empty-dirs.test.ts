@@ -175,7 +175,7 @@ describe.skipIf(skipReason !== undefined)(`emptyDir and others (${skipReason ?? 
           'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ',
         ),
       ]);
-    }, 60_000);
+    });
   });
 
   describe.concurrent('wrapped volumes', () => {
@@ -206,7 +206,7 @@ describe.skipIf(skipReason !== undefined)(`emptyDir and others (${skipReason ?? 
         expect(await room.events(pod, 'FailedMount')).toBe('');
         await room.delete(pod);
       }
-    }, 60_000);
+    });
   });
 
   describe.concurrent('an image volume', () => {

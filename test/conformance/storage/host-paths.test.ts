@@ -34,7 +34,7 @@ describe.skipIf(skipReason !== undefined)(`directories of the host (${skipReason
   afterAll(async () => {
     if (host !== undefined) await program('umount', ['-R', host]);
     await bed?.close();
-  }, 60_000);
+  });
 
   describe.concurrent('a hostPath', () => {
     const listing = (target: string, type: string, script = 'ls -d /v; echo done'): Partial<PodSpec> =>
@@ -280,7 +280,7 @@ describe.skipIf(skipReason !== undefined)(`directories of the host (${skipReason
       }
       await room.delete(racer);
       await Promise.all(names.map((name) => room.delete(name)));
-    }, 60_000);
+    });
   });
 });
 
