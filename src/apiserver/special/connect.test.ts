@@ -185,7 +185,7 @@ for (const version of ['1.28', '1.31', '1.33']) {
         server.close();
         server.closeAllConnections();
       }
-    }, 20_000);
+    });
   });
 }
 

@@ -94,7 +94,7 @@ for (const client of CLIENTS) {
       const data = randomBytes(8 * 1024 * 1024);
       const { stdout } = await run(['exec', '-i', 'p', '-c', 'c', '--', 'cat'], data);
       expect(sha(stdout)).toBe(sha(data));
-    }, 30_000);
+    });
 
     test('has a terminal that knows its size', async () => {
       const pty = kubectlInPty(
@@ -117,7 +117,7 @@ for (const client of CLIENTS) {
       expect(await exit).toBe(7);
       expect(shown).toContain('31 91');
       expect(shown).toContain('20 70');
-    }, 20_000);
+    });
 
     test('copies files to and from the pod', async () => {
       const from = join(dir, `from-${client.version}`);
@@ -131,7 +131,7 @@ for (const client of CLIENTS) {
       const down = await run(['cp', `default/p:${to}`, back, '-c', 'c']);
       expect(down.code).toBe(0);
       expect(sha(readFileSync(back))).toBe(sha(data));
-    }, 30_000);
+    });
 
     test('attaches', async () => {
       const { code, stdout } = await run(['attach', '-i', 'p', '-c', 'c'], 'typed\n');
@@ -151,7 +151,7 @@ for (const client of CLIENTS) {
       child.kill('SIGKILL');
       await waitFor(() => api.aborted.includes(marker));
       expect(api.aborted).toContain(marker);
-    }, 20_000);
+    });
 
     test('forwards ports, several connections at once', async () => {
       const body = randomBytes(1024 * 1024);
@@ -196,7 +196,7 @@ for (const client of CLIENTS) {
         server.close();
         server.closeAllConnections();
       }
-    }, 20_000);
+    });
 
     test('is told that a port is closed', async () => {
       const probe = createServer();
@@ -229,6 +229,6 @@ for (const client of CLIENTS) {
       } finally {
         child.kill();
       }
-    }, 20_000);
+    });
   });
 }

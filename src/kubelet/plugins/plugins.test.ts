@@ -140,7 +140,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
       { request_names: ['main'], pool_name: 'pool', device_name: 'd1', cdi_device_ids: ['example.com/thing=one'] },
     ]);
     await driver.start();
-  }, 120_000);
+  });
   afterAll(async () => {
     plugin?.stop();
     await driver?.stop();
@@ -149,7 +149,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     await embedded.destroy();
     expect(await bed.leftovers()).toEqual([]);
     await bed.remove();
-  }, 120_000);
+  });
 
   it('the node tells of the devices, and of those that are not well', async () => {
     await eventually(() => expect(node()?.status?.allocatable?.[RESOURCE]).toBe('3'));
@@ -160,7 +160,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     ]);
     await eventually(() => expect(node()?.status?.allocatable?.[RESOURCE]).toBe('2'));
     expect(node()?.status?.capacity?.[RESOURCE]).toBe('3');
-  }, 120_000);
+  });
 
   it('a container gets what the plugin says: variables, files, a device, a CDI device', async () => {
     const script = 'echo $GADGETS $OWN $THING $ALL; cat /library; echo x > /dev/gadget && ls /dev/gadget';
@@ -168,7 +168,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     expect(await logOf(name)).toBe('b pod two things\nfrom the plugin\n/dev/gadget\n');
     expect(plugin.calls.map((c) => c.method)).toEqual(['preferred', 'allocate', 'preStart']);
     expect(plugin.calls.at(-1)?.request.devices_ids).toEqual(['b']);
-  }, 120_000);
+  });
 
   it('watchers are told who holds what; who asks for more than is left is turned away in words of Kubernetes', async () => {
     const holder = create([sh('exec sleep 1000', gadgets(2))]);
@@ -206,7 +206,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     remove(holder);
     const next = create([sh('echo $GADGETS', gadgets(2))]);
     expect((await logOf(next)).trim().split(',').sort()).toEqual(['a', 'b']);
-  }, 240_000);
+  }, 600_000);
 
   it('a plugin of another version, or of a name that is no extended resource, is refused', async () => {
     const odd = new TestDevicePlugin(at('device-plugins'), 'cpu', [], () => ({}));
@@ -215,7 +215,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     const old = new TestDevicePlugin(at('device-plugins'), 'example.com/other', [], () => ({}));
     await expect(old.start('v1alpha')).rejects.toThrow('requested API version "v1alpha" is not supported by kubelet');
     old.stop();
-  }, 60_000);
+  });
 
   it('a driver is found by its socket, makes claimed devices ready, and takes them back after the last pod', async () => {
     await eventually(() => expect(driver.status).toEqual({ plugin_registered: true, error: '' }));
@@ -259,7 +259,7 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     });
     remove(name);
     await eventually(() => expect([...driver.prepared]).toEqual([]));
-  }, 240_000);
+  }, 600_000);
 
   it('without its driver a pod with a claim waits, and says for whom', async () => {
     await driver.stop();
@@ -282,5 +282,5 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
     await driver.start();
     await eventually(() => expect(podOf(name)?.status?.phase).toBe('Succeeded'));
     await eventually(() => expect([...driver.prepared]).toEqual([]));
-  }, 240_000);
+  }, 600_000);
 });

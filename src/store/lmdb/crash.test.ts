@@ -107,7 +107,7 @@ describe('a store whose process is killed', () => {
       await check(directory, acknowledged);
     }
     expect(writes).toBeGreaterThan(ROUNDS);
-  }, 180_000);
+  }, 600_000);
 });
 
 describe('durability', () => {

@@ -414,7 +414,7 @@ describe.skipIf(!root)('a pull (needs root)', () => {
         message: expect.stringMatching(message),
       });
       expect(await store.listImages()).toEqual([]);
-    }, 60_000);
+    });
   }
 
   it('says what is wrong with a name', async () => {
