@@ -3,10 +3,12 @@ import { appendFile, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../host/clock.ts';
 import { terminationMessage } from '../container/termination-message.ts';
 import { ANNOTATION } from '../pod/identity.ts';
 import { ended } from '../test-support/pods.ts';
-import { type LogQuery, logStream } from './logs.ts';
+import type { LogQuery } from './log-filter.ts';
+import { logStream } from './logs.ts';
 
 let dir: string;
 let file: string;
@@ -77,6 +79,7 @@ function open(
 ): Sink {
   const source = {
     file,
+    clock: systemClock,
     ended: () => live.ended,
     onChange: (callback: () => void) => {
       live.changed = callback;
@@ -196,5 +199,48 @@ describe('last words', () => {
     await writeFile(words, '');
     expect(await terminationMessage(status(words, 'FallbackToLogsOnError', 1))).toBe('one\ntwo\nthree\n');
     expect(await terminationMessage(status(words, 'FallbackToLogsOnError', 0))).toBe('');
+  });
+});
+
+describe('a log that is followed while much is written', () => {
+  const line = (n: number): string =>
+    `2026-01-01T00:00:00.${String(n).padStart(9, '0')}+00:00 stdout F ${n} ${'x'.repeat(90)}\n`;
+  const text = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, i) => `${from + i} ${'x'.repeat(90)}\n`).join('');
+
+  it('loses nothing, also where it is rotated in the middle of it, and then tells lines one by one', async () => {
+    await writeFile(file, '');
+    const live: { ended: boolean; changed?: () => void } = { ended: false };
+    const sink = open({ follow: true }, live);
+    let n = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      const lines = Array.from({ length: 400 }, (_, i) => line(n + i)).join('');
+      // A file that comes and goes before anybody looked is nobody's.
+      if (turn % 20 === 10) await until(() => sink.text.length === text(0, n).length);
+      // What is written to the old file while it already has another name counts as well.
+      if (turn % 20 === 10) await rename(file, `${file}.${turn}`);
+      await appendFile(turn % 20 === 10 ? `${file}.${turn}` : file, lines);
+      n += 400;
+    }
+    await until(() => sink.text.length === text(0, n).length);
+    expect(sink.text).toBe(text(0, n));
+    for (let alone = 0; alone < 3; alone++) {
+      await new Promise((r) => setTimeout(r, 100));
+      await appendFile(file, line(n));
+      n += 1;
+      await until(() => sink.text.endsWith(`\n${text(n - 1, n)}`));
+    }
+    live.ended = true;
+    live.changed?.();
+    await until(() => sink.ended);
+    expect(sink.text).toBe(text(0, n));
+  }, 30_000);
+
+  it('has lines that no reading holds whole', async () => {
+    const long = 'y'.repeat(700_000);
+    await writeFile(file, `${line(1)}2026-01-01T00:00:00Z stdout F ${long}\n${line(2)}`);
+    const sink = open({});
+    await until(() => sink.ended);
+    expect(sink.text).toBe(`${text(1, 2)}${long}\n${text(2, 3)}`);
   });
 });

@@ -17,8 +17,9 @@ import type { PodWorker } from '../worker/pod-worker.ts';
 import type { RuntimeCache } from '../worker/runtime-cache.ts';
 import { TEXT, text } from './answers.ts';
 import { hostLogs } from './host-logs.ts';
+import type { LogQuery } from './log-filter.ts';
 import { logTarget } from './log-target.ts';
-import { type LogQuery, logStream } from './logs.ts';
+import { logStream } from './logs.ts';
 import { cadvisorMetrics, kubeletMetrics, type PodSample, type ProbeMetrics, resourceMetrics } from './metrics.ts';
 import { nodeUse, Rates, summary } from './summary.ts';
 
@@ -166,6 +167,7 @@ class Server implements NodeApi {
     );
     const source = {
       file: run.logPath,
+      clock: this.options.clock,
       ended: () => {
         const now = cache.observed(uid).containers.find((c) => c.id === run.id);
         return now === undefined || now.state === 'exited';
