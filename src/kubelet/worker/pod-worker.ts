@@ -127,6 +127,7 @@ export class PodWorker {
     const changed = !deepEqual(old.spec, pod.spec);
     if (changed) {
       this.deps.objects.hold(pod);
+      this.parts.resizer.heard(this.shown);
       // An ephemeral container may be the first to use a volume.
       if (usedVolumes(pod).length > usedVolumes(old).length) this.parts.volumes.refresh(true);
     }

@@ -89,6 +89,19 @@ describe('a resize', () => {
     ]);
   });
 
+  it('is told from the moment that it is heard of, once the pod has begun', async () => {
+    const bench = new Bench();
+    const resizer = bench.make();
+    resizer.heard(of(limited('100m', '64Mi')));
+    expect(resizer.conditions).toEqual([]);
+    await resizer.look(of(limited('100m', '64Mi')), bench.seen);
+    resizer.heard(of(limited('200m', '64Mi')));
+    expect(resizer.conditions).toEqual([{ type: 'PodResizeInProgress' }]);
+    bench.room = 'too little';
+    resizer.heard(of(limited('3', '64Mi')));
+    expect(resizer.conditions[0]).toMatchObject({ type: 'PodResizePending', reason: 'Deferred' });
+  });
+
   it('of memory alone leaves the processor as it is', async () => {
     const bench = new Bench();
     const memory = (text: string): Pod => of({ limits: { memory: text }, requests: { memory: text } });

@@ -134,6 +134,11 @@ export class Resizer {
     return again ? this.deps.clock.now() + RETRY_MS : undefined;
   }
 
+  /** The pod's spec is another: before anything is told of it, it must be known whether it is being resized. */
+  heard(pod: Pod): void {
+    if (this.granted !== undefined) this.settle(pod);
+  }
+
   /** True when something was changed. */
   async look(pod: Pod, observed: Observed): Promise<boolean> {
     this.settle(pod);
