@@ -121,11 +121,13 @@ class KubeletImpl implements Kubelet {
 
   private makePlugins(): NodePlugins {
     const { options, log } = this;
-    const { rootDir, clock } = options;
+    const { client, nodeName, rootDir, clock } = options;
     const onChange = (): void => {
       void this.keeper.update().catch((error: unknown) => log('warn', 'node status', { error: String(error) }));
     };
-    return new NodePlugins({ rootDir, clock, log, pods: () => this.manager.pods(), onChange });
+    const onHealth = (uid: string): void => this.manager.poke(uid);
+    const pods = () => this.manager.pods();
+    return new NodePlugins({ client, nodeName, rootDir, clock, log, pods, onChange, onHealth });
   }
 
   private makeKeeper(): NodeKeeper {

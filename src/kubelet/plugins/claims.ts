@@ -9,8 +9,7 @@ import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { LogSink } from '../options.ts';
 import { namesOf } from '../pod/identity.ts';
-import { draPlugin } from './facts.ts';
-import type { PluginClient } from './sockets.ts';
+import type { Drivers } from './drivers.ts';
 
 /** As a driver tells it. */
 interface ReadyDevice {
@@ -31,16 +30,8 @@ export interface ReadyClaim {
 }
 
 const CHECKPOINT = 'dra_manager_state';
-/** The newest first, as a driver names them. */
-const VERSIONS = { 'v1.DRAPlugin': 'v1', 'v1beta1.DRAPlugin': 'v1beta1' } as const;
-
 interface Answers {
   readonly claims: Readonly<Record<string, { readonly devices?: ReadyDevice[]; readonly error: string }>>;
-}
-
-function firstVersion(supported: readonly string[]): 'v1' | 'v1beta1' | undefined {
-  for (const [name, version] of Object.entries(VERSIONS)) if (supported.includes(name)) return version;
-  return undefined;
 }
 
 /** `request`, or the main one of `request/choice`. */
@@ -50,13 +41,13 @@ function isOf(device: ReadyDevice, request: string | undefined): boolean {
 }
 
 export class ClaimDevices {
-  private readonly drivers = new Map<string, PluginClient>();
   private readonly ready = new Map<string, ReadyClaim>();
   private working: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly directory: string,
     private readonly log: LogSink,
+    readonly drivers: Drivers,
   ) {}
 
   async load(): Promise<void> {
@@ -76,31 +67,6 @@ export class ClaimDevices {
     });
   }
 
-  /** Throws, for the driver to read, when it speaks no version that is known here. */
-  async register(driver: string, socket: string, supported: readonly string[]): Promise<void> {
-    const version = firstVersion(supported);
-    if (version === undefined)
-      throw new Error(
-        `invalid versions of plugin: none of the supported versions ${JSON.stringify(supported)} is known`,
-      );
-    const { PluginClient: Opened } = await import('./sockets.ts');
-    this.drivers.get(driver)?.close();
-    this.drivers.set(driver, new Opened(socket, draPlugin(version), 'DRAPlugin'));
-  }
-
-  deregister(driver: string, socket: string): void {
-    const client = this.drivers.get(driver);
-    if (client?.socket !== socket) return;
-    client.close();
-    this.drivers.delete(driver);
-  }
-
-  private driver(name: string): PluginClient {
-    const client = this.drivers.get(name);
-    if (client === undefined) throw new Error(`DRA driver ${name} is not registered`);
-    return client;
-  }
-
   /** What changes claims goes one after the other. */
   private inTurn(work: () => Promise<void>): Promise<void> {
     const next = this.working.catch(() => undefined).then(work);
@@ -117,7 +83,7 @@ export class ClaimDevices {
           if (devices === null) batches.set(driver, [...(batches.get(driver) ?? []), ready]);
       }
       // The intent is written down first: what a driver has made ready must be taken back, also after a crash.
-      for (const driver of batches.keys()) this.driver(driver);
+      for (const driver of batches.keys()) this.drivers.get(driver);
       await this.save();
       for (const [driver, batch] of batches) await this.prepareBy(driver, batch);
       await this.save();
@@ -143,7 +109,8 @@ export class ClaimDevices {
 
   private async ask(driver: string, method: string, batch: readonly ReadyClaim[]): Promise<Answers> {
     const claims = batch.map(({ namespace, uid, name }) => ({ namespace, uid, name }));
-    const answers = await this.driver(driver)
+    const answers = await this.drivers
+      .get(driver)
       .call<Answers>(method, { claims })
       .catch((error: unknown) => {
         throw new Error(`${method}: ${messageOf(error)}`, { cause: error });
@@ -193,8 +160,9 @@ export class ClaimDevices {
     });
   }
 
-  close(): void {
-    for (const client of this.drivers.values()) client.close();
-    this.drivers.clear();
+  /** Pods that have devices of a driver. */
+  podsOf(driver: string): readonly string[] {
+    const claims = [...this.ready.values()].filter((claim) => (claim.drivers[driver] ?? null) !== null);
+    return [...new Set(claims.flatMap((claim) => claim.pods))];
   }
 }

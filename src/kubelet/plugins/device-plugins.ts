@@ -40,6 +40,8 @@ export interface DevicePluginOptions {
   readonly directory: string;
   readonly now: () => number;
   readonly onChange: () => void;
+  /** Devices that a pod has are said to be better or worse. */
+  readonly onHealth: (podUid: string) => void;
   readonly log: LogSink;
 }
 
@@ -54,6 +56,8 @@ interface ListAndWatch {
 export class DevicePlugins {
   readonly ledger = new DeviceLedger();
   private readonly endpoints = new Map<string, Endpoint>();
+  /** What plugins last said, by resource and device: also of those that are away since. */
+  private readonly said = new Map<string, ReadonlyMap<string, boolean>>();
   private readonly awaySince = new Map<string, number>();
   /** Resources that the node once told of. */
   private readonly gone = new Set<string>();
@@ -140,6 +144,20 @@ export class DevicePlugins {
     this.ledger.set(resource, list);
     void this.save();
     this.options.onChange();
+    this.tellPods(resource, new Map(list.map((d) => [d.id, d.healthy])));
+  }
+
+  private tellPods(resource: string, said: ReadonlyMap<string, boolean>): void {
+    const before = this.said.get(resource);
+    this.said.set(resource, said);
+    const changed = (id: string): boolean => (before?.get(id) ?? true) !== (said.get(id) ?? true);
+    for (const { podUid, ids, resource: held } of this.ledger.holdings)
+      if (held === resource && ids.some(changed)) this.options.onHealth(podUid);
+  }
+
+  /** Of what no plugin has told yet, nothing bad is known. */
+  saidHealthy(resource: string, id: string): boolean {
+    return this.said.get(resource)?.get(id) ?? true;
   }
 
   private lost(resource: string, client: PluginClient): void {

@@ -105,3 +105,18 @@ Get: GetPodResourcesRequest GetPodResourcesResponse
 `,
   },
 };
+
+export const DRA_HEALTH: GrpcTable = {
+  package: 'v1alpha1',
+  messages: `
+NodeWatchResourcesRequest:
+DeviceIdentifier: pool_name=1 device_name=2
+DeviceHealth: device=1:DeviceIdentifier health=2:int32 last_updated_time=3:int64 health_check_timeout_seconds=4:int64 message=5
+NodeWatchResourcesResponse: devices=1:DeviceHealth[]
+`,
+  services: {
+    DRAResourceHealth: `
+NodeWatchResources: NodeWatchResourcesRequest stream:NodeWatchResourcesResponse
+`,
+  },
+};

@@ -1,17 +1,21 @@
 // The plugins of a node and what they give to pods: device plugins, drivers of claims, and the sockets at which they and their watchers meet the kubelet.
 import path from 'node:path';
+import type { Client } from '../../client/index.ts';
 import type { Device, Mount } from '../../cri/port.ts';
 import type { Clock } from '../../host/clock.ts';
-import type { Container, Pod } from '../../resources/generated/core-v1.ts';
+import type { Container, Pod, ResourceStatus } from '../../resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { LogSink } from '../options.ts';
 import { namesOf } from '../pod/identity.ts';
+import { allocatedResources } from './allocated.ts';
 import { ClaimDevices } from './claims.ts';
 import { DevicePlugins } from './device-plugins.ts';
+import { Drivers } from './drivers.ts';
 import { DEVICE_PLUGIN, POD_RESOURCES } from './facts.ts';
 import { type FoundPlugin, PluginFinder, type PluginTaker } from './finder.ts';
 import { allocatableDevices, podResources } from './pod-resources.ts';
+import { SliceWiper } from './slices.ts';
 
 /** What a container gets beside what its spec says. */
 export interface ContainerExtras {
@@ -23,6 +27,8 @@ export interface ContainerExtras {
 }
 
 export interface NodePluginsOptions {
+  readonly client: Client;
+  readonly nodeName: string;
   readonly rootDir: string;
   readonly clock: Clock;
   readonly log: LogSink;
@@ -30,6 +36,8 @@ export interface NodePluginsOptions {
   readonly pods: () => readonly Pod[];
   /** The node has other devices than before. */
   readonly onChange: () => void;
+  /** Devices that a pod has are better or worse than before. */
+  readonly onHealth: (podUid: string) => void;
 }
 
 interface RegisterRequest {
@@ -41,12 +49,17 @@ interface RegisterRequest {
 export class NodePlugins implements PluginTaker {
   readonly devices: DevicePlugins;
   readonly claims: ClaimDevices;
+  private readonly slices: SliceWiper;
+  private readonly drivers: Drivers;
 
   constructor(private readonly options: NodePluginsOptions) {
-    const { rootDir, clock, log, onChange } = options;
+    const { rootDir, clock, log, onChange, onHealth } = options;
     const directory = this.at('device-plugins');
-    this.devices = new DevicePlugins({ directory, now: () => clock.now(), onChange, log });
-    this.claims = new ClaimDevices(rootDir, log);
+    this.devices = new DevicePlugins({ directory, now: () => clock.now(), onChange, onHealth, log });
+    this.slices = new SliceWiper(options);
+    const tellPods = (driver: string): void => this.claims.podsOf(driver).forEach(onHealth);
+    this.drivers = new Drivers({ clock, slices: this.slices, onHealth: tellPods });
+    this.claims = new ClaimDevices(rootDir, log, this.drivers);
   }
 
   private at(...parts: readonly string[]): string {
@@ -62,6 +75,7 @@ export class NodePlugins implements PluginTaker {
     const { clock, log } = this.options;
     const finder = new PluginFinder(this.at('plugins_registry'), this, { clock, log, signal });
     const servers: { close(): void }[] = [];
+    this.slices.start();
     try {
       servers.push(await this.serveRegistration(), await this.servePodResources());
       await finder.start();
@@ -75,7 +89,8 @@ export class NodePlugins implements PluginTaker {
       finder.stop();
       for (const server of servers) server.close();
       await this.devices.close();
-      this.claims.close();
+      this.drivers.close();
+      this.slices.stop();
     }
   }
 
@@ -114,13 +129,13 @@ export class NodePlugins implements PluginTaker {
 
   async take({ type, name, endpoint, versions }: FoundPlugin): Promise<void> {
     if (type === 'DevicePlugin') return this.devices.register({ resource: name, socket: endpoint, version: versions });
-    if (type === 'DRAPlugin') return this.claims.register(name, endpoint, versions);
+    if (type === 'DRAPlugin') return this.drivers.register(name, endpoint, versions);
     throw new Error(`no handler registered for plugin type: ${type} at socket ${endpoint}`);
   }
 
   leave({ type, name, endpoint }: FoundPlugin): void {
     if (type === 'DevicePlugin') this.devices.deregister(name, endpoint);
-    else this.claims.deregister(name, endpoint);
+    else this.drivers.deregister(name, endpoint);
   }
 
   async extras(pod: Pod, container: Container): Promise<ContainerExtras> {
@@ -141,6 +156,11 @@ export class NodePlugins implements PluginTaker {
       annotations: Object.assign({}, ...grants.map((g) => g.annotations)) as Record<string, string>,
       cdiDevices: [...new Set([...claimed, ...named])],
     };
+  }
+
+  /** How what a container holds is. */
+  allocated(pod: Pod, container: Container): readonly ResourceStatus[] {
+    return allocatedResources(pod, container, this);
   }
 
   prepare(pod: Pod, claims: readonly ResourceClaim[]): Promise<void> {

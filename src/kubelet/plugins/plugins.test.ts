@@ -82,6 +82,7 @@ const gadgets = (count: number): Partial<Container> => ({
   resources: { limits: { [RESOURCE]: String(count) }, requests: { [RESOURCE]: String(count) } },
 });
 
+const allocatedOf = (name: string): unknown => podOf(name)?.status?.containerStatuses?.[0]?.allocatedResourcesStatus;
 const podOf = (name: string): Pod | undefined => api.read<Pod>('pods', 'ns', name);
 const node = (): Node | undefined => api.read<Node>('nodes', '', 'n1');
 
@@ -180,6 +181,28 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
         containers: [{ name: 'c', devices: [{ resource_name: RESOURCE }, { resource_name: RESOURCE }] }],
       },
     ]);
+    const health = (b: string): object[] => [
+      {
+        name: RESOURCE,
+        resources: expect.arrayContaining([
+          { resourceID: 'a', health: 'Healthy' },
+          { resourceID: 'b', health: b },
+        ]) as object[],
+      },
+    ];
+    expect(allocatedOf(holder)).toEqual(health('Healthy'));
+    const tellOf = (b: string): void =>
+      plugin.tell([
+        { ID: 'a', health: 'Healthy' },
+        { ID: 'b', health: b },
+        { ID: 'c', health: 'Unhealthy' },
+      ]);
+    tellOf('Unhealthy');
+    await eventually(() => expect(allocatedOf(holder)).toEqual(health('Unhealthy')));
+    await eventually(() => expect(node()?.status?.allocatable?.[RESOURCE]).toBe('1'));
+    tellOf('Healthy');
+    await eventually(() => expect(allocatedOf(holder)).toEqual(health('Healthy')));
+    await eventually(() => expect(node()?.status?.allocatable?.[RESOURCE]).toBe('2'));
     const { devices } = await resources<{ devices: { device_ids: string[] }[] }>('GetAllocatableResources');
     expect(devices.flatMap((d) => d.device_ids)).toEqual(['a', 'b']);
     await expect(resources('Get', { pod_name: 'nobody', pod_namespace: 'ns' })).rejects.toThrow(
@@ -257,6 +280,19 @@ describe.skipIf(skip !== undefined)(`plugins (${skip ?? 'real containers'})`, ()
         { name: 'd', dynamic_resources: [] },
       ],
     });
+    const allocated = (health: string, message?: string): object[] => [
+      {
+        name: 'claim:mine/main',
+        resources: [{ resourceID: 'example.com/thing=one', health, ...(message === undefined ? {} : { message }) }],
+      },
+    ];
+    expect(allocatedOf(name)).toEqual(allocated('Unknown'));
+    const device = { pool_name: 'pool', device_name: 'd1' };
+    driver.tell({ device, health: 2, message: 'too hot' });
+    await eventually(() => expect(allocatedOf(name)).toEqual(allocated('Unhealthy', 'too hot')));
+    driver.tell({ device, health: 1, health_check_timeout_seconds: 1 });
+    await eventually(() => expect(allocatedOf(name)).toEqual(allocated('Healthy')));
+    await eventually(() => expect(allocatedOf(name)).toEqual(allocated('Unknown')));
     remove(name);
     await eventually(() => expect([...driver.prepared]).toEqual([]));
   }, 600_000);

@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import {
   Client,
+  connectivityState,
   credentials,
   Metadata,
   type MethodDefinition,
@@ -32,6 +33,7 @@ export function methodsOf(
 export class PluginClient {
   private readonly client: Client;
   private readonly methods: Readonly<Record<string, MethodDefinition<object, object>>>;
+  private closed = false;
 
   constructor(
     readonly socket: string,
@@ -89,7 +91,20 @@ export class PluginClient {
     };
   }
 
+  /** Keeps the connection up, and tells whether it is: now, and whenever that changes. */
+  onConnection(callback: (connected: boolean) => void): void {
+    const channel = this.client.getChannel();
+    const look = (): void => {
+      if (this.closed) return;
+      const state = channel.getConnectivityState(true);
+      callback(state === connectivityState.READY);
+      channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, look);
+    };
+    look();
+  }
+
   close(): void {
+    this.closed = true;
     this.client.close();
   }
 }

@@ -1,6 +1,13 @@
 // The pure core of status: what the API should say of a pod, given what runs.
 import { rfc3339 } from '../../machinery/time.ts';
-import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../resources/generated/core-v1.ts';
+import type {
+  Container,
+  ContainerStatus,
+  Pod,
+  PodStatus,
+  ResourceRequirements,
+  ResourceStatus,
+} from '../../resources/generated/core-v1.ts';
 import { qosClass } from '../container/amounts.ts';
 import {
   allContainers,
@@ -52,6 +59,8 @@ export interface StatusInput {
   /** Containers whose runs were removed so that all start over, and the attempt that follows. */
   readonly removed?: ReadonlyMap<string, number>;
   readonly restartingAll?: boolean;
+  /** How the devices that a container holds are. */
+  readonly allocated?: (container: Container) => readonly ResourceStatus[];
 }
 
 /** Why a container does not run: unless it has ended and is not to run again, then its end says all. */
@@ -112,6 +121,12 @@ function addresses(input: StatusInput): Pick<PodStatus, 'hostIP' | 'hostIPs' | '
   return out;
 }
 
+/** Kubernetes tells this of app containers only. */
+function withDevices(input: StatusInput, { spec }: ContainerRef, status: ContainerStatus): ContainerStatus {
+  const held = input.allocated?.(spec as Container) ?? [];
+  return held.length === 0 ? status : { ...status, allocatedResourcesStatus: [...held] };
+}
+
 /** Ends that are not the pod's own doing. https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions */
 const DISRUPTIONS: ReadonlySet<string> = new Set(['Evicted', 'Terminated']);
 
@@ -120,7 +135,7 @@ export function computeStatus(input: StatusInput): PodStatus {
   // Also when the init containers are done: of an app container that has not been seen yet no more is known.
   const idle = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const init = initContainers(pod).map((ref) => one(input, ref, 'PodInitializing'));
-  const app = appContainers(pod).map((ref) => one(input, ref, idle));
+  const app = appContainers(pod).map((ref) => withDevices(input, ref, one(input, ref, idle)));
   const states = { pod, init, app, terminal: input.terminal };
   const ephemeral = ephemeralContainers(pod).map((ref) => one(input, ref, 'ContainerCreating'));
   const verdict = input.verdict;

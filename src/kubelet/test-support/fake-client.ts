@@ -153,7 +153,10 @@ function collectionOf<T extends KubeObject>(api: FakeApi, plural: string): Resou
     async delete(namespace, name) {
       api.put(plural, must(namespace, name), 'DELETED');
     },
-    deleteCollection: refuse,
+    async deleteCollection(_namespace, options) {
+      for (const o of api.all<T>(plural).filter((one) => api.matches(one, options?.fieldSelector)))
+        api.put(plural, o, 'DELETED');
+    },
     createSubresource: <R>() =>
       Promise.resolve({
         status: { token: 'abc', expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() },

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Server, ServerCredentials, type ServerWritableStream, type ServiceDefinition, status } from '@grpc/grpc-js';
 import type { GrpcTable } from '../../machinery/grpc-table.ts';
-import { DEVICE_PLUGIN, draPlugin, PLUGIN_REGISTRATION } from '../plugins/facts.ts';
+import { DEVICE_PLUGIN, DRA_HEALTH, draPlugin, PLUGIN_REGISTRATION } from '../plugins/facts.ts';
 import { methodsOf, PluginClient } from '../plugins/sockets.ts';
 
 type Answer = (request: Readonly<Record<string, unknown>>) => object;
@@ -41,6 +41,13 @@ export interface TestDevice {
   readonly ID: string;
   readonly health: string;
   readonly topology?: { readonly nodes: readonly { readonly ID: number }[] };
+}
+
+export interface TestHealth {
+  readonly device: { readonly pool_name: string; readonly device_name: string };
+  readonly health: number;
+  readonly message?: string;
+  readonly health_check_timeout_seconds?: number;
 }
 
 export class TestDevicePlugin {
@@ -121,6 +128,8 @@ export class TestDriver {
   /** What the kubelet has said of the registration. */
   status: Readonly<Record<string, unknown>> | undefined;
   refusal = '';
+  private readonly watchers = new Set<ServerWritableStream<object, object>>();
+  private health: readonly TestHealth[] = [];
 
   constructor(
     private readonly socket: string,
@@ -151,6 +160,18 @@ export class TestDriver {
         },
       },
       {
+        table: DRA_HEALTH,
+        service: 'DRAResourceHealth',
+        answers: {},
+        stream: {
+          NodeWatchResources: (call: ServerWritableStream<object, object>) => {
+            this.watchers.add(call);
+            call.on('cancelled', () => this.watchers.delete(call));
+            if (this.health.length > 0) call.write({ devices: this.health });
+          },
+        },
+      },
+      {
         table: draPlugin('v1'),
         service: 'DRAPlugin',
         answers: {
@@ -170,7 +191,14 @@ export class TestDriver {
     ]);
   }
 
+  /** Says how its devices are. */
+  tell(...health: readonly TestHealth[]): void {
+    this.health = health;
+    for (const call of this.watchers) call.write({ devices: health });
+  }
+
   async stop(): Promise<void> {
+    this.watchers.clear();
     this.server?.forceShutdown();
     await rm(this.socket, { force: true });
   }

@@ -125,6 +125,7 @@ export class StatusPublisher {
       hostIps: this.deps.node().ips,
       runtimeName: this.deps.runtimeName(),
       messages: this.messages,
+      allocated: (container) => this.deps.plugins.allocated(this.input.pod(), container),
       startedAt: this.startedAt,
     });
   }
