@@ -77,13 +77,20 @@ export class ClaimDevices {
   prepare(pod: Pod, claims: readonly ResourceClaim[]): Promise<void> {
     return this.inTurn(async () => {
       const batches = new Map<string, ReadyClaim[]>();
+      const fresh = claims.map((c) => c.metadata.uid ?? '').filter((uid) => !this.ready.has(uid));
       for (const claim of claims) {
         const ready = this.entry(claim, namesOf(pod).uid);
         for (const [driver, devices] of Object.entries(ready.drivers))
           if (devices === null) batches.set(driver, [...(batches.get(driver) ?? []), ready]);
       }
+      try {
+        for (const driver of batches.keys()) this.drivers.get(driver);
+      } catch (error) {
+        // Nobody was asked for anything yet: nothing has to be given back, which would take the driver too.
+        for (const uid of fresh) this.ready.delete(uid);
+        throw error;
+      }
       // The intent is written down first: what a driver has made ready must be taken back, also after a crash.
-      for (const driver of batches.keys()) this.drivers.get(driver);
       await this.save();
       for (const [driver, batch] of batches) await this.prepareBy(driver, batch);
       await this.save();
