@@ -38,7 +38,11 @@ async function adoptCreated(context: RuntimeContext, record: ContainerRecord, cg
   }
   if (!ours && (await exists(context.containers.path(record.id, 'rootfs'))) && pid === 0) {
     const root = context.containers.path(record.id, 'rootfs');
-    if ((await listMounts()).some((m) => m.mountPoint === root)) return; // never begun: it can still be started
+    if ((await listMounts()).some((m) => m.mountPoint === root)) {
+      // Not begun, or in a program that was ended while it made the first groups: it can still be started.
+      await context.oci.delete(record.id, cgroup);
+      return;
+    }
   }
   await context.oci.delete(record.id, cgroup);
   record.state = 'exited';

@@ -1,8 +1,12 @@
 // Killed at any moment: what ran runs on and is adopted, what was half made is gone, nothing starts twice, and destroy leaves nothing.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
+import { detectCgroups } from '../../host/cgroups.ts';
+import { exists } from '../../host/files.ts';
 import { startProgram } from '../../host/programs.ts';
+import { containerConfig, podConfig } from '../test-configs.ts';
 import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
 
 const skip = whyNoContainers();
@@ -74,7 +78,6 @@ test.skipIf(skip !== undefined)(
     await last.destroy();
     expect(await leftovers(bed, OCTET)).toEqual([]);
   },
-  120_000,
 );
 
 test.skipIf(skip !== undefined)(
@@ -100,19 +103,38 @@ test.skipIf(skip !== undefined)(
     await destroy();
     expect(await leftovers(made, OCTET)).toEqual([]);
   },
-  60_000,
 );
 
 test.skipIf(skip !== undefined)(
-  'destroy after a kill leaves nothing',
+  'groups that a program was killed over are gone, and their container can start',
   async () => {
     const made = bed ?? (await openTestbed({ name: 'mkcrash', octet: OCTET }));
-    await runAndKill(made, 300);
-    await (await made.open()).destroy();
+    const before = await made.open();
+    const config = podConfig('half', { logDirectory: join(made.directory, 'logs') });
+    const pod = await before.runtime.runPodSandbox(config);
+    const id = await before.runtime.createContainer(pod, containerConfig(made.image, ['sleep', '1000']), config);
+    const { pid = 0 } = await before.runtime.podSandboxStatus(pod);
+    await before.close();
+    const { unified, legacy } = await detectCgroups();
+    const line = new RegExp(unified === undefined ? '^\\d+:(?:.*,)?cpu(?:,.*)?:(.*)$' : '^0::(.*)$', 'm');
+    const own = line.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '';
+    const group = join(unified ?? legacy.get('cpu') ?? '', dirname(own), id);
+    await mkdir(group);
+    const { runtime, destroy } = await made.open();
+    expect(await exists(group)).toBe(false);
+    await runtime.startContainer(id);
+    expect((await runtime.containerStatus(id)).state).toBe('running');
+    await destroy();
     expect(await leftovers(made, OCTET)).toEqual([]);
   },
-  60_000,
 );
+
+test.skipIf(skip !== undefined)('destroy after a kill leaves nothing', async () => {
+  const made = bed ?? (await openTestbed({ name: 'mkcrash', octet: OCTET }));
+  await runAndKill(made, 300);
+  await (await made.open()).destroy();
+  expect(await leftovers(made, OCTET)).toEqual([]);
+});
 
 afterAll(async () => {
   await bed?.remove();
