@@ -8,6 +8,7 @@ import type { ClusterRole, PolicyRule } from '../resources/generated/rbac-v1.ts'
 import type { Store } from '../store/index.ts';
 import { authenticationConfigMap, type Trust } from './aggregation/index.ts';
 import { bootstrapPolicy } from './auth/bootstrap-policy.ts';
+import { dayOf } from './auth/legacy-tokens.ts';
 import { bootstrapFlowObjects } from './flow/index.ts';
 import { type Catalog, type CatalogEntry, storageKey } from './registry/catalog.ts';
 import type { LiveCache } from './registry/live-cache.ts';
@@ -39,6 +40,7 @@ export interface BootstrapParts {
   readonly store: Store;
   /** Range of the Services' addresses. */
   readonly serviceCidr: string;
+  readonly now: number;
   /** What other API servers are told of this one. */
   readonly trust: Trust;
   readonly onError?: (error: unknown) => void;
@@ -116,6 +118,23 @@ function kubernetesService(serviceCidr: string): KubeObject {
   return service;
 }
 
+const TRACKING = 'kube-apiserver-legacy-service-account-token-tracking';
+
+function isDay(text: string | undefined): boolean {
+  return text !== undefined && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/** Since when the days of use of tokens in Secrets are noted. Source: https://kep.k8s.io/2799 */
+function tokenTracking(now: number): KubeObject {
+  const object = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: TRACKING, namespace: 'kube-system' },
+    data: { since: dayOf(now) },
+  };
+  return object;
+}
+
 function objectsOf(parts: BootstrapParts): KubeObject[] {
   const namespaces = NAMESPACES.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   const cidr = {
@@ -132,6 +151,7 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     ...(bootstrapFlowObjects() as KubeObject[]),
     ...localApiServices(parts.catalog),
     ...(parts.trust.clientCa === '' ? [] : [authenticationConfigMap(parts.trust)]),
+    tokenTracking(parts.now),
     cidr,
   ];
 }
@@ -182,6 +202,7 @@ async function ensure(parts: BootstrapParts, object: KubeObject): Promise<void> 
   }
   const current = readObject(entry, stored);
   if (object.kind === 'ConfigMap') {
+    if (name === TRACKING && isDay((current as ConfigMap).data?.since)) return;
     // The authorities may be others than at the last start.
     if (deepEqual((current as ConfigMap).data, (object as ConfigMap).data)) return;
     await send(parts, 'PUT', pathOf(entry, object, name), object);

@@ -3,7 +3,7 @@
 import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
 import type { Transport, UserInfo, WireResponse } from '../machinery/http.ts';
-import type { KubeObject } from '../machinery/object.ts';
+import type { JsonObject, KubeObject } from '../machinery/object.ts';
 import type { AnyResource } from '../resources/definition.ts';
 import type { APIService } from '../resources/generated/apiregistration-v1.ts';
 import type { Service } from '../resources/generated/core-v1.ts';
@@ -19,7 +19,6 @@ import { chainAuthorizers } from './auth/authorizer.ts';
 import { nodeAuthorizer } from './auth/node-authorizer.ts';
 import { NodePodIndex } from './auth/node-pods.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
-import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { TokenIssuer } from './auth/tokens.ts';
 import { bootstrap, keepKubernetesService } from './bootstrap.ts';
 import { CustomResources } from './crd/index.ts';
@@ -28,19 +27,20 @@ import { addHealthPaths, Start } from './health-checks.ts';
 import { jsonResponse } from './http/responses.ts';
 import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
-import { listedPaths, NonResourcePaths } from './non-resource.ts';
+import { listedPaths, NonResourcePaths, type PathHandler } from './non-resource.ts';
 import { OpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
-import { Catalog, storageKey } from './registry/catalog.ts';
+import { Catalog } from './registry/catalog.ts';
 import { reachCheck } from './registry/no-wire.ts';
-import { readObject } from './registry/objects.ts';
 import { serviceRoutes } from './registry/service-address.ts';
 import { ServiceAllocator } from './registry/service-allocator.ts';
 import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
 import { specialHandlers } from './special/table.ts';
+import { TokenSecrets } from './token-secrets.ts';
 import { upkeep } from './upkeep/index.ts';
 import { DEFAULT_VERSION, type VersionOptions, versionInfo } from './version.ts';
+import { flagPage, statusPage } from './zpages.ts';
 
 export interface ApiServerOptions {
   readonly store: Store;
@@ -90,10 +90,34 @@ function issuerPaths(paths: NonResourcePaths, issuer: TokenIssuer): void {
   paths.addReadable('/.well-known/openid-configuration', () =>
     jsonResponse(200, issuer.discovery(`${issuer.issuer}/openid/v1/jwks`)),
   );
-  paths.addReadable('/openid/v1/jwks', async () => ({
+  const type = 'application/jwk-set+json';
+  const keys: PathHandler = async () => ({
     ...jsonResponse(200, await issuer.keySet()),
-    headers: { 'content-type': 'application/jwk-set+json' },
-  }));
+    headers: { 'content-type': type },
+  });
+  paths.addReadable('/openid/v1/jwks', keys, type);
+}
+
+interface Shown {
+  readonly version: JsonObject;
+  readonly issuer: TokenIssuer;
+  readonly address: () => string;
+}
+
+function addZPages(paths: NonResourcePaths, options: ApiServerOptions, { version, issuer, address }: Shown): void {
+  const flags = (): Record<string, string> => {
+    const at = address().lastIndexOf(':');
+    return {
+      'authorization-mode': '[Node,RBAC]',
+      'enable-priority-and-fairness': 'true',
+      profiling: 'false',
+      'service-account-issuer': `[${issuer.issuer}]`,
+      'service-cluster-ip-range': options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
+      ...(at < 0 ? {} : { 'bind-address': address().slice(0, at), 'secure-port': address().slice(at + 1) }),
+    };
+  };
+  paths.add('/statusz', statusPage({ clock: options.clock, version, paths: () => [...paths.paths()].sort() }));
+  paths.add('/flagz', flagPage(flags));
 }
 
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -108,15 +132,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     random,
   });
-  const tokens = new ServiceAccountTokens(
-    issuer,
-    async (resource, namespace, name) => {
-      const entry = catalog.find('', 'v1', resource);
-      const value = entry === undefined ? undefined : await store.get(storageKey(entry, namespace, name));
-      return entry === undefined || value === undefined ? undefined : readObject(entry, value);
-    },
-    () => clock.now(),
-  );
+  const tokenSecrets = new TokenSecrets({ store, catalog, issuer, clock });
+  const { tokens } = tokenSecrets;
   const rbac = new RbacAuthorizer({
     roles: caches.of<Role & KubeObject>('rbac.authorization.k8s.io/v1/roles'),
     roleBindings: caches.of<RoleBinding & KubeObject>('rbac.authorization.k8s.io/v1/rolebindings'),
@@ -163,6 +180,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     observe: (root, name, passed) => metrics.observeHealth(root, name, passed),
   });
   issuerPaths(paths, issuer);
+  addZPages(paths, options, { version, issuer, address: () => address });
   const openApi = new OpenApi(catalog, String(version.gitVersion));
   paths.add('/openapi/v2', (request) => openApi.handle(request));
   paths.add('/openapi/v3', (request) => openApi.handle(request));
@@ -224,6 +242,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     store,
     serviceCidr,
+    now: clock.now(),
     trust: { clientCa: options.clusterCa, proxyCa: options.aggregatorClient?.ca },
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   };
@@ -248,7 +267,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     'apiservice-status-remote-available-controller',
     'apiservice-discovery-controller',
   );
-  const stopUpkeep = keepUp({ handle: handler.handle, clock, onError: options.onError });
+  const keeping = { handle: handler.handle, clock, onError: options.onError };
+  const stopUpkeep = keepUp(keeping);
+  await tokenSecrets.start(keeping, options.clusterCa);
   start.done('kube-apiserver-autoregistration');
   const stopCompaction = startAutoCompaction({ store, clock });
   const servers: Listening[] = [];
@@ -274,6 +295,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       start.close();
       stopCompaction();
       stopUpkeep();
+      tokenSecrets.close();
       stopKeeping();
       custom.close();
       aggregator.close();

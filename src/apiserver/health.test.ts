@@ -81,7 +81,7 @@ test('the steps of the start fail until they are done, and for what they could n
 
 test('paths that can only be read refuse other methods, and know nothing below them', async () => {
   for (const path of ['/version', '/version/', '/openid/v1/jwks', '/.well-known/openid-configuration']) {
-    expect((await server.call('GET', path)).status).toBe(200);
+    expect((await server.call('GET', path, undefined, { accept: '*/*' })).status).toBe(200);
     for (const method of ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
       expect(await server.call(method, path)).toMatchObject({ status: 405, body: { reason: 'MethodNotAllowed' } });
   }

@@ -1,5 +1,6 @@
 // Paths that are no resources: version, health, metrics, OpenAPI, keys of service account tokens; each registered with its handler.
 import type { UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
+import { requireAccept } from './http/negotiation.ts';
 import { genericNotFound, methodNotAllowed } from './http/responses.ts';
 import type { Catalog } from './registry/catalog.ts';
 
@@ -21,10 +22,11 @@ export class NonResourcePaths {
     return this;
   }
 
-  /** A path that can only be read, and has nothing below it. */
-  addReadable(path: string, handler: PathHandler): this {
+  /** A path that can only be read, in one form, and has nothing below it. */
+  addReadable(path: string, handler: PathHandler, produces = 'application/json'): this {
     this.exact.set(path, (request, user) => {
       if (request.method !== 'GET') throw methodNotAllowed();
+      requireAccept(request.headers.accept, [produces]);
       return handler(request, user);
     });
     this.prefixes.push({

@@ -19,7 +19,7 @@ import type { FlowControl } from './flow/index.ts';
 import { answerInTime, deadlineOf } from './http/deadline.ts';
 import { refusalType } from './http/negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
-import { methodNotAllowed, pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
+import { genericNotFound, methodNotAllowed, pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
 import { encodeYaml } from './http/yaml.ts';
 import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
@@ -255,9 +255,13 @@ export class RequestHandler {
   private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {
     const elsewhere = this.parts.aggregator?.handle(request, user);
     if (elsewhere !== undefined) return elsewhere;
-    return (
-      (await this.discovery.handle(request)) ?? (await this.parts.nonResource.handle(request, user)) ?? pageNotFound()
-    );
+    const known = (await this.discovery.handle(request)) ?? (await this.parts.nonResource.handle(request, user));
+    if (known !== undefined) return known;
+    // A group's own router says in its own words that it has no such version.
+    const [, root, group] = request.path.split('/');
+    const builtIn = root === 'api' ? '' : root === 'apis' && group !== '' ? group : undefined;
+    if (builtIn !== undefined && this.kernel.catalog.isBuiltInGroup(builtIn)) throw genericNotFound();
+    return pageNotFound();
   }
 
   private async userOf(request: WireRequest): Promise<UserInfo> {

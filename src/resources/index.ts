@@ -1,7 +1,7 @@
 // The face of the resource table.
 export { admissionEnvironment, type ExpressionScope, variableType } from './admissionregistration/index.ts';
 export { SCALE_ROW } from './autoscaling/index.ts';
-export { computeQosClass, podRequests } from './common/index.ts';
+export { computeQosClass, podRequests, semanticEqual } from './common/index.ts';
 export { type IPFamily, type ServiceNeeds, serviceNeeds, settleFamilies } from './core/index.ts';
 export {
   ALL_VERBS,

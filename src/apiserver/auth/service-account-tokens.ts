@@ -5,7 +5,8 @@ import { ApiError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { type Authenticator, bearerToken } from './authenticator.ts';
-import type { TokenIssuer, VerifiedToken } from './tokens.ts';
+import type { LegacyTokens } from './legacy-tokens.ts';
+import { LEGACY_ISSUER, type TokenIssuer, type VerifiedToken } from './tokens.ts';
 
 /** Finds the live object that a token is bound to. */
 export type ObjectLookup = (resource: string, namespace: string, name: string) => Promise<KubeObject | undefined>;
@@ -48,6 +49,14 @@ function userOf(verified: VerifiedToken): UserInfo {
   };
 }
 
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface ReviewedToken {
   readonly user: UserInfo;
   readonly audiences: readonly string[];
@@ -60,12 +69,14 @@ export class ServiceAccountTokens implements Authenticator {
     private readonly issuer: TokenIssuer,
     private readonly lookup: ObjectLookup,
     private readonly now: () => number,
+    private readonly legacy: LegacyTokens,
   ) {}
 
   async authenticate(request: Parameters<Authenticator['authenticate']>[0]): Promise<UserInfo | undefined> {
     const token = bearerToken(request);
     if (token === undefined || token.split('.').length !== 3) return undefined;
     try {
+      if (issuerOf(token) === LEGACY_ISSUER) return await this.legacy.verify(token);
       const verified = this.remembered(token) ?? (await this.verify(token));
       await checkBound(verified.claim, this.lookup);
       return userOf(verified);
@@ -76,6 +87,12 @@ export class ServiceAccountTokens implements Authenticator {
 
   /** For TokenReview: rejects with what is wrong. */
   async review(token: string, audiences: readonly string[]): Promise<ReviewedToken> {
+    if (issuerOf(token) === LEGACY_ISSUER) {
+      // They are for this server, whatever they say.
+      if (audiences.length > 0 && !audiences.includes(this.issuer.issuer))
+        throw new Error('token audiences are invalid');
+      return { user: await this.legacy.verify(token), audiences: [this.issuer.issuer] };
+    }
     const verified = await this.issuer.verify(token, audiences.length === 0 ? [this.issuer.issuer] : audiences);
     await checkBound(verified.claim, this.lookup);
     return { user: userOf(verified), audiences: verified.audiences };
@@ -83,11 +100,8 @@ export class ServiceAccountTokens implements Authenticator {
 
   /** Whether a token says that it was made here: of others it is only known that they are no good. */
   isOurs(token: string): boolean {
-    try {
-      return decodeJwt(token).iss === this.issuer.issuer;
-    } catch {
-      return false;
-    }
+    const issuer = issuerOf(token);
+    return issuer === this.issuer.issuer || issuer === LEGACY_ISSUER;
   }
 
   /** Signatures are checked once in a while, what they are bound to each time. */

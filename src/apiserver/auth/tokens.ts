@@ -48,6 +48,15 @@ export interface TokenIssuerOptions {
 }
 
 const SKEW_SECONDS = 10;
+export const LEGACY_ISSUER = 'kubernetes/serviceaccount';
+const LEGACY_CLAIM = 'kubernetes.io/serviceaccount';
+
+/** What a token in a Secret says of itself. */
+export interface LegacyClaim {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly serviceAccount: BoundObject;
+}
 
 export class TokenIssuer {
   readonly issuer: string;
@@ -98,6 +107,39 @@ export class TokenIssuer {
     if (claim?.serviceaccount === undefined) throw new Error('the token carries no service account');
     const aud = payload.aud === undefined ? [] : [payload.aud].flat();
     return { claim, audiences: aud.filter((a) => audiences.includes(a)), id: payload.jti ?? '' };
+  }
+
+  /** A token without an end, for the Secret that is to hold it. */
+  issueLegacy({ namespace, secret, serviceAccount }: LegacyClaim): Promise<string> {
+    const claims = {
+      [`${LEGACY_CLAIM}/namespace`]: namespace,
+      [`${LEGACY_CLAIM}/secret.name`]: secret,
+      [`${LEGACY_CLAIM}/service-account.name`]: serviceAccount.name,
+      [`${LEGACY_CLAIM}/service-account.uid`]: serviceAccount.uid,
+    };
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: this.algorithm, kid: this.keyId })
+      .setIssuer(LEGACY_ISSUER)
+      .setSubject(`system:serviceaccount:${namespace}:${serviceAccount.name}`)
+      .sign(this.signingKey);
+  }
+
+  async verifyLegacy(token: string): Promise<LegacyClaim> {
+    const { payload } = await jwtVerify(token, this.publicKey, {
+      issuer: LEGACY_ISSUER,
+      algorithms: [this.algorithm],
+      currentDate: new Date(this.options.clock.now()),
+    });
+    const claim = (name: string): string => {
+      const value = payload[`${LEGACY_CLAIM}/${name}`];
+      if (typeof value !== 'string' || value === '') throw new Error(`the token carries no ${name}`);
+      return value;
+    };
+    const namespace = claim('namespace');
+    const serviceAccount = { name: claim('service-account.name'), uid: claim('service-account.uid') };
+    if (payload.sub !== `system:serviceaccount:${namespace}:${serviceAccount.name}`)
+      throw new Error('sub claim is invalid');
+    return { namespace, secret: claim('secret.name'), serviceAccount };
   }
 
   /** The public keys, as `/openid/v1/jwks` shows them. */

@@ -29,8 +29,10 @@ export interface RemoteGroups {
   discover(): Promise<JsonObject[]>;
 }
 
-/** Only the list of groups, and a group, are served by a router that knows HEAD. */
-const takesHead = ([root, group, version]: readonly string[]): boolean =>
+const FORMS = { transforms: false, list: false, stream: false };
+
+/** The list of groups, and a group, are answered whatever the method. */
+const takesAny = ([root, group, version]: readonly string[]): boolean =>
   root === 'apis' && version === undefined && group !== 'apiregistration.k8s.io';
 
 export class Discovery {
@@ -53,8 +55,17 @@ export class Discovery {
     if (isRoot && wantsAggregated(request.headers.accept)) return this.aggregated(request, path === '/api');
     const document = this.document(parts);
     if (document === undefined) return undefined;
-    if (request.method !== 'GET' && !(request.method === 'HEAD' && takesHead(parts))) throw methodNotAllowed();
-    const output = negotiateOutput(request.headers.accept, { transforms: false, list: false, stream: false });
+    const { accept } = request.headers;
+    if (takesAny(parts)) {
+      // `application/*` means what is first among them.
+      const output = negotiateOutput(accept?.replaceAll('application/*', 'application/json'), {
+        ...FORMS,
+        produces: [],
+      });
+      return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
+    }
+    if (request.method !== 'GET') throw methodNotAllowed();
+    const output = negotiateOutput(accept, FORMS);
     return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
   }
 

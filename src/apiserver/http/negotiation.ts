@@ -27,7 +27,7 @@ export interface NegotiationScope {
   readonly list: boolean;
   /** Whether the refusal names the streamed forms. */
   readonly stream: boolean;
-  /** What the refusal of an unknown media type names; all that objects are sent in, unless said. */
+  /** What the refusal of an unknown media type names; all that objects are sent in, unless said. None: it is refused like a wrong parameter. */
   readonly produces?: readonly string[];
   /** Whether the answer has a protobuf form. */
   readonly protobuf?: () => boolean;
@@ -106,7 +106,7 @@ function acceptClause(clause: AcceptClause, scope: NegotiationScope, pretty: boo
 /** A clause that names a media type we serve, with parameters we do not: Kubernetes words the refusal differently. */
 function refusal(clauses: readonly AcceptClause[], scope: NegotiationScope): ApiError {
   const produces: readonly string[] = scope.produces ?? MEDIA_TYPES;
-  if (clauses.some((c) => c.type === '*/*' || produces.includes(c.type))) {
+  if (produces.length === 0 || clauses.some((c) => c.type === '*/*' || produces.includes(c.type))) {
     return new ApiError({
       reason: 'NotAcceptable',
       message: `only the following media types are accepted: ${MEDIA_TYPES.join(', ')}`,
@@ -135,6 +135,14 @@ function checkTransform(output: OutputType, scope: NegotiationScope): OutputType
     });
   }
   return output;
+}
+
+/** Where a form must be named in full, or any will do: `application/*` is no name. */
+export function requireAccept(header: string | undefined, produces: readonly string[]): void {
+  if (header === undefined || header === '') return;
+  const types = parseAccept(header).map(({ type }) => type);
+  if (!types.some((type) => type === '*/*' || produces.includes(type)))
+    throw refusal([], { transforms: false, list: false, stream: false, produces });
 }
 
 export function isPretty(query: URLSearchParams, userAgent: string | undefined): boolean {

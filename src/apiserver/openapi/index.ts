@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { CUSTOM_REFERENCES, extendDocument } from '../crd/openapi.ts';
-import { jsonResponse, utf8 } from '../http/responses.ts';
+import { parseAccept } from '../http/negotiation.ts';
+import { textResponse, utf8 } from '../http/responses.ts';
 import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
 import { pathsOf } from './paths.ts';
 import { type Gvk, SchemaCollector } from './schemas.ts';
@@ -17,6 +18,14 @@ interface Built {
 /** Clients ask for the old name, which is no valid media type; the answer bears the new one. */
 const V2_PROTOBUF_ASKED = /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/;
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+
+const SERVABLE = ['*/*', 'application/*', 'application/json'];
+
+/** JSON, or one of the forms of protobuf, which are not read as media types. */
+function isServable(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '' || accept.includes('proto-openapi')) return true;
+  return parseAccept(accept).some(({ type }) => SERVABLE.includes(type));
+}
 
 function built(value: unknown): Built {
   const body = utf8(JSON.stringify(value));
@@ -72,6 +81,7 @@ export class OpenApi {
   }
 
   private answer(request: WireRequest, { body, etag }: Built, type: string): WireResponse {
+    if (!isServable(request.headers.accept)) return { status: 406, headers: {}, body: new Uint8Array(0) };
     const headers = { 'content-type': type, etag, 'cache-control': 'no-cache, private', vary: 'Accept' };
     if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: new Uint8Array(0) };
     return { status: 200, headers, body };
@@ -93,7 +103,8 @@ export class OpenApi {
         paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` };
       }
     }
-    return jsonResponse(200, { paths });
+    // Kubernetes leaves it to Go to find out what it is.
+    return textResponse(200, JSON.stringify({ paths }));
   }
 
   private remembered(key: string, make: () => Promise<unknown>): Promise<Built> {

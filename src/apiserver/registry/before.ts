@@ -4,7 +4,7 @@ import { invalid } from '../../machinery/field-error.ts';
 import { deepClone, deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject, OwnerReference } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
-import { validateCreate, validateUpdate } from '../../resources/index.ts';
+import { semanticEqual, validateCreate, validateUpdate } from '../../resources/index.ts';
 import { settleEmptyLists } from '../../resources/schema/index.ts';
 import { zeroObject } from '../apply/index.ts';
 import { schemaOf } from './codec.ts';
@@ -101,12 +101,24 @@ function specOf(object: KubeObject): Record<string, unknown> {
   return rest;
 }
 
+/** As it is read today: what was stored before a default came up has it too. */
+function defaultedAnew(target: Target, old: KubeObject): KubeObject {
+  const read = deepClone(old as unknown as JsonObject) as unknown as KubeObject;
+  target.entry.row.strategy.applyDefaults?.(read);
+  return read;
+}
+
 function specChanged(target: Target, draft: KubeObject, old: KubeObject): boolean {
   const rule = target.entry.row.generation;
   // What goes through the status is no wish, also where more than the spec counts.
   if (rule === 'none' || target.subresource === 'status') return false;
-  if (rule === 'spec') return !deepEqual(specOf(draft), specOf(old));
-  return rule.changed(draft, old);
+  if (rule !== 'spec') return rule.changed(draft, old);
+  if (deepEqual(specOf(draft), specOf(old))) return false;
+  // A custom resource has no types by which what is empty were nothing.
+  if (target.entry.custom) return true;
+  return (
+    !semanticEqual(specOf(draft), specOf(old)) && !semanticEqual(specOf(draft), specOf(defaultedAnew(target, old)))
+  );
 }
 
 function keepSystemFields(draft: KubeObject, old: KubeObject): void {

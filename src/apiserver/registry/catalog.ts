@@ -121,6 +121,11 @@ export class Catalog {
     return this.order.some((e) => e.row.group === group && e.row.version === version);
   }
 
+  /** Whether something of the group is served that no definition made. */
+  isBuiltInGroup(group: string): boolean {
+    return this.order.some((e) => e.row.group === group && !e.custom);
+  }
+
   hasGroup(group: string): boolean {
     return this.order.some((e) => e.row.group === group);
   }

@@ -14,6 +14,8 @@ export class LiveCache<T extends KubeObject = KubeObject> {
   constructor(
     private readonly store: Store,
     private readonly entry: CatalogEntry | undefined,
+    /** What is of no interest is not kept. */
+    private readonly keeps: (object: KubeObject) => boolean = () => true,
   ) {}
 
   async start(): Promise<void> {
@@ -22,7 +24,7 @@ export class LiveCache<T extends KubeObject = KubeObject> {
     const { prefix } = entry;
     const parse = (value: StoredValue): T => readObject(entry, value) as T;
     const found = await this.store.list({ prefix });
-    for (const value of found.items) this.byKey.set(value.key.slice(prefix.length), parse(value));
+    for (const value of found.items) this.note(value.key.slice(prefix.length), parse(value));
     this.generation++;
     this.stop = await this.store.watch({
       prefix,
@@ -31,12 +33,17 @@ export class LiveCache<T extends KubeObject = KubeObject> {
         for (const event of events) {
           const key = event.current.key.slice(prefix.length);
           if (event.type === 'delete') this.byKey.delete(key);
-          else this.byKey.set(key, parse(event.current));
+          else this.note(key, parse(event.current));
         }
         this.generation++;
         for (const listener of this.listeners) listener();
       },
     });
+  }
+
+  private note(key: string, object: T): void {
+    if (this.keeps(object)) this.byKey.set(key, object);
+    else this.byKey.delete(key);
   }
 
   /** Whether it follows the store; a copy of a collection that is not served has nothing to follow. */

@@ -1,4 +1,4 @@
-// What the server keeps up by itself beside answering requests: addresses of Services, APIServices of custom groups, the state of flow schemas and policies.
+// What the server keeps up by itself beside answering requests: addresses of Services, tokens in Secrets, APIServices of custom groups, the state of flow schemas and policies.
 import type { KubeObject } from '../../machinery/object.ts';
 import type { ValidatingAdmissionPolicy } from '../../resources/generated/admissionregistration-v1.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
@@ -16,6 +16,9 @@ export interface UpkeepParts {
   readonly caches: Caches;
   readonly catalog: Catalog;
 }
+
+export { Keeper, type KeeperParts, type Write } from './keeper.ts';
+export { planTokenSecrets, TOKEN_SECRET } from './token-secrets.ts';
 
 type Listenable = { onChange(listener: () => void): () => void };
 

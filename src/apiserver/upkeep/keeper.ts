@@ -17,6 +17,8 @@ export interface Write {
   /** With its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** Of the body; by the method, unless said. */
+  readonly type?: string;
 }
 
 const TYPES: Readonly<Record<string, string>> = { PATCH: 'application/apply-patch+yaml' };
@@ -62,14 +64,14 @@ export class Keeper {
     }
   }
 
-  private async send({ method, path, body }: Write): Promise<void> {
+  private async send({ method, path, body, type }: Write): Promise<void> {
     if (this.closed) return;
     const [bare = '', query = ''] = path.split('?');
     const response = await this.parts.handle({
       method,
       path: bare,
       query: new URLSearchParams(query),
-      headers: { 'content-type': TYPES[method] ?? 'application/json', 'user-agent': 'kube-apiserver' },
+      headers: { 'content-type': type ?? TYPES[method] ?? 'application/json', 'user-agent': 'kube-apiserver' },
       user: SERVER,
       ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
     });

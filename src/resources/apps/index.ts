@@ -17,10 +17,7 @@ export {
   templateColumns,
   templateWarnings,
 } from './template.ts';
-export const APPS_ROWS: readonly AnyResource[] = metadataOnUpdate([
-  controllerRevisions,
-  daemonSets,
-  deployments,
-  replicaSets,
-  statefulSets,
-]);
+export const APPS_ROWS: readonly AnyResource[] = metadataOnUpdate(
+  [controllerRevisions, daemonSets, deployments, replicaSets, statefulSets],
+  { controllerrevisions: 'update+create' },
+);

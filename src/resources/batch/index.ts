@@ -6,4 +6,4 @@ import { jobs } from './job.ts';
 
 export { scheduleProblem } from './cron-schedule.ts';
 export { CONTROLLER_UID_LABEL, JOB_NAME_LABEL } from './job-selector.ts';
-export const BATCH_ROWS: readonly AnyResource[] = metadataOnUpdate([cronJobs, jobs]);
+export const BATCH_ROWS: readonly AnyResource[] = metadataOnUpdate([cronJobs, jobs], { jobs: 'own' });

@@ -3,7 +3,13 @@ import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
 import { checkSelectorKept, checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
 import { ErrorList, IMMUTABLE, inGo, isUnset } from '../checks/index.ts';
-import { checkLabelSelector, podTemplateWarnings, semanticEqual } from '../common/index.ts';
+import {
+  checkLabelSelector,
+  podTemplateWarnings,
+  semanticEqual,
+  validateObjectMeta,
+  validateObjectMetaUpdate,
+} from '../common/index.ts';
 import type { Job, JobSpec } from '../generated/batch-v1.ts';
 import type { PodSpec, PodTemplateSpec } from '../generated/core-v1.ts';
 import { FAILURE_POLICY } from './failure-policy.ts';
@@ -115,8 +121,12 @@ const FIXED = [
   ['successPolicy', SUCCESS_POLICY],
 ] as const;
 
+/** First as a new Job, then as a changed one: the causes tell it twice. */
 export function validateJobUpdate(job: Job, old: Job): ErrorList {
-  const found = validateJob(job, old);
+  const found = new ErrorList();
+  found.add(validateObjectMeta(job.metadata, { namespaced: true }));
+  found.add(validateJob(job, old).errors);
+  found.add(validateObjectMetaUpdate(job.metadata, old.metadata));
   const spec = job.spec ?? { template: EMPTY_TEMPLATE };
   const before = old.spec ?? { template: EMPTY_TEMPLATE };
   checkSpec(found, spec, before);

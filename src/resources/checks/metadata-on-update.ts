@@ -7,8 +7,8 @@ import type { AnyResource, Strategy, Subresource } from '../definition.ts';
 
 type AnyStrategy = Strategy<KubeObject>;
 
-/** Which checks a kind's update repeats: those of an update, those of a new object (its names as well), or both. */
-export type MetadataCheck = 'update' | 'create' | 'create+update' | 'update+create';
+/** Which checks a kind's update repeats: those of an update, those of a new object (its names as well), or both; `own` where the kind does it between its other rules. */
+export type MetadataCheck = 'update' | 'create' | 'create+update' | 'update+create' | 'own';
 
 /** By plural, or by `plural/door` for a subresource; `update` for those that are not named. */
 export type MetadataChecks = Readonly<Record<string, MetadataCheck>>;
@@ -27,6 +27,7 @@ function checkMetadata(row: AnyResource, check: MetadataCheck, object: KubeObjec
 }
 
 function checked(row: AnyResource, strategy: AnyStrategy, check: MetadataCheck): AnyStrategy {
+  if (check === 'own') return strategy;
   return {
     ...strategy,
     validateUpdate(object, old, context) {

@@ -63,15 +63,6 @@ function row(version: 'v1' | 'v1beta1'): ResourceDefinition<IPAddress> {
       },
     },
     generation: 'none',
-    selectableFields: {
-      labels: ['spec.parentRef.name', 'spec.parentRef.resource', 'spec.parentRef.namespace', 'spec.parentRef.group'],
-      values: ({ spec }) => ({
-        'spec.parentRef.name': spec?.parentRef?.name ?? '',
-        'spec.parentRef.resource': spec?.parentRef?.resource ?? '',
-        'spec.parentRef.namespace': spec?.parentRef?.namespace ?? '',
-        'spec.parentRef.group': spec?.parentRef?.group ?? '',
-      }),
-    },
     columns: [
       nameColumn(),
       column({ name: 'ParentRef', description: ['networking/v1', 'IPAddressSpec', 'parentRef'], cell: parentText }),

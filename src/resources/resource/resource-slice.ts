@@ -133,6 +133,7 @@ export const resourceSlices = defineResource<ResourceSlice>({
   selectableFields: {
     labels: ['spec.nodeName', 'spec.driver'],
     values: ({ spec }) => ({ 'spec.nodeName': spec?.nodeName ?? '', 'spec.driver': spec?.driver ?? '' }),
+    refusal: (label) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${label}`,
   },
   columns: [
     nameColumn(),
