@@ -75,7 +75,7 @@ export interface FieldError {
 /** How Kubernetes prints the rejected value: quoted strings, bare numbers and booleans, JSON for the rest. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   return typeof value === 'string' ? goQuote(value) : goJson(value);
 }
 

@@ -1,4 +1,5 @@
 // Safe handling of JSON values: keys like `__proto__` are data, copies are deep, comparison is by value.
+import { jsonText } from './exact-json.ts';
 import { isJsonObject, type JsonObject } from './object.ts';
 
 const encoder = new TextEncoder();
@@ -67,7 +68,7 @@ export function deepFreeze<T>(value: T): T {
 
 /** JSON text as UTF-8 bytes. */
 export function encodeJson(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
+  return encoder.encode(jsonText(value));
 }
 
 /** The value at a path of keys, or undefined. */
@@ -120,7 +121,7 @@ export function setDotted(target: JsonObject, path: string, value: unknown): voi
 /** JSON with the keys of every object in order: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((v) => canonicalJson(v ?? null)).join(',')}]`;
-  if (!isJsonObject(value)) return JSON.stringify(value) ?? 'null';
+  if (!isJsonObject(value)) return jsonText(value) ?? 'null';
   const parts = Object.keys(value)
     .filter((k) => value[k] !== undefined)
     .sort()
@@ -130,10 +131,7 @@ export function canonicalJson(value: unknown): string {
 
 /** A value as Go's JSON encoder writes it: fit for HTML. */
 export function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return jsonText(value).replace(/[<>&\u2028\u2029]/g, (ch) => `\\u${ch.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A string as Go's %q prints it. */

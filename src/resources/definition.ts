@@ -56,7 +56,7 @@ export interface Column<T extends KubeObject> {
   /** 0 is always shown, 1 with `-o wide`. */
   readonly priority: 0 | 1;
   /** The cell. `now` for ages: Kubernetes prints ages into the cell on the server (`5m`), see machinery/duration. */
-  cell(object: T, now: Date): string | number | boolean | null;
+  cell(object: T, now: Date): string | number | bigint | boolean | null;
 }
 
 /** A remark on a row of a table. */

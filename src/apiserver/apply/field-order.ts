@@ -1,5 +1,6 @@
 // The order in which FieldsV1 writes the fields of a set: the node itself, then names, keys, values and indices, each by size.
 // Source: https://github.com/kubernetes-sigs/structured-merge-diff/blob/v6.3.3/fieldpath/element.go
+import { parseExact } from '../../machinery/exact-json.ts';
 import type { FieldSet, FieldSetDraft } from './field-set.ts';
 
 const KINDS = '.fkvi';
@@ -27,12 +28,12 @@ function compareKeys(a: string, b: string): number {
   const kind = a.charAt(0);
   if (kind !== b.charAt(0)) return KINDS.indexOf(kind) - KINDS.indexOf(b.charAt(0));
   if (kind === 'f' || kind === '.') return compare(a, b);
-  const left: unknown = JSON.parse(a.slice(2));
-  const right: unknown = JSON.parse(b.slice(2));
+  const left = parseExact(a.slice(2));
+  const right = parseExact(b.slice(2));
   return kind === 'k' ? compareFields(left as object, right as object) : compareValues(left, right);
 }
 
-function compare<T extends string | number>(a: T, b: T): number {
+function compare<T extends string | number | bigint>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -52,9 +53,12 @@ function compareFields(a: object, b: object): number {
 /** Numbers come before texts, and these before truth values. */
 const TYPES = ['number', 'string', 'boolean'];
 
+const isNumeric = (value: unknown): value is number | bigint => typeof value === 'number' || typeof value === 'bigint';
+const typeOf = (value: unknown): string => (typeof value === 'bigint' ? 'number' : typeof value);
+
 function compareValues(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return compare(a, b);
+  if (isNumeric(a) && isNumeric(b)) return compare(a, b);
   if (typeof a === 'string' && typeof b === 'string') return compare(a, b);
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
-  return TYPES.indexOf(typeof a) - TYPES.indexOf(typeof b);
+  return TYPES.indexOf(typeOf(a)) - TYPES.indexOf(typeOf(b));
 }

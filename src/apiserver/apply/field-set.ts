@@ -1,4 +1,5 @@
 // Sets of fields, in the very form in which FieldsV1 writes them, and the algebra on them.
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/#System (fieldsV1)
 
 /** A node of a set. Keys: `f:name`, `k:{"key":"value"}`, `v:value`, `i:index` for what is below, `.` when the node itself is a member
@@ -192,9 +193,9 @@ function checkedKey(key: string): string {
     if (!/^-?\d+$/.test(text)) throw new Error(`bad index: ${key}`);
     return key;
   }
-  const value: unknown = JSON.parse(text);
-  if (key.startsWith('v:')) return `v:${JSON.stringify(value)}`;
+  const value = parseExact(text);
+  if (key.startsWith('v:')) return `v:${jsonText(value)}`;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`bad key: ${key}`);
-  const parts = Object.entries(value).map(([name, v]) => `${JSON.stringify(name)}:${JSON.stringify(v)}`);
+  const parts = Object.entries(value).map(([name, v]) => `${JSON.stringify(name)}:${jsonText(v)}`);
   return `k:{${parts.sort().join(',')}}`;
 }

@@ -1,5 +1,6 @@
 // The way from client-side apply to server-side apply: kubectl may take over what its last-applied annotation says it set.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
+import { parseExact } from '../../machinery/exact-json.ts';
 import { canonicalJson, getOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { compare } from './compare.ts';
@@ -23,7 +24,7 @@ function annotationOf(object: JsonObject): string {
 
 function lastApplied(live: JsonObject, frame: Frame, plan: Plan): JsonObject | undefined {
   try {
-    const object: unknown = JSON.parse(annotationOf(live));
+    const object = parseExact(annotationOf(live));
     if (!isJsonObject(object) || object.apiVersion !== frame.apiVersion) return undefined;
     return typingErrors(plan, object) === undefined ? object : undefined;
   } catch {

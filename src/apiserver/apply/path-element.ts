@@ -1,4 +1,5 @@
 // The steps of a field's path: how an item of a list is told from its siblings, and how people read a path.
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import { goQuote } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import { type FieldSet, hasChildren, isMember } from './field-set.ts';
@@ -20,7 +21,7 @@ function setItemKey(item: unknown): string {
   if (typeof item === 'object') {
     throw new ItemKeyError("associative list without keys has an element that's a map type");
   }
-  return `v:${JSON.stringify(item)}`;
+  return `v:${jsonText(item)}`;
 }
 
 function mapItemKey(list: Plan, item: unknown): string {
@@ -33,7 +34,7 @@ function mapItemKey(list: Plan, item: unknown): string {
     const value = Object.hasOwn(item, key.name) ? item[key.name] : key.default;
     if (value === undefined) continue;
     if (text !== '') text += ',';
-    text += key.text + JSON.stringify(value);
+    text += key.text + jsonText(value);
   }
   if (text === '') throw new ItemKeyError(omitsAllKeys(list));
   return `k:{${text}}`;
@@ -55,7 +56,7 @@ export function tryItemKey(list: Plan, item: unknown): string | undefined {
 }
 
 function valueText(value: unknown): string {
-  return typeof value === 'string' ? goQuote(value) : JSON.stringify(value);
+  return typeof value === 'string' ? goQuote(value) : jsonText(value);
 }
 
 /** `.name`, `[name="c"]`, `[="x"]`, `[0]`. */
@@ -63,7 +64,7 @@ export function stepText(step: string): string {
   const text = step.slice(2);
   if (step.startsWith('f:')) return `.${text}`;
   if (step.startsWith('i:')) return `[${text}]`;
-  const value: unknown = JSON.parse(text);
+  const value = parseExact(text);
   if (step.startsWith('v:')) return `[=${valueText(value)}]`;
   const pairs = Object.entries(value as Record<string, unknown>).map(([name, v]) => `${name}=${valueText(v)}`);
   return `[${pairs.join(',')}]`;
@@ -76,8 +77,10 @@ function compareSteps(a: string, b: string): number {
   const kinds = ORDER.indexOf(a[0] ?? '') - ORDER.indexOf(b[0] ?? '');
   if (kinds !== 0) return kinds;
   if (a.startsWith('f:') || a === b) return a < b ? -1 : a > b ? 1 : 0;
-  return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+  return compareValues(parseExact(a.slice(2)), parseExact(b.slice(2)));
 }
+
+const isNumeric = (value: unknown): value is number | bigint => typeof value === 'number' || typeof value === 'bigint';
 
 function compareValues(a: unknown, b: unknown): number {
   if (isJsonObject(a) && isJsonObject(b)) {
@@ -92,7 +95,7 @@ function compareValues(a: unknown, b: unknown): number {
     }
     return left.length - right.length;
   }
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (isNumeric(a) && isNumeric(b)) return a < b ? -1 : a > b ? 1 : 0;
   const left = String(a);
   const right = String(b);
   return left < right ? -1 : left > right ? 1 : 0;

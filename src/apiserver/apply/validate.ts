@@ -88,7 +88,9 @@ function scalarProblem(kind: ScalarKind, value: unknown): string | undefined {
       : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`;
   }
   if (kind === 'numeric') {
-    return typeof value === 'number' ? undefined : `expected numeric (int or float), got ${goTypeName(value)}`;
+    return typeof value === 'number' || typeof value === 'bigint'
+      ? undefined
+      : `expected numeric (int or float), got ${goTypeName(value)}`;
   }
   if (kind === 'boolean') return typeof value === 'boolean' ? undefined : `expected boolean, got ${shown(value)}`;
   return typeof value === 'object' ? `expected any scalar, got ${shown(value)}` : undefined;

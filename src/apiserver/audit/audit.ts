@@ -1,6 +1,8 @@
 // Writes audit events: who asked what, when, and what came of it.
 // Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
+
 import type { Clock, Random } from '../../host/clock.ts';
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { WireRequest } from '../../machinery/http.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
@@ -40,7 +42,7 @@ const SILENT: Omit<AuditTrail, 'id'> = { authorized() {}, annotate() {}, started
 function parsed(bytes: Uint8Array | undefined, omitManagedFields: boolean): JsonObject | undefined {
   if (bytes === undefined || bytes.length === 0) return undefined;
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    const value = parseExact(Buffer.from(bytes).toString('utf8'));
     if (!isJsonObject(value)) return undefined;
     if (omitManagedFields && isJsonObject(value.metadata)) delete value.metadata.managedFields;
     return value;
@@ -143,7 +145,7 @@ class Trail implements AuditTrail {
       stageTimestamp: microTime(this.options.clock.now()),
       ...(stage === 'RequestReceived' ? {} : { annotations: this.annotations }),
     };
-    this.options.sink.write(JSON.stringify(event));
+    this.options.sink.write(jsonText(event));
   }
 }
 

@@ -1,6 +1,8 @@
 // The columns of a custom resource's Table, read by JSONPath from its objects.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#additional-printer-columns
+
 import { humanDuration } from '../../machinery/duration.ts';
+import { jsonText } from '../../machinery/exact-json.ts';
 import { compileJsonPath, JsonPathError } from '../../machinery/json-path.ts';
 import { isJsonObject, type KubeObject } from '../../machinery/object.ts';
 import { compareText } from '../../machinery/order.ts';
@@ -8,7 +10,7 @@ import { parseTime } from '../../machinery/time.ts';
 import type { Column } from '../../resources/definition.ts';
 import type { CustomResourceColumnDefinition } from '../../resources/generated/apiextensions-v1.ts';
 
-type Cell = string | number | boolean | null;
+type Cell = string | number | bigint | boolean | null;
 
 const NAME_DESCRIPTION =
   'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names';
@@ -22,14 +24,16 @@ const AGE: CustomResourceColumnDefinition = {
 };
 
 /** As Go writes maps: by their keys. */
-function inOrder(_key: string, value: unknown): unknown {
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
   if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => compareText(a, b)));
+  const entries = Object.entries(value).sort(([a], [b]) => compareText(a, b));
+  return Object.fromEntries(entries.map(([key, item]) => [key, inOrder(item)]));
 }
 
 function textCell(value: unknown): Cell {
   if (value === null) return '<no value>';
-  return typeof value === 'object' ? JSON.stringify(value, inOrder) : String(value);
+  return typeof value === 'object' ? jsonText(inOrder(value)) : String(value);
 }
 
 function dateCell(value: unknown, now: Date): Cell {
@@ -43,9 +47,10 @@ function cellOf(type: string, value: unknown, now: Date): Cell {
     case 'string':
       return textCell(value);
     case 'integer':
+      if (typeof value === 'bigint') return value;
       return typeof value === 'number' ? Math.trunc(value) : null;
     case 'number':
-      return typeof value === 'number' ? value : null;
+      return typeof value === 'number' || typeof value === 'bigint' ? value : null;
     case 'boolean':
       return typeof value === 'boolean' ? value : null;
     case 'date':

@@ -1,8 +1,10 @@
 // The metadata of objects inside custom resources: read like the metadata of any object, unknown fields taken out and told.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#rawextension
+import { jsonText } from '../../machinery/exact-json.ts';
 import { canonicalJson, getOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { builtinSchema, DecodeError, decodeValue, type SchemaNode } from '../../resources/schema/index.ts';
+import { jsonKind } from '../patch/index.ts';
 
 const OBJECT_META = builtinSchema('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 
@@ -44,16 +46,16 @@ function readEmbeddedHead(object: JsonObject, path: string): string[] {
   for (const name of ['apiVersion', 'kind']) {
     const value = getOwn(object, name);
     if (value !== undefined && value !== null && typeof value !== 'string')
-      throw new DecodeError(`${path}.${name}: Invalid value: ${JSON.stringify(value)}: must be a string`);
+      throw new DecodeError(`${path}.${name}: Invalid value: ${jsonText(value)}: must be a string`);
   }
   const metadata = getOwn(object, 'metadata');
   if (metadata === undefined) return [];
   if (metadata === null) object.metadata = {};
   if (metadata === null) return [];
   if (isJsonObject(metadata)) return readMetadata(object, `${path}.`);
-  const kind = Array.isArray(metadata) ? 'array' : typeof metadata === 'boolean' ? 'bool' : typeof metadata;
+  const kind = jsonKind(metadata);
   throw new DecodeError(
-    `${path}.metadata: Invalid value: ${JSON.stringify(metadata)}: json: cannot unmarshal ${kind} into Go value of type v1.ObjectMeta`,
+    `${path}.metadata: Invalid value: ${jsonText(metadata)}: json: cannot unmarshal ${kind} into Go value of type v1.ObjectMeta`,
   );
 }
 

@@ -5,7 +5,7 @@ import { encodeJson } from '../../machinery/json.ts';
 import type { CustomResourceDefinition } from '../../resources/generated/apiextensions-v1.ts';
 import type { Store } from '../../store/index.ts';
 import type { ServiceResolver } from '../admission/webhooks/index.ts';
-import type { Catalog } from '../registry/catalog.ts';
+import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
 import { cloneObject, parseStored, writeOf } from '../registry/objects.ts';
 import { webhookConverter } from './converter.ts';
 import { CLEANUP_FINALIZER } from './deletion.ts';
@@ -40,8 +40,12 @@ export class CustomResources {
 
   constructor(private readonly options: CustomResourcesOptions) {}
 
+  private get entry(): CatalogEntry | undefined {
+    return this.options.catalog.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
+  }
+
   private get prefix(): string | undefined {
-    return this.options.catalog.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions')?.prefix;
+    return this.entry?.prefix;
   }
 
   async start(): Promise<void> {
@@ -49,14 +53,14 @@ export class CustomResources {
     if (prefix === undefined) return;
     const { store } = this.options;
     const found = await store.list({ prefix });
-    for (const value of found.items) this.take(parseStored(value) as unknown as CustomResourceDefinition);
+    for (const value of found.items) this.take(parseStored(value, this.entry) as unknown as CustomResourceDefinition);
     this.stop = await store.watch({
       prefix,
       afterRevision: found.revision,
       onEvents: (events) => {
         for (const event of events) {
           if (event.type === 'delete') this.drop(event.current.key.slice(prefix.length));
-          else this.take(parseStored(event.current) as unknown as CustomResourceDefinition);
+          else this.take(parseStored(event.current, this.entry) as unknown as CustomResourceDefinition);
         }
       },
     });
@@ -167,7 +171,7 @@ export class CustomResources {
     const { store } = this.options;
     const current = await store.get(key);
     if (current === undefined) return;
-    const next = cloneObject(parseStored(current));
+    const next = cloneObject(parseStored(current, this.entry));
     if (finalizers.length === 0) delete next.metadata.finalizers;
     else next.metadata.finalizers = finalizers;
     const kind = finalizers.length === 0 ? 'delete' : 'put';

@@ -31,8 +31,8 @@ function replicasErrors(object: KubeObject, path: string): FieldError[] {
   if ('problem' in found) return [fieldErrors.invalid(at, 0, found.problem)];
   const { value } = found;
   if (value === undefined) return [];
-  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) >= 2 ** 63)
-    return [fieldErrors.invalid(at, 0, wrongNumber(path, value))];
+  const whole = typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value));
+  if (!whole || Math.abs(Number(value)) > 2 ** 63) return [fieldErrors.invalid(at, 0, wrongNumber(path, value))];
   if (value < 0) return [fieldErrors.invalid(at, value, 'should be a non-negative integer')];
   return value > MAX_INT32 ? [fieldErrors.invalid(at, value, `should be less than or equal to ${MAX_INT32}`)] : [];
 }

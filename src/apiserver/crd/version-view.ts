@@ -1,4 +1,5 @@
 // The store as one version of a custom resource sees it: what is read is converted on the way out, what is written on the way in.
+import { parseExact } from '../../machinery/exact-json.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import type {
   RangeRequest,
@@ -66,7 +67,7 @@ export class VersionView implements Store {
 
   /** The form to store, and the object as it was shown. */
   private async toStored(write: Write): Promise<{ write: Write; shown: KubeObject }> {
-    const shown = JSON.parse(Buffer.from(write.encode(0)).toString('utf8')) as KubeObject;
+    const shown = parseExact(Buffer.from(write.encode(0)).toString('utf8')) as KubeObject;
     const [stored] =
       shown.apiVersion === this.version.stored
         ? [asJson(shown)]

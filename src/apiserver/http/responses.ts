@@ -1,4 +1,5 @@
 // Makes answers: JSON bodies, Status objects, plain text, warning headers.
+
 import {
   ApiError,
   type GroupResource,
@@ -7,6 +8,7 @@ import {
   type Status,
   type StatusDetails,
 } from '../../machinery/errors.ts';
+import { jsonText } from '../../machinery/exact-json.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 
 const encoder = new TextEncoder();
@@ -16,7 +18,7 @@ export function utf8(text: string): Uint8Array {
 }
 
 export function jsonResponse(status: number, value: unknown): WireResponse {
-  return { status, headers: { 'content-type': 'application/json' }, body: utf8(JSON.stringify(value)) };
+  return { status, headers: { 'content-type': 'application/json' }, body: utf8(jsonText(value)) };
 }
 
 export function textResponse(status: number, text: string): WireResponse {

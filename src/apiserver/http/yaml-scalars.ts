@@ -123,13 +123,15 @@ export function yamlText(text: string, place: Place): string {
   return style === 'literal' ? literal(text, place.indent) : folded(text, place, style);
 }
 
+const is64Bits = (value: bigint): boolean => value >= -(2n ** 63n) && value < 2n ** 64n;
+
 /** As Go writes a number that it read from JSON. */
 export function yamlNumber(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
+  // What its JSON spells as an integer of 64 bits, with a sign or without, is one.
+  if (Number.isInteger(value) && Math.abs(value) < 1e21 && is64Bits(BigInt(String(value)))) return String(value);
   const [mantissa = '', exponent = '0'] = value.toExponential().split('e');
   const power = Number(exponent);
-  if (power >= -4 && power < 21 && Number.isInteger(value) && Math.abs(value) < 2 ** 63)
-    return BigInt(value).toString();
   if (power >= -4 && power < 6) return String(value);
   const digits = String(Math.abs(power)).padStart(2, '0');
   return `${mantissa}e${power < 0 ? '-' : '+'}${digits}`;

@@ -1,6 +1,8 @@
 // Answers /openapi/v3 (an index and a document for each group version) and /openapi/v2, made when first asked for.
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
+
 import { createHash } from 'node:crypto';
+import { jsonText } from '../../machinery/exact-json.ts';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { CUSTOM_REFERENCES, extendDocument } from '../crd/openapi.ts';
@@ -28,7 +30,7 @@ function isServable(accept: string | undefined): boolean {
 }
 
 function built(value: unknown): Built {
-  const body = utf8(JSON.stringify(value));
+  const body = utf8(jsonText(value));
   return { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
 }
 
@@ -97,7 +99,7 @@ export class OpenApi {
           .ofVersion(group, version)
           .map(({ row, schemaHash }) => [row.plural, schemaHash ?? '']);
         const hash = createHash('sha512')
-          .update(JSON.stringify([this.version, rows]))
+          .update(jsonText([this.version, rows]))
           .digest('hex')
           .toUpperCase();
         paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` };

@@ -1,4 +1,5 @@
 // JSON patch (RFC 6902) with the departures of the library that Kubernetes uses (github.com/evanphx/json-patch v4).
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import { getOwn, goQuote, setOwn } from '../../machinery/json.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { TestFailed, unprocessable } from './errors.ts';
@@ -229,7 +230,7 @@ function copy(draft: Draft, from: string, path: string): void {
   const words = { lost: `${doesNot} from path: ${from}`, refused: `error in copy for from: '${from}'` };
   const encoded = inWords(words, () => {
     const { container, key } = find(draft, from);
-    return JSON.stringify(read(container, key) ?? null);
+    return jsonText(read(container, key) ?? null);
   });
   inWords({ lost: `${doesNot} destination path: ${path}`, refused: 'error while adding value during copy' }, () => {
     const place = findOwned(draft, path);
@@ -239,7 +240,7 @@ function copy(draft: Draft, from: string, path: string): void {
         `Unable to complete the copy, the accumulated size increase of copy is ${draft.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
       );
     // A true copy: what is written in one place must not show in the other.
-    insert(place, JSON.parse(encoded));
+    insert(place, parseExact(encoded));
   });
 }
 

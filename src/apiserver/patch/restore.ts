@@ -64,8 +64,8 @@ function scalarError(value: unknown, schema: SchemaNode): string | undefined {
   const given = goType(value);
   if (given === wanted) return undefined;
   const wantsNumber = wanted !== 'string' && wanted !== 'bool';
-  if (typeof value === 'number' && wantsNumber) {
-    if (Number.isInteger(value) || wanted === 'float64') return undefined;
+  if ((typeof value === 'number' || typeof value === 'bigint') && wantsNumber) {
+    if (typeof value === 'bigint' || Number.isInteger(value) || wanted === 'float64') return undefined;
     return `cannot convert ${given} to ${wanted}`;
   }
   // Go can convert an integer to a string (it takes it for a code point), so the converter refuses it in other words.

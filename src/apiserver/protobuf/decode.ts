@@ -1,4 +1,5 @@
 // Reads messages of the built-in types into the objects that JSON would have given.
+import { parseExact } from '../../machinery/exact-json.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { goDurationText, microTime, rfc3339 } from '../../machinery/time.ts';
 import { DecodeError } from '../../resources/schema/index.ts';
@@ -256,7 +257,7 @@ function special(kind: Scalar, bytes: Uint8Array): unknown {
 
 function parseRaw(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     throw new DecodeError('json: the embedded object is not valid JSON');
   }

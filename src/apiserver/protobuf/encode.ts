@@ -1,5 +1,6 @@
 // Writes messages as Kubernetes' Go types do: fields by number, fields held by value always, map keys in order.
 // The buffer is filled from its end, so that a length is known when its place comes.
+import { jsonText } from '../../machinery/exact-json.ts';
 import { compareText } from '../../machinery/order.ts';
 import { goDurationNanos, parseTime, subMillis } from '../../machinery/time.ts';
 import type { FieldPlan, Kind, MessagePlan, Scalar } from './plan.ts';
@@ -234,7 +235,7 @@ class Encoder {
         return;
       default:
         if (value === undefined || value === null) return;
-        out.text(JSON.stringify(value));
+        out.text(jsonText(value));
         out.tag(1, BYTES);
     }
   }

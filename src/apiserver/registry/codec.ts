@@ -1,6 +1,7 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
 
 import { ApiError, badRequest, isApiError } from '../../machinery/errors.ts';
+import { parseExact } from '../../machinery/exact-json.ts';
 import { deepClone, goQuote } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -199,7 +200,7 @@ export function parsePatch(
   const lenient = validation === 'Ignore';
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    value = parseExact(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   } catch {
     throw badRequest(malformedPatch(body, kind, lenient));
   }

@@ -1,8 +1,10 @@
 // Between stored bytes and objects: parsing (once per stored value), versions, and the bytes that are stored and sent.
+import { jsonText, mayHoldLong, parseExact } from '../../machinery/exact-json.ts';
 import { deepClone } from '../../machinery/json.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/object.ts';
 import { RecentCache } from '../../machinery/recent-cache.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
+import { builtinSchema, typedNumbers } from '../../resources/schema/index.ts';
 import type { StoredValue, Write } from '../../store/index.ts';
 import { entriesText, shareSets } from '../apply/index.ts';
 import type { CatalogEntry } from './catalog.ts';
@@ -50,9 +52,9 @@ export function objectText(object: KubeObject): string {
   const { kind, apiVersion, metadata, ...rest } = object;
   const { managedFields } = metadata;
   const before = { kind, apiVersion, metadata: orderedMeta(metadata) };
-  if (managedFields === undefined) return JSON.stringify({ ...before, ...rest });
+  if (managedFields === undefined) return jsonText({ ...before, ...rest });
   const head = JSON.stringify(before).slice(0, -'}}'.length);
-  const tail = JSON.stringify(rest).slice(1);
+  const tail = jsonText(rest).slice(1);
   const entries = `"managedFields":${entriesText(managedFields)}}`;
   return `${head}${head.endsWith('{') ? '' : ','}${entries}${tail === '}' ? '' : ','}${tail}`;
 }
@@ -103,12 +105,18 @@ function remembered(key: string, value: Uint8Array): KubeObject | undefined {
   return newest?.before?.value === value ? newest.before.object : undefined;
 }
 
-/** The parsed object in the version it is stored in. Shared: must not be changed. */
-export function parseStored({ key, value }: StoredValue): KubeObject {
+function parsed(text: string, entry: CatalogEntry | undefined): KubeObject {
+  if (!mayHoldLong(text)) return JSON.parse(text) as KubeObject;
+  const object = parseExact(text) as KubeObject;
+  return entry === undefined || entry.custom ? object : typedNumbers(builtinSchema(entry.storage.schema), object);
+}
+
+/** The parsed object in the version it is stored in; `entry` when its kind may be built in. Shared: must not be changed. */
+export function parseStored({ key, value }: StoredValue, entry?: CatalogEntry): KubeObject {
   const known = remembered(key, value);
   if (known !== undefined) return known;
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-  const object = JSON.parse(text) as KubeObject;
+  const object = parsed(text, entry);
   const { managedFields } = object.metadata;
   if (managedFields !== undefined) object.metadata.managedFields = shareSets(managedFields);
   remember(key, value, object);
@@ -117,7 +125,7 @@ export function parseStored({ key, value }: StoredValue): KubeObject {
 
 /** The object as the row shows it. Shared: must not be changed. */
 export function readObject(entry: CatalogEntry, value: StoredValue): KubeObject {
-  const stored = parseStored(value);
+  const stored = parseStored(value, entry);
   const conversion = entry.row.storedAs;
   if (conversion === undefined) return stored;
   let byEntry = versionedValues.get(value.value);

@@ -1,4 +1,5 @@
 // Turns the outcome of a verb into an answer in the form that the client asked for.
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { isPretty, negotiateOutput, type OutputType } from '../http/negotiation.ts';
@@ -46,13 +47,13 @@ export function speaksProtobuf(entry: CatalogEntry): boolean {
 export function encodeValue(value: unknown, output: OutputType, schema?: string): Uint8Array {
   if (output.mediaType === PROTOBUF && schema !== undefined) return encodeMessage(schema, value as object);
   if (output.mediaType === 'application/yaml') return utf8(encodeYaml(value));
-  return utf8(output.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value));
+  return utf8(output.pretty ? `${jsonText(value, 2)}\n` : jsonText(value));
 }
 
 function encodeObject(object: KubeObject, output: OutputType, schema: string): Uint8Array {
   if (output.mediaType === PROTOBUF) return encodeMessage(schema, object);
   if (output.mediaType === 'application/json' && !output.pretty) return objectBytes(object);
-  return encodeValue(JSON.parse(objectText(object)), output);
+  return encodeValue(parseExact(objectText(object)), output);
 }
 
 export interface ObjectAnswer {

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/
 
 import { badRequest, isApiError } from '../../machinery/errors.ts';
+import { jsonText } from '../../machinery/exact-json.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireRequest } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
@@ -57,8 +58,7 @@ function parseBody(request: WireRequest): JsonObject | undefined {
     const free = decodeFree(body, options).object;
     checkKind(free);
     const typed = { ...free, apiVersion: options.apiVersion };
-    return decode(builtinSchema(SCHEMA), Buffer.from(JSON.stringify(typed)), { ...options, contentType: undefined })
-      .object;
+    return decode(builtinSchema(SCHEMA), Buffer.from(jsonText(typed)), { ...options, contentType: undefined }).object;
   } catch (error) {
     throw bare(error);
   }

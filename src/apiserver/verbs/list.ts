@@ -1,6 +1,8 @@
 // LIST: stored bytes put side by side, selectors, pages that stay consistent, and the rules of resourceVersion.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+
 import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { StreamBody, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -246,7 +248,7 @@ function storedItems(entry: CatalogEntry, items: readonly StoredValue[], head: U
 function itemText(entry: CatalogEntry, object: KubeObject): string {
   if (entry.custom) return objectText(object);
   const { kind: _kind, apiVersion: _version, ...rest } = object;
-  return JSON.stringify(rest);
+  return jsonText(rest);
 }
 
 function listBody(entry: CatalogEntry, page: ListPage): Uint8Array | StreamBody {
@@ -289,7 +291,7 @@ export function listAnswer(
   const body = listBody(entry, page);
   if (output.mediaType === 'application/json' && !output.pretty) return { status: 200, headers, body };
   const bytes = body instanceof Uint8Array ? body : (body.whole?.bytes() ?? new Uint8Array(0));
-  return { status: 200, headers, body: encodeValue(JSON.parse(Buffer.from(bytes).toString('utf8')), output) };
+  return { status: 200, headers, body: encodeValue(parseExact(Buffer.from(bytes).toString('utf8')), output) };
 }
 
 export async function listVerb(context: RequestContext, target: Target): Promise<WireResponse> {

@@ -1,6 +1,8 @@
 // WATCH: where it starts (resourceVersion, initial events), and the frames of its stream.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
+
 import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { jsonText } from '../../machinery/exact-json.ts';
 import { escapeFieldValue } from '../../machinery/field-selector.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject, WatchEventType } from '../../machinery/object.ts';
@@ -81,7 +83,7 @@ function frameMaker(
   const encode = (type: WatchEventType, object: KubeObject, text: () => string): Uint8Array => {
     if (protobuf && output.as !== undefined) return encodeWatchEvent(type, PARTIAL_SCHEMA, shown(type, object));
     if (protobuf) return encodeWatchEvent(type, entry.row.schema, object);
-    return frameOf(type, utf8(output.as === undefined ? text() : JSON.stringify(shown(type, object))));
+    return frameOf(type, utf8(output.as === undefined ? text() : jsonText(shown(type, object))));
   };
   return {
     shareKey:

@@ -1,5 +1,7 @@
 // The values of CEL at run time: int is bigint, double is number, and lists, maps and the rest are told apart by their class.
+
 import ipaddr from 'ipaddr.js';
+import { jsonText } from '../exact-json.ts';
 import { deepEqual } from '../json.ts';
 import { canonicalIP, parseCIDR } from '../names.ts';
 import { Quantity } from '../quantity.ts';
@@ -185,8 +187,10 @@ export function fromJson(json: unknown, type: CelType): unknown {
   if (typeof json === 'object') return objectFrom(json as Readonly<Record<string, unknown>>, type);
   if (typeof json === 'number') {
     if (type.kind === 'simple' && type.name === 'double') return json;
-    return Number.isInteger(json) ? BigInt(json) : json;
+    // Beyond that, integers come as bigints.
+    return Number.isSafeInteger(json) ? BigInt(json) : json;
   }
+  if (typeof json === 'bigint' && type.kind === 'simple' && type.name === 'double') return Number(json);
   if (typeof json === 'string' && type.kind === 'simple') {
     if (type.name === 'timestamp') return dateOf(json) ?? json;
     if (type.name === 'duration') return durationOf(json) ?? json;
@@ -357,7 +361,7 @@ export function toText(value: unknown): string {
   if (value instanceof CidrValue) return `${value.address}/${value.prefix}`;
   if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
   if (value instanceof Map) return `{${[...value].map(([k, v]) => `${toText(k)}: ${toText(v)}`).join(', ')}}`;
-  return value instanceof ObjectValue ? JSON.stringify(value.json) : String(value);
+  return value instanceof ObjectValue ? jsonText(value.json) : String(value);
 }
 
 export const INTEGER_MIN = -(1n << 63n);

@@ -29,6 +29,7 @@ export type { CelRule, FieldNode, SchemaFormat, SchemaNode, SchemaType, ValueRul
 export { dropNulls, fillDefaults, pruneUnknown } from './prune.ts';
 export { type CompiledRule, compileRule, hasRules, validateRules } from './rules.ts';
 export { structuralSchema } from './structural.ts';
+export { typedNumbers } from './typed-numbers.ts';
 export {
   compilePattern,
   openApiType,

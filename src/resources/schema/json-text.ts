@@ -1,4 +1,5 @@
 // Reads JSON text as Go does: a quick way for what is plain, a careful one that keeps duplicate keys and the spelling of numbers.
+import { exactInteger } from '../../machinery/exact-json.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { DecodeError } from './go-errors.ts';
 
@@ -8,8 +9,8 @@ export const MAX_DEPTH = 1000;
 /** A number as it was spelled. */
 export class NumberText {
   constructor(readonly text: string) {}
-  get value(): number {
-    return Number(this.text);
+  get value(): number | bigint {
+    return /^-?\d+$/.test(this.text) ? exactInteger(this.text) : Number(this.text);
   }
 }
 
@@ -186,7 +187,8 @@ class CarefulReader {
     }
     const text = this.text.slice(start, this.at);
     const value = Number(text);
-    return String(value) === text ? value : new NumberText(text);
+    const exact = Number.isSafeInteger(value) || !Number.isInteger(value);
+    return exact && String(value) === text ? value : new NumberText(text);
   }
 
   private string(): string {

@@ -1,5 +1,7 @@
 // Checks the values of a custom resource against its schema, in the words of Kubernetes' OpenAPI validator.
+
 import { RE2JS } from 're2js';
+import { jsonText } from '../../machinery/exact-json.ts';
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
 import { deepEqual, getOwn } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
@@ -26,18 +28,21 @@ export function compilePattern(pattern: string): RE2JS | undefined {
 }
 
 /** Larger numbers are no integers of Go. */
-const isWhole = (value: number): boolean => Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+const isWhole = (value: number | bigint): boolean =>
+  typeof value === 'bigint' || (Number.isInteger(value) && Math.abs(value) < 2 ** 63);
 
 /** What OpenAPI calls the type of a value. */
 export function openApiType(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return isWhole(value) ? 'integer' : 'number';
+  // A number beyond these came with a point or an exponent: Go has a float there, and takes none so large for an integer.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'bigint') return 'integer';
   return typeof value;
 }
 
 /** Integers are held against whole bounds: what is behind the point does not count. */
-function boundsFor(rules: ValueRules, value: number): ValueRules {
+function boundsFor(rules: ValueRules, value: number | bigint): ValueRules {
   if (!isWhole(value)) return rules;
   const { minimum, maximum, multipleOf } = rules;
   if ([minimum, maximum, multipleOf].every((bound) => bound === undefined || Number.isInteger(bound))) return rules;
@@ -75,6 +80,12 @@ function typeProblem(schema: SchemaNode, value: unknown): { wanted: string; actu
   return { wanted: format, actual: FORMATS[actual] ?? '' };
 }
 
+function isMultiple(value: number | bigint, factor: number): boolean {
+  if (typeof value === 'bigint' && Number.isInteger(factor)) return value % BigInt(factor) === 0n;
+  const ratio = Number(value) / factor;
+  return Math.abs(ratio - Math.round(ratio)) <= 1e-9;
+}
+
 interface Place {
   readonly path: string;
   readonly ratchet: Ratchet;
@@ -102,7 +113,7 @@ export class ValueValidator {
     }
     if (schema.rules !== undefined) this.combined(schema.rules, value, place);
     if (typeof value === 'string') this.text(schema, value, place.path);
-    if (typeof value === 'number') {
+    if (typeof value === 'number' || typeof value === 'bigint') {
       this.range(schema, value, place.path);
       if (schema.rules !== undefined) this.number(boundsFor(schema.rules, value), value, place.path);
     }
@@ -185,7 +196,7 @@ export class ValueValidator {
   }
 
   /** Numbers that are no integers, or none of the format's. */
-  private range(schema: SchemaNode, value: number, path: string): void {
+  private range(schema: SchemaNode, value: number | bigint, path: string): void {
     if (schema.type !== 'integer') return;
     const format = countedFormat(schema);
     if (isWhole(value) && (format !== 'int32' || (value >= -(2 ** 31) && value < 2 ** 31))) return;
@@ -194,13 +205,12 @@ export class ValueValidator {
     this.errors.push(fieldErrors.invalid(this.at(''), '', problem));
   }
 
-  private number(rules: ValueRules, value: number, path: string): void {
+  private number(rules: ValueRules, value: number | bigint, path: string): void {
     if (rules.multipleOf !== undefined) {
-      const ratio = value / rules.multipleOf;
       if (rules.multipleOf <= 0) {
         const problem = `factor MultipleOf declared for ${path} must be positive: ${rules.multipleOf}`;
         this.errors.push(fieldErrors.invalid(this.at(path), rules.multipleOf, problem));
-      } else if (Math.abs(ratio - Math.round(ratio)) > 1e-9)
+      } else if (!isMultiple(value, rules.multipleOf))
         this.invalid(path, value, `should be a multiple of ${rules.multipleOf}`);
     }
     if (rules.maximum !== undefined) {
@@ -228,7 +238,7 @@ export class ValueValidator {
     const near = (one: unknown): boolean =>
       typeof value === 'number' && typeof one === 'number' && Number.isInteger(one) && Math.trunc(value) === one;
     if (values.some((v) => deepEqual(v, value) || near(v))) return;
-    const shown = values.map((v) => (typeof v === 'string' ? v : JSON.stringify(v)));
+    const shown = values.map((v) => (typeof v === 'string' ? v : jsonText(v)));
     this.errors.push(fieldErrors.notSupported(this.at(path), value, shown));
   }
 

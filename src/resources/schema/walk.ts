@@ -52,7 +52,8 @@ export class Walk {
       case 'integer':
         return this.integer(node, value);
       case 'number':
-        if (value instanceof NumberText) return value.value;
+        if (value instanceof NumberText) return Number(value.text);
+        if (typeof value === 'bigint') return Number(value);
         return typeof value === 'number' ? value : this.wrong(node, value);
       case 'array':
         return this.array(node, value);
@@ -95,14 +96,16 @@ export class Walk {
     this.strict.push(text);
   }
 
+  /** Built-in types count in numbers, for all who work with them: what is beyond those is rounded. */
   private integer(node: SchemaNode, value: unknown): unknown {
+    if (typeof value === 'bigint') return this.integer(node, new NumberText(String(value)));
     if (value instanceof NumberText) {
       const whole = /^-?\d+$/.test(value.text);
       const { min, max } = node.format === 'uint8' ? BYTE_RANGE : node.format === 'int32' ? INT32_RANGE : INT64_RANGE;
       if (!whole || BigInt(value.text) > max || BigInt(value.text) < min) {
         return this.wrong(node, value, `number ${value.text}`);
       }
-      return value.value;
+      return Number(value.text);
     }
     if (typeof value !== 'number') return this.wrong(node, value);
     const fits =
@@ -145,7 +148,7 @@ export class Walk {
   }
 
   private quantity(value: unknown): string {
-    const text = value instanceof NumberText ? value.text : value;
+    const text = value instanceof NumberText ? value.text : typeof value === 'bigint' ? String(value) : value;
     try {
       return canonicalQuantity(typeof text === 'string' || typeof text === 'number' ? text : '{');
     } catch (error) {
@@ -158,7 +161,7 @@ export class Walk {
     if (typeof value === 'string') return value;
     if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2147483647) return value;
     const number = value instanceof NumberText ? value.text : value;
-    const numeric = typeof value === 'number' || value instanceof NumberText;
+    const numeric = typeof value === 'number' || typeof value === 'bigint' || value instanceof NumberText;
     throw new DecodeError(this.problem(numeric ? `number ${String(number)}` : this.kindOf(value), 'int32'));
   }
 

@@ -41,7 +41,7 @@ function scalar(node: Scalar): unknown {
 
 function keyText(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value === 'boolean' || typeof value === 'number') return String(value);
+  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint') return String(value);
   throw new DecodeError(`unsupported map key of type: ${value === null ? '<nil>' : 'object'}`);
 }
 

@@ -1,7 +1,9 @@
 // What the expressions of one policy see: the request, the parameters, and the policy's own variables, worked out when asked for.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-expression
+
 import { type Budget, BudgetExceeded, DYN, fromJson } from '../../../machinery/cel/index.ts';
 import { CelError, Duration, Optional, Timestamp, Uint } from '../../../machinery/cel/values.ts';
+import { exactBigint } from '../../../machinery/exact-json.ts';
 import { setOwn } from '../../../machinery/json.ts';
 import type { JsonObject } from '../../../machinery/object.ts';
 import { Quantity } from '../../../machinery/quantity.ts';
@@ -118,7 +120,7 @@ export class Scope {
 
 /** A CEL value as JSON. */
 export function toJson(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'bigint') return exactBigint(value);
   if (Array.isArray(value)) return value.map(toJson);
   if (value instanceof Map) {
     const object: JsonObject = {};

@@ -1,5 +1,6 @@
 // ValidatingAdmissionPolicy: expressions that a request must satisfy.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+import { jsonText } from '../../../machinery/exact-json.ts';
 import type { KubeObject } from '../../../machinery/object.ts';
 import type {
   AuditAnnotation,
@@ -167,7 +168,7 @@ function audit(request: AdmissionRequest, bound: BoundPolicy, failures: readonly
     expressionIndex: failure.index,
     validationActions: bound.binding.spec.validationActions ?? [],
   };
-  request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([value]));
+  request.annotate?.('validation.policy.admission.k8s.io/validation_failure', jsonText([value]));
 }
 
 /** Carries out the binding's actions; answers with the refusal, where there is one. */

@@ -1,6 +1,8 @@
 // Calls a webhook over HTTPS: trust by its CA bundle, a time limit, a limit on the answer.
+
 import { Agent, request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import { jsonText, parseExact } from '../../../machinery/exact-json.ts';
 import { isJsonObject, type JsonObject } from '../../../machinery/object.ts';
 import type { WebhookClientConfig } from '../../../resources/generated/admissionregistration-v1.ts';
 
@@ -84,7 +86,7 @@ function refusalOf(status: number, text: string): BadAnswer {
 /** Returns the `response` of the answered AdmissionReview. Rejects with a message in the words of Kubernetes. */
 export async function callWebhook(call: WebhookCall, resolve: ServiceResolver): Promise<JsonObject> {
   const address = await addressOf(call.config, call.timeoutMs, resolve);
-  const body = Buffer.from(JSON.stringify(call.review));
+  const body = Buffer.from(jsonText(call.review));
   let text: string;
   try {
     text = await post(address, body, call);
@@ -100,7 +102,7 @@ export async function callWebhook(call: WebhookCall, resolve: ServiceResolver): 
 function readReview(text: string, asked: JsonObject): JsonObject {
   let answer: unknown;
   try {
-    answer = JSON.parse(text);
+    answer = parseExact(text);
   } catch (cause) {
     throw new Error(`failed to decode the webhook's answer: ${(cause as Error).message}`, { cause });
   }

@@ -1,7 +1,9 @@
 // Mutating and validating webhooks as admission plugins.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+
 import type { Random } from '../../../host/clock.ts';
 import { ApiError, badRequest, internalError, type Status } from '../../../machinery/errors.ts';
+import { parseExact } from '../../../machinery/exact-json.ts';
 import { deepClone, deepEqual } from '../../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../../machinery/object.ts';
 import type {
@@ -162,7 +164,7 @@ function patchOf(webhook: Webhook, response: JsonObject): unknown[] | undefined 
   if (response.patchType !== 'JSONPatch')
     throw fail(`unsupported patch type ${JSON.stringify(response.patchType ?? '')}`);
   try {
-    const patch: unknown = JSON.parse(Buffer.from(response.patch, 'base64').toString('utf8'));
+    const patch = parseExact(Buffer.from(response.patch, 'base64').toString('utf8'));
     return Array.isArray(patch) && patch.length > 0 ? patch : undefined;
   } catch (error) {
     throw fail(`the patch is not JSON: ${(error as Error).message}`);
