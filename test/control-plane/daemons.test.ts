@@ -1,6 +1,7 @@
 // DaemonSets on the real API server, over nodes that only pretend to run pods.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from '../../src/client/index.ts';
+import { canonicalJson } from '../../src/machinery/json.ts';
 import type { DaemonSet } from '../../src/resources/generated/apps-v1.ts';
 import type { Pod } from '../../src/resources/generated/core-v1.ts';
 import { addFakeNodes } from './fake-nodes.ts';
@@ -59,6 +60,11 @@ describe('a DaemonSet', () => {
     expect((await podsOf('ds')).every((pod) => pod.spec?.containers[0]?.image === 'd:2')).toBe(true);
     const revisions = (await plane.client.resource(CONTROLLER_REVISIONS).list('default')).items;
     expect(revisions.map((one) => one.revision).sort()).toEqual([1, 2]);
+    // Clients compare it byte by byte with the template that they have.
+    const data = revisions[0]?.data;
+    expect(JSON.stringify(data)).toBe(canonicalJson(data));
+    expect(JSON.stringify(data)).not.toContain('creationTimestamp');
+    expect(data).toMatchObject({ spec: { template: { $patch: 'replace' } } });
     const [pod] = await podsOf('ds');
     const hash = pod?.metadata.labels?.['controller-revision-hash'];
     expect(revisions.map((one) => one.metadata.name)).toContain(`ds-${hash}`);

@@ -13,9 +13,23 @@ interface Templated extends KubeObject {
   status?: { collisionCount?: number };
 }
 
+type Data = Record<string, unknown>;
+
+/** The form in which clients compare it, byte by byte: keys in order, and no time of creation, which a template has not. */
+function dataOfTemplate(template: object | undefined): Data {
+  const { metadata, ...rest } = (template ?? {}) as { metadata?: Record<string, unknown> };
+  const { creationTimestamp: _none, ...named } = metadata ?? {};
+  const plain = { ...rest, ...(metadata === undefined ? {} : { metadata: named }), $patch: 'replace' };
+  return JSON.parse(canonicalJson({ spec: { template: plain } })) as Data;
+}
+
 /** What a roll-back puts in: the template replaces the one that is there. */
-function dataOf(owner: Templated): Record<string, unknown> {
-  return { spec: { template: { ...owner.spec?.template, $patch: 'replace' } } };
+const dataOf = (owner: Templated): Data => dataOfTemplate(owner.spec?.template);
+
+/** Revisions that were made when the null time was kept are the same still. */
+function holds(one: ControllerRevision, data: Data): boolean {
+  const { spec } = (one.data ?? {}) as { spec?: { template?: object } };
+  return deepEqual(one.data, data) || (spec !== undefined && deepEqual(dataOfTemplate(spec.template), data));
 }
 
 export function hashOf(owner: Templated): string {
@@ -57,7 +71,7 @@ export async function syncRevisions<T extends Templated>(options: RevisionOption
     .filter((one) => one.metadata.deletionTimestamp === undefined)
     .sort(byAge);
   const data = dataOf(owner);
-  const same = own.filter((one) => deepEqual(one.data, data)).at(-1);
+  const same = own.filter((one) => holds(one, data)).at(-1);
   const newest = Math.max(0, ...own.map((one) => one.revision));
   if (same !== undefined) {
     if (same.revision === newest) return { update: same, all: own };
@@ -72,7 +86,7 @@ export async function syncRevisions<T extends Templated>(options: RevisionOption
 
 async function make<T extends Templated>(
   { client, owner, ref, hashLabel, annotations }: RevisionOptions<T>,
-  data: Record<string, unknown>,
+  data: Data,
   revision: number,
 ): Promise<ControllerRevision> {
   const hash = hashOf(owner);
@@ -96,7 +110,7 @@ async function make<T extends Templated>(
   } catch (error) {
     if (!isApiError(error, 'AlreadyExists')) throw error;
     const there = await target.get(namespace, wanted.metadata.name ?? '');
-    if (deepEqual(there.data, data)) return there;
+    if (holds(there, data)) return there;
     // Two templates with one hash: the count goes into the next one.
     const status = { collisionCount: (owner.status?.collisionCount ?? 0) + 1 };
     await client.resource(ref).patch(namespace, name, 'merge', { status }, { subresource: 'status' });
