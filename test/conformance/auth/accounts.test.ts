@@ -152,8 +152,9 @@ describe.skipIf(!isRoot)('service accounts and certificates (the nodes of the cl
     const config = await cluster.call('GET', '/.well-known/openid-configuration', undefined, { token: caller });
     expect(config).toMatchObject({ status: 200, body: { response_types_supported: ['id_token'] } });
     const { issuer, jwks_uri: uri } = config.body as unknown as { issuer: string; jwks_uri: string };
-    const keys = await cluster.call('GET', new URL(uri).pathname, undefined, { token: caller });
-    expect(keys.headers['content-type']).toContain('application/jwk-set+json');
+    const accept = 'application/jwk-set+json';
+    const keys = await cluster.call('GET', new URL(uri).pathname, undefined, { token: caller, accept });
+    expect(keys.headers['content-type']).toContain(accept);
     const verified = await jwtVerify(token, createLocalJWKSet(keys.body as unknown as JSONWebKeySet), {
       issuer,
       audience: 'oidc-discovery-test',
