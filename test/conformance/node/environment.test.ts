@@ -98,7 +98,7 @@ describe.skipIf(!isRoot)('the environment of a container (needs root)', { concur
     });
     await configMap('late', { k: 'here' });
     await lab().seen('late', (p) => p.status?.phase === 'Succeeded');
-    expect(await lab().log('late')).toBe('here\n');
+    await lab().logged('late', 'here\n');
   });
 
   it(covers('DownwardAPI, environment for name, namespace and ip'), async () => {

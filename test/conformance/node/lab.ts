@@ -135,6 +135,11 @@ export class Lab {
     return log;
   }
 
+  /** What a container writes is in its log a moment after it runs. */
+  async logged(name: string, text: string, query = ''): Promise<void> {
+    await vi.waitFor(async () => expect(await this.log(name, query)).toBe(text), { timeout: 20_000 });
+  }
+
   async log(name: string, query = ''): Promise<string> {
     const text = await this.client.raw('GET', `${this.path('pods')}/${name}/log?${query}`);
     return text === undefined ? '' : String(text);

@@ -200,8 +200,7 @@ describe.skipIf(!isRoot)('the API of a node (needs root)', () => {
 
     it(covers('Pods, logs from websockets'), async () => {
       await lab().ready(podOf('ws-log', { command: ['sh', '-c', `echo container is alive; ${STAY}`] }));
-      // What a container writes is in its log a moment after it runs.
-      await vi.waitFor(async () => expect(await lab().log('ws-log')).toBe('container is alive\n'), { timeout: 20_000 });
+      await lab().logged('ws-log', 'container is alive\n');
       const path = `${lab().path('pods')}/ws-log/log?container=main`;
       const messages = await readSocket(lab().credentials, path, 'binary.k8s.io');
       expect(Buffer.concat(messages).toString()).toBe('container is alive\n');

@@ -81,7 +81,7 @@ describe.skipIf(!isRoot)('a probe (needs root)', { concurrent: true }, () => {
     // Its HTTP answers are errors soon; the socket stays open.
     const env = [{ name: 'FAIL_AFTER_MS', value: '1000' }];
     await lab().create(serverPod('tcp-well', { livenessProbe, env }));
-    await lab().event('tcp-well', (e) => e.message?.includes('statuscode: 500') === true, 30_000);
+    await lab().event('tcp-well', (e) => e.message?.includes('statuscode: 500') === true);
     await sleep(WATCHED_MS);
     expect(restarts(await lab().get('tcp-well'))).toBe(0);
   });

@@ -126,7 +126,7 @@ describe.skipIf(!isRoot)('a pod (needs root)', { concurrent: true }, () => {
       await lab().ready(podOf('ephemeral', stay));
       await add('ephemeral', debug('debugger'));
       await runs('ephemeral', 'debugger');
-      expect(await lab().log('ephemeral', 'container=debugger')).toBe('polo debugger\n');
+      await lab().logged('ephemeral', 'polo debugger\n', 'container=debugger');
       // It sees the processes of its target.
       expect(await lab().sh('ephemeral', 'ps', 'debugger')).toContain('trap "exit 0"');
       expect(isReady(await lab().get('ephemeral'))).toBe(true);

@@ -60,7 +60,7 @@ describe.skipIf(!isRoot)('a static pod (needs root)', () => {
     ]);
     expect(mirror.spec?.tolerations).toContainEqual({ operator: 'Exists', effect: 'NoExecute' });
     expect(mirror.spec?.volumes).toBeUndefined();
-    expect(await lab().log('shown-node-1')).toBe('hello\n');
+    await lab().logged('shown-node-1', 'hello\n');
     expect(await lab().sh('shown-node-1', 'echo there')).toBe('there\n');
     await settled(async () => {
       const top = await lab().kubectl('top', 'pod', 'shown-node-1', '-n', 'static', '--no-headers');
@@ -99,7 +99,7 @@ describe.skipIf(!isRoot)('a static pod (needs root)', () => {
     await settled(async () => expect((await lab().get('changed-node-1')).metadata.uid).not.toBe(before.metadata.uid));
     const after = await running('changed');
     expect(idOf(after)).not.toBe(idOf(before));
-    expect(await lab().log('changed-node-1')).toBe('second\n');
+    await lab().logged('changed-node-1', 'second\n');
     expect(await lab().sh('changed-node-1', 'cat /shared/*')).toBe('second\n');
   });
 
