@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Cgroups, detectCgroups } from './cgroups.ts';
+import { Cgroups, controllersOfV1, detectCgroups } from './cgroups.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('a control group (needs root)', () => {
   const path = `/minke-test-${process.pid}`;
@@ -70,4 +70,11 @@ describe.skipIf(process.getuid?.() !== 0)('a control group (needs root)', () => 
     expect(read(files.quota)).toBe(files.some);
     await expect(cgroups.unthrottled(`${path}-none`, async () => 'done')).resolves.toBe('done');
   });
+});
+
+it('controllers in a tree of v1 are known though nobody has mounted it', () => {
+  const table =
+    '#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\t723\t1\nnet_cls\t0\t2\t1\nhugetlb\t10\t1\t1\n';
+  expect(controllersOfV1(table)).toEqual(['memory', 'hugetlb']);
+  expect(controllersOfV1('')).toEqual([]);
 });

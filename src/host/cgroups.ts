@@ -71,21 +71,45 @@ export async function detectCgroups(): Promise<CgroupLayout> {
 }
 
 /**
+ * The controllers that /proc/cgroups tells to be in a tree of v1. One that was unmounted while a group of it was dying stays there, seen by nobody;
+ * containerd then hears of no OOM kill.
+ */
+export function controllersOfV1(text: string): string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name = '', tree] = /^(\w+)\s+(\d+)\s/.exec(line) ?? [];
+    return tree === undefined || tree === '0' ? [] : [name];
+  });
+}
+
+/**
  * In the hybrid layout crun refuses to work while a controller is left on the v2 side. Those that no v1 mount carries are mounted
  * beside the others. Answers the layout as it is afterwards, and what was mounted.
  */
 export async function mendHybrid(layout: CgroupLayout): Promise<{ layout: CgroupLayout; mounted: string[] }> {
   if (layout.mode !== 'hybrid' || layout.unified === undefined) return { layout, mounted: [] };
-  const left = (await readFile(join(layout.unified, 'cgroup.controllers'), 'utf8').catch(() => ''))
-    .split(/\s+/)
-    .filter((c) => c !== '' && V1_CONTROLLERS.includes(c) && !layout.legacy.has(c));
+  const unified = (await readFile(join(layout.unified, 'cgroup.controllers'), 'utf8').catch(() => '')).split(/\s+/);
+  const ofV1 = controllersOfV1(await readFile('/proc/cgroups', 'utf8').catch(() => ''));
+  const left = V1_CONTROLLERS.filter((c) => (unified.includes(c) || ofV1.includes(c)) && !layout.legacy.has(c));
   const base = join(layout.unified, '..');
+  const mounted: string[] = [];
   for (const controller of left) {
     const target = join(base, controller);
     await mkdir(target, { recursive: true });
-    await mount({ type: 'cgroup', source: 'cgroup', target, options: [controller] });
+    const done = mount({ type: 'cgroup', source: 'cgroup', target, options: [controller] });
+    if (unified.includes(controller)) await done;
+    // A tree of several controllers is none of its own: who unmounted it knows why.
+    else if (
+      await done.then(
+        () => false,
+        () => true,
+      )
+    ) {
+      await rmdir(target).catch(() => undefined);
+      continue;
+    }
+    mounted.push(controller);
   }
-  return { layout: left.length === 0 ? layout : await detectCgroups(), mounted: left };
+  return { layout: mounted.length === 0 ? layout : await detectCgroups(), mounted };
 }
 
 /** Every tree of the layout, each once (cpu and cpuacct often share one). */
