@@ -122,7 +122,7 @@ describe.skipIf(!isRoot)('a container (needs root)', { concurrent: true }, () =>
 
   it('is told to end by the signal of its image, or by that of the pod', async () => {
     const script =
-      'for s in TERM USR1 USR2; do trap "echo $s > /dev/termination-log; exit 0" $s; done; while true; do sleep 0.1; done';
+      'for s in TERM USR1 USR2; do trap "echo $s > /dev/termination-log; exit 0" $s; done; echo heeds; while true; do sleep 0.1; done';
     const command = ['sh', '-c', script];
     const long = { terminationGracePeriodSeconds: 20 };
     await Promise.all([
@@ -137,6 +137,8 @@ describe.skipIf(!isRoot)('a container (needs root)', { concurrent: true }, () =>
       ),
     ]);
     const last = async (name: string) => {
+      // The first process hears no signal that it has not asked for.
+      await lab().logged(name, 'heeds\n');
       await lab().delete(name);
       const pod = await lab().seen(name, (p) => containerStatus(p)?.state?.terminated !== undefined);
       return containerStatus(pod)?.state?.terminated?.message?.trim();
