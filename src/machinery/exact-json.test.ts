@@ -101,3 +101,8 @@ describe('JSON with integers of 64 bits', () => {
     expect(JSON.stringify(value)).toBe('{"b":9007199254740992,"a":["<",-9223372036854776000]}');
   });
 });
+
+it('a string that says what a mark says, written with escapes, stays a string', () => {
+  const text = '{"a":9223372036854775807,"b":"\\u0069nt64:7","\\u0069nt64:8":"\\u005fint64:x"}';
+  expect(parseExact(text)).toEqual({ a: 9223372036854775807n, b: 'int64:7', 'int64:8': '_int64:x' });
+});

@@ -62,7 +62,8 @@ const LONG_INTEGER = /^-?\d{16,}$/;
 export function parseExact(text: string): unknown {
   const value: unknown = JSON.parse(text);
   if (!LONG.test(text)) return value;
-  const free = markFor(text);
+  // Of what the strings say, not of how they are written: an escape must not make a mark.
+  const free = markFor(JSON.stringify(value));
   let found = false;
   const marked = text.replace(TOKENS, (token) => {
     if (!LONG_INTEGER.test(token) || typeof exactInteger(token) === 'number') return token;
