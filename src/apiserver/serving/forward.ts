@@ -49,10 +49,19 @@ export interface ForwardTarget {
   readonly adapt?: (answer: ForwardedAnswer) => Promise<ForwardedAnswer>;
 }
 
+const TOKEN_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/** The protocols that a WebSocket client offers, without the one that is its token. */
+function protocolsWithoutToken(offered: string): string | undefined {
+  const kept = offered.split(',').filter((one) => !one.trim().startsWith(TOKEN_PROTOCOL));
+  return kept.length === 0 ? undefined : kept.join(',').trim();
+}
+
 /** The client's headers without its credentials and what belongs to the connection. */
 export function passedHeaders(headers: WireRequest['headers']): Record<string, string> {
   const out: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, sent] of Object.entries(headers)) {
+    const value = name === 'sec-websocket-protocol' && sent !== undefined ? protocolsWithoutToken(sent) : sent;
     if (value === undefined || HOP_HEADERS.has(name)) continue;
     if (!name.startsWith('impersonate-') && !name.startsWith('x-remote-')) out[name] = value;
   }

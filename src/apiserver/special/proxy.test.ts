@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { WireResponse } from '../../machinery/http.ts';
+import { passedHeaders } from '../serving/forward.ts';
 import { ADMIN, startTestServer, type TestServer, TestSink } from '../test-fixture.ts';
 
 let backend: Server | undefined;
@@ -88,6 +89,13 @@ describe("a pod's proxy", () => {
     const [error] = await once(refused, 'error');
     expect(String(error)).toContain('Unexpected server response: 400');
     await server.api.close();
+  });
+
+  test('keeps the token of a WebSocket client to itself', () => {
+    const token = 'base64url.bearer.authorization.k8s.io.dG9rZW4';
+    const passed = (offered: string) => passedHeaders({ 'sec-websocket-protocol': offered, authorization: 'Bearer t' });
+    expect(passed(`a, ${token}, b`)).toEqual({ 'sec-websocket-protocol': 'a, b' });
+    expect(passed(token)).toEqual({});
   });
 
   test('sends nothing to addresses that are on no wire', async () => {
