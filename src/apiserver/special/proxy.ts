@@ -1,5 +1,6 @@
 // The proxies: requests passed on to a node's kubelet, to a pod, or to a pod behind a service.
 // Source: https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls
+import ipaddr from 'ipaddr.js';
 import type { NodeConnector } from '../../client/node-api.ts';
 import { ApiError, badRequest, notFound } from '../../machinery/errors.ts';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
@@ -105,6 +106,13 @@ function podPort(pod: StoredPod, wanted: string): number {
   return named.containerPort;
 }
 
+const CLOSED: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'multicast', 'unspecified', 'broadcast']);
+
+/** What a pod's status says must not lead to what listens on this host alone, or to metadata services. */
+export function isProxied(address: string): boolean {
+  return ipaddr.isValid(address) && !CLOSED.has(ipaddr.process(address).range());
+}
+
 /** Throws as a proxy that finds no way does. */
 function reached(kernel: Kernel, backend: Backend): Backend {
   try {
@@ -120,7 +128,7 @@ async function podBackend(kernel: Kernel, target: Target): Promise<Backend> {
   const { scheme, name, port } = parseProxyName(target.name);
   const pod = await readOne<StoredPod>(kernel, target.entry, target.namespace, name);
   const address = pod.status?.podIP ?? '';
-  if (address === '') throw badRequest('address not allowed');
+  if (!isProxied(address)) throw badRequest('address not allowed');
   return reached(kernel, { scheme, address, port: podPort(pod, port) });
 }
 
