@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CgroupLayout } from './cgroups.ts';
+import type { CgroupLayout } from './cgroup-layout.ts';
 import { errorCode } from './files.ts';
 
 /** Without these no pod's limits hold; the kubelet refuses to start where one is missing, and so does Minke. */

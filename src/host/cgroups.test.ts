@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Cgroups, controllersOfV1, detectCgroups } from './cgroups.ts';
+import { controllersOfV1, detectCgroups } from './cgroup-layout.ts';
+import { Cgroups } from './cgroups.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('a control group (needs root)', () => {
   const path = `/minke-test-${process.pid}`;

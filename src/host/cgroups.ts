@@ -1,18 +1,10 @@
 // Control groups in the unified (v2), the legacy (v1) and the hybrid layout: limits, numbers, kills and removal.
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type CgroupLayout, treesOf } from './cgroup-layout.ts';
 import { type MemoryTree, releaseFilePages } from './cgroup-memory.ts';
 import { errorCode, isMissing } from './files.ts';
-import { listMounts, mount } from './mounts.ts';
-
-export interface CgroupLayout {
-  readonly mode: 'unified' | 'legacy' | 'hybrid' | 'none';
-  /** Where the v2 tree is mounted. */
-  readonly unified?: string;
-  /** Controller (or `name=systemd`) → where its v1 tree is mounted. */
-  readonly legacy: ReadonlyMap<string, string>;
-}
 
 /** Resource limits in the terms of the CRI; each cgroup version has its own files for them. */
 export interface CgroupLimits {
@@ -36,87 +28,6 @@ export interface CgroupStats {
   readonly pageFaults: number;
   readonly majorPageFaults: number;
   readonly pids: number;
-}
-
-const V1_CONTROLLERS = [
-  'cpu',
-  'cpuacct',
-  'cpuset',
-  'memory',
-  'devices',
-  'freezer',
-  'blkio',
-  'pids',
-  'hugetlb',
-  'net_cls',
-  'net_prio',
-  'perf_event',
-  'rdma',
-  'misc',
-];
-
-export async function detectCgroups(): Promise<CgroupLayout> {
-  const legacy = new Map<string, string>();
-  let unified: string | undefined;
-  for (const entry of await listMounts()) {
-    if (entry.type === 'cgroup2') unified ??= entry.mountPoint;
-    if (entry.type !== 'cgroup') continue;
-    for (const option of entry.superOptions)
-      if (V1_CONTROLLERS.includes(option) || option.startsWith('name=')) legacy.set(option, entry.mountPoint);
-  }
-  const controllers = [...legacy.keys()].filter((k) => !k.startsWith('name='));
-  const mode =
-    controllers.length > 0 ? (unified === undefined ? 'legacy' : 'hybrid') : unified === undefined ? 'none' : 'unified';
-  return { mode, legacy, ...(unified === undefined ? {} : { unified }) };
-}
-
-/**
- * The controllers that /proc/cgroups tells to be in a tree of v1. One that was unmounted while a group of it was dying stays there, seen by nobody;
- * containerd then hears of no OOM kill.
- */
-export function controllersOfV1(text: string): string[] {
-  return text.split('\n').flatMap((line) => {
-    const [, name = '', tree] = /^(\w+)\s+(\d+)\s/.exec(line) ?? [];
-    return tree === undefined || tree === '0' ? [] : [name];
-  });
-}
-
-/**
- * In the hybrid layout crun refuses to work while a controller is left on the v2 side. Those that no v1 mount carries are mounted
- * beside the others. Answers the layout as it is afterwards, and what was mounted.
- */
-export async function mendHybrid(layout: CgroupLayout): Promise<{ layout: CgroupLayout; mounted: string[] }> {
-  if (layout.mode !== 'hybrid' || layout.unified === undefined) return { layout, mounted: [] };
-  const unified = (await readFile(join(layout.unified, 'cgroup.controllers'), 'utf8').catch(() => '')).split(/\s+/);
-  const ofV1 = controllersOfV1(await readFile('/proc/cgroups', 'utf8').catch(() => ''));
-  const left = V1_CONTROLLERS.filter((c) => (unified.includes(c) || ofV1.includes(c)) && !layout.legacy.has(c));
-  const base = join(layout.unified, '..');
-  const mounted: string[] = [];
-  for (const controller of left) {
-    const target = join(base, controller);
-    await mkdir(target, { recursive: true });
-    const done = mount({ type: 'cgroup', source: 'cgroup', target, options: [controller] });
-    if (unified.includes(controller)) await done;
-    // A tree of several controllers is none of its own: who unmounted it knows why.
-    else if (
-      await done.then(
-        () => false,
-        () => true,
-      )
-    ) {
-      await rmdir(target).catch(() => undefined);
-      continue;
-    }
-    mounted.push(controller);
-  }
-  return { layout: mounted.length === 0 ? layout : await detectCgroups(), mounted };
-}
-
-/** Every tree of the layout, each once (cpu and cpuacct often share one). */
-function trees(layout: CgroupLayout): string[] {
-  const all = new Set(layout.legacy.values());
-  if (layout.unified !== undefined) all.add(layout.unified);
-  return [...all];
 }
 
 function sharesToWeight(shares: number): number {
@@ -159,7 +70,7 @@ export class Cgroups {
 
   /** Makes a group in every tree; on v2 with the controllers its parents can give. */
   async create(path: string): Promise<void> {
-    for (const tree of trees(this.layout)) await this.#createIn(tree, path);
+    for (const tree of treesOf(this.layout)) await this.#createIn(tree, path);
   }
 
   async #createIn(tree: string, path: string): Promise<void> {
@@ -246,7 +157,9 @@ export class Cgroups {
   /** Moves a process; trees that refuse (a v1 realtime group, a missing tree) are passed over. */
   async addProcess(path: string, pid: number): Promise<void> {
     await Promise.all(
-      trees(this.layout).map((tree) => writeFile(join(tree, path, 'cgroup.procs'), String(pid)).catch(() => undefined)),
+      treesOf(this.layout).map((tree) =>
+        writeFile(join(tree, path, 'cgroup.procs'), String(pid)).catch(() => undefined),
+      ),
     );
   }
 
@@ -257,7 +170,7 @@ export class Cgroups {
    * 15 ms. Said ahead, with a process that is in the group already, the wait is over when the new process comes.
    */
   expectProcess(path: string, pid: number): void {
-    const [tree] = trees(this.layout);
+    const [tree] = treesOf(this.layout);
     if (tree === undefined || this.#expecting) return;
     this.#expecting = true;
     const done = () => {
@@ -268,7 +181,7 @@ export class Cgroups {
 
   /** The processes of the group and of all below it. */
   async processes(path: string): Promise<number[]> {
-    const tree = this.layout.unified ?? trees(this.layout)[0];
+    const tree = this.layout.unified ?? treesOf(this.layout)[0];
     if (tree === undefined) return [];
     const all: number[] = [];
     const walk = async (dir: string): Promise<void> => {
@@ -283,7 +196,7 @@ export class Cgroups {
   /** The names of the groups right below one, whatever trees have them. */
   async below(path: string): Promise<string[]> {
     const names = new Set<string>();
-    for (const tree of trees(this.layout))
+    for (const tree of treesOf(this.layout))
       for (const entry of await readdir(join(tree, path), { withFileTypes: true }).catch(() => []))
         if (entry.isDirectory()) names.add(entry.name);
     return [...names];
@@ -346,7 +259,7 @@ export class Cgroups {
   async remove(path: string): Promise<boolean> {
     const memory = this.#memory();
     if (memory !== undefined) await releaseFilePages(memory, path);
-    const done = await Promise.all(trees(this.layout).map((tree) => removeTree(join(tree, path))));
+    const done = await Promise.all(treesOf(this.layout).map((tree) => removeTree(join(tree, path))));
     return done.every(Boolean);
   }
 

@@ -1,7 +1,7 @@
 // What this host lacks to run containers, each with the command that mends it.
 import { readFile } from 'node:fs/promises';
+import { type CgroupLayout, detectCgroups } from './cgroup-layout.ts';
 import { missingControllers } from './cgroup-root.ts';
-import { type CgroupLayout, detectCgroups } from './cgroups.ts';
 import { appArmorEnabled, hasCapability } from './machine.ts';
 import { findProgram } from './programs.ts';
 import { missingForShutdown, runsSystemd } from './shutdown-watch.ts';

@@ -1,7 +1,7 @@
 // What the machine is: kernel, distribution, memory, processors, disks, and what this process may do on it.
 import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, machine, release, totalmem } from 'node:os';
-import { type CgroupLayout, detectCgroups } from './cgroups.ts';
+import { type CgroupLayout, detectCgroups } from './cgroup-layout.ts';
 import { readIfExists } from './files.ts';
 
 export interface MachineFacts {

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
-import { detectCgroups } from '../../host/cgroups.ts';
+import { detectCgroups } from '../../host/cgroup-layout.ts';
 import { listMounts } from '../../host/mounts.ts';
 import { startProgram } from '../../host/programs.ts';
 import type { RuntimeService } from '../port.ts';

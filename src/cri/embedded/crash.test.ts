@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
-import { detectCgroups } from '../../host/cgroups.ts';
+import { detectCgroups } from '../../host/cgroup-layout.ts';
 import { exists } from '../../host/files.ts';
 import { startProgram } from '../../host/programs.ts';
 import { containerConfig, podConfig } from '../test-configs.ts';

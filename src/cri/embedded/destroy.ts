@@ -1,10 +1,11 @@
 // Removes all that an embedded runtime has made on the host.
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unmendHybrid } from '../../host/cgroup-layout.ts';
 import { undelegateControllers } from '../../host/cgroup-root.ts';
-import type { CgroupLayout, Cgroups } from '../../host/cgroups.ts';
+import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
-import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
+import { unmountBelow } from '../../host/mounts.ts';
 import type { RuntimeContext } from './context.ts';
 
 const CONMON_END_MS = 3000;
@@ -39,15 +40,4 @@ export async function destroyAll(context: RuntimeContext, conmonCgroup: string, 
     mended.split('\n').filter((c) => c !== ''),
     cgroups.layout,
   );
-}
-
-/** Takes away the v1 mounts that this runtime added, unless another one uses them by now. */
-async function unmendHybrid(mounted: readonly string[], layout: CgroupLayout): Promise<void> {
-  for (const controller of mounted) {
-    const target = layout.legacy.get(controller);
-    if (target === undefined) continue;
-    const used = (await readdir(target, { withFileTypes: true })).some((e) => e.isDirectory());
-    if (!used && (await listMounts()).some((m) => m.mountPoint === target)) await unmount([target]);
-    if (!used) await rm(target, { recursive: true, force: true }).catch(() => undefined);
-  }
 }

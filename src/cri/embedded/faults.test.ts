@@ -3,7 +3,8 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { Cgroups, detectCgroups } from '../../host/cgroups.ts';
+import { detectCgroups } from '../../host/cgroup-layout.ts';
+import { Cgroups } from '../../host/cgroups.ts';
 import { bindMount, listMounts, mount, unmount } from '../../host/mounts.ts';
 import { findProgram, runProgram } from '../../host/programs.ts';
 import { SpawnHelper } from '../../host/spawn-helper.ts';

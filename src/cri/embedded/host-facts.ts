@@ -2,7 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import type { CgroupLayout } from '../../host/cgroups.ts';
+import type { CgroupLayout } from '../../host/cgroup-layout.ts';
 import { exists, readIfExists } from '../../host/files.ts';
 import { goArchitecture, hasCapability } from '../../host/machine.ts';
 import { capabilitiesOf } from './spec/capabilities.ts';

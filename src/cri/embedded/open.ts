@@ -1,8 +1,9 @@
 // Opens what an embedded runtime stands on: cgroups, directories, the helper, the OCI runtime, the pod network.
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { detectCgroups, mendHybrid } from '../../host/cgroup-layout.ts';
 import { delegateControllers, missingControllers } from '../../host/cgroup-root.ts';
-import { Cgroups, detectCgroups, mendHybrid } from '../../host/cgroups.ts';
+import { Cgroups } from '../../host/cgroups.ts';
 import { appArmorEnabled, goArchitecture } from '../../host/machine.ts';
 import { type RunProgram, SpawnHelper } from '../../host/spawn-helper.ts';
 import { CniNetwork, PodNetwork, type PodNetworking } from '../../network/index.ts';

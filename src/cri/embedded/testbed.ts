@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { detectCgroups } from '../../host/cgroups.ts';
+import { detectCgroups } from '../../host/cgroup-layout.ts';
 import { systemClock } from '../../host/clock.ts';
 import { exists } from '../../host/files.ts';
 import { goArchitecture } from '../../host/machine.ts';
