@@ -200,6 +200,8 @@ interface StructState {
   readonly out: string[];
   readonly source: Source;
   readonly constants: ReadonlyMap<string, string>;
+  /** Fields that say which of a union's members there is; only the last struct's matter. */
+  readonly discriminators: string[];
 }
 
 /** Writes the fields of the struct that begins after line `start`; returns the line after its end. */
@@ -215,8 +217,10 @@ function readStruct(state: StructState, start: number): number {
     const field = /^\t(?:(\w+)\s+)?(\S+)\s+`(.*)`/.exec(line);
     if (field !== null) {
       const type = typeText(field[2] ?? '', state.source.scope);
-      const text = fieldLine({ type, tags: field[3] ?? '', markers: markersOf(comments), constants: state.constants });
+      const markers = markersOf(comments);
+      const text = fieldLine({ type, tags: field[3] ?? '', markers, constants: state.constants });
       if (text !== undefined) state.out.push(`  ${text}`);
+      if (markers.has('unionDiscriminator')) state.discriminators.push(text?.split(' ')[0] ?? '');
     }
     comments = [];
   }
@@ -243,9 +247,11 @@ function readPackage(pack: GoPackage, keys: ReadonlyMap<string, string>): string
       // Types of packages that are not part of the API (`watch.Event`) never reach the wire.
       const alias = named !== null && isKnown(named[2] ?? '', source.scope) ? named : null;
       if (open !== null && SPECIAL[`${pack.path}.${open[1]}`] === undefined) {
-        const atomic = markersOf(comments).all('structType')[0] === 'atomic';
-        out.push(`struct ${open[1]}${atomic ? ' atomic' : ''}`);
-        if (open[2] === undefined) i = readStruct({ out, source, constants: constants.byName }, i + 1);
+        const markers = markersOf(comments);
+        const head = out.push(`struct ${open[1]}${markers.all('structType')[0] === 'atomic' ? ' atomic' : ''}`) - 1;
+        const discriminators: string[] = [];
+        if (open[2] === undefined) i = readStruct({ out, source, constants: constants.byName, discriminators }, i + 1);
+        if (markers.has('union')) out[head] += ` union=${discriminators[0] ?? ''}`;
       } else if (alias !== null && SPECIAL[`${pack.path}.${alias[1]}`] === undefined) {
         const isEnum = markersOf(comments).has('enum');
         const values = isEnum ? [...new Set(constants.byType.get(alias[1] ?? '') ?? [])].sort() : [];

@@ -8,14 +8,22 @@ export interface Model {
   readonly fields: ReadonlyMap<string, string>;
 }
 
+const ENTITIES: readonly (readonly [written: string, meant: string])[] = [
+  ["\\'", "'"],
+  ['\\"', '"'],
+  ['*_/', '*/'],
+  ['/_*', '/*'],
+  ['\\&quot;', '"'],
+  ['\\&#39;', "'"],
+  ['&#x60;', '`'],
+  ['&#x3D;', '='],
+  ['&lt;', '<'],
+  ['&gt;', '>'],
+  ['\\\\', '\\'],
+];
+
 function readable(text: string): string {
-  return text
-    .replaceAll("\\'", "'")
-    .replaceAll('\\"', '"')
-    .replaceAll('*_/', '*/')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .trim();
+  return ENTITIES.reduce((done, [from, to]) => done.replaceAll(from, to), text).trim();
 }
 
 function parseModel(text: string): Model {
@@ -34,6 +42,19 @@ export function readModels(directory: string): ReadonlyMap<string, Model> {
     models.set(file.slice(0, -'.d.ts'.length), parseModel(readFileSync(join(directory, file), 'utf8')));
   }
   return models;
+}
+
+/** What the parameters of each call of an API class are for: call → parameter → text. */
+export function readCalls(file: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const calls = new Map<string, ReadonlyMap<string, string>>();
+  for (const match of readFileSync(file, 'utf8').matchAll(/\/\*\*\n((?: {5}\*[^\n]*\n)*?) {5}\*\/\n {4}(\w+)\(/g)) {
+    const texts = new Map<string, string>();
+    for (const [, name = '', text = ''] of (match[1] ?? '').matchAll(/@param _?(\w+) ?([^\n]*)/g))
+      texts.set(name, readable(text));
+    // The first declaration is the one with the texts.
+    if (!calls.has(match[2] ?? '')) calls.set(match[2] ?? '', texts);
+  }
+  return calls;
 }
 
 function capital(text: string): string {

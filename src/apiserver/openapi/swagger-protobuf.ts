@@ -32,9 +32,18 @@ function message(field: number, parts: readonly Bytes[]): Bytes {
   return delimited(field, Buffer.concat(parts));
 }
 
+/** Marks are few and on every operation: each is written once. Emptied when a document is done. */
+const written = new Map<string, string>();
+
 /** An Any: the value as YAML. */
 function any(value: unknown): Bytes[] {
-  return text(2, stringify(value));
+  const key = JSON.stringify(value);
+  let yaml = written.get(key);
+  if (yaml === undefined) {
+    yaml = stringify(value);
+    written.set(key, yaml);
+  }
+  return text(2, yaml);
 }
 
 function extensions(object: JsonObject, field: number): Bytes[] {
@@ -66,29 +75,49 @@ function schema(value: unknown): Bytes[] {
   return out;
 }
 
-/** The number of a query parameter's message, and of its `type` in it: each place has a message of its own. */
-const PLACES = { body: 1, header: 1, formData: 2, query: 3, path: 4 } as const;
+interface Place {
+  /** The number of its message among those of parameters. */
+  readonly message: number;
+  readonly type: number;
+  readonly uniqueItems: number;
+}
+
+/** Each place has a message of its own: in a query's one field more (`allow_empty_value`) shifts the others. */
+const QUERY: Place = { message: 3, type: 6, uniqueItems: 20 };
+const PATH: Place = { message: 4, type: 5, uniqueItems: 19 };
 
 function parameter(value: JsonObject): Bytes[] {
   if (value.in === 'body') {
-    const body = [
-      ...text(2, value.name),
-      ...text(3, 'body'),
-      ...bool(4, value.required),
-      message(5, schema(value.schema)),
+    return [
+      message(1, [
+        ...text(1, value.description),
+        ...text(2, value.name),
+        ...text(3, 'body'),
+        ...bool(4, value.required),
+        message(5, schema(value.schema)),
+      ]),
     ];
-    return [message(1, [message(1, body)])];
   }
-  const where = value.in === 'path' ? 'path' : 'query';
-  // In a query's message an extra field (allow_empty_value) shifts the type by one.
-  const typeField = where === 'query' ? 6 : 5;
+  const place = value.in === 'path' ? PATH : QUERY;
   const fields = [
     ...bool(1, value.required),
-    ...text(2, where),
+    ...text(2, value.in),
+    ...text(3, value.description),
     ...text(4, value.name),
-    ...text(typeField, value.type),
+    ...text(place.type, value.type),
+    ...bool(place.uniqueItems, value.uniqueItems),
   ];
-  return [message(1, [message(2, [message(PLACES[where], fields)])])];
+  return [message(2, [message(place.message, fields)])];
+}
+
+/** A parameter, or a reference to one. */
+function parameters(field: number, values: unknown): Bytes[] {
+  if (!Array.isArray(values)) return [];
+  return values
+    .filter(isJsonObject)
+    .map((value) =>
+      message(field, value.$ref === undefined ? [message(1, parameter(value))] : [message(2, text(1, value.$ref))]),
+    );
 }
 
 function response(code: string, value: JsonObject): Bytes {
@@ -99,14 +128,12 @@ function response(code: string, value: JsonObject): Bytes {
 
 function operation(value: JsonObject): Bytes[] {
   const out: Bytes[] = [...strings(1, value.tags), ...text(3, value.description), ...text(5, value.operationId)];
-  out.push(...strings(6, ['application/json']), ...strings(7, value.consumes));
-  if (Array.isArray(value.parameters)) {
-    for (const one of value.parameters) if (isJsonObject(one)) out.push(message(8, parameter(one)));
-  }
+  out.push(...strings(6, value.produces), ...strings(7, value.consumes), ...parameters(8, value.parameters));
   if (isJsonObject(value.responses)) {
     const codes = Object.entries(value.responses).map(([code, one]) => response(code, isJsonObject(one) ? one : {}));
     out.push(message(9, codes));
   }
+  out.push(...strings(10, value.schemes));
   out.push(...extensions(value, 13));
   return out;
 }
@@ -116,6 +143,8 @@ const METHODS: readonly (readonly [method: string, field: number])[] = [
   ['put', 3],
   ['post', 4],
   ['delete', 5],
+  ['options', 6],
+  ['head', 7],
   ['patch', 8],
 ];
 
@@ -125,13 +154,41 @@ function pathItem(value: JsonObject): Bytes[] {
     const one = value[method];
     if (isJsonObject(one)) out.push(message(field, operation(one)));
   }
+  out.push(...parameters(9, value.parameters));
   return out;
 }
 
+/** Requirements: which definitions a client fulfils, with scopes (none for keys). */
+function security(value: JsonObject): Bytes[] {
+  return Object.entries(value).map(([name, scopes]) => message(1, [...text(1, name), message(2, strings(1, scopes))]));
+}
+
+function securityDefinition(value: JsonObject): Bytes[] {
+  const fields = [...text(1, value.type), ...text(2, value.name), ...text(3, value.in), ...text(4, value.description)];
+  return [message(2, fields)];
+}
+
+/** A map as entries with a name and a value. */
+function named(field: number, map: unknown, write: (value: JsonObject) => Bytes[]): Bytes[] {
+  if (!isJsonObject(map)) return [];
+  const entries = Object.entries(map).map(([name, one]) =>
+    message(1, [...text(1, name), message(2, write(isJsonObject(one) ? one : {}))]),
+  );
+  return [message(field, entries)];
+}
+
 export function encodeSwagger(document: JsonObject): Uint8Array {
+  try {
+    return encode(document);
+  } finally {
+    written.clear();
+  }
+}
+
+function encode(document: JsonObject): Uint8Array {
   const info = isJsonObject(document.info) ? document.info : {};
   const paths = isJsonObject(document.paths) ? document.paths : {};
-  const definitions = isJsonObject(document.definitions) ? document.definitions : {};
+  const requirements = Array.isArray(document.security) ? document.security.filter(isJsonObject) : [];
   return Buffer.concat([
     ...text(1, document.swagger),
     message(2, [...text(1, info.title), ...text(2, info.version)]),
@@ -141,9 +198,9 @@ export function encodeSwagger(document: JsonObject): Uint8Array {
         message(2, [...text(1, path), message(2, pathItem(isJsonObject(one) ? one : {}))]),
       ),
     ),
-    message(
-      9,
-      Object.entries(definitions).map(([name, one]) => message(1, [...text(1, name), message(2, schema(one))])),
-    ),
+    ...named(9, document.definitions, schema),
+    ...named(10, document.parameters, parameter),
+    ...requirements.map((one) => message(12, security(one))),
+    ...named(13, document.securityDefinitions, securityDefinition),
   ]);
 }

@@ -48,6 +48,7 @@ function row(version: 'v1beta2' | 'v1alpha3'): ResourceDefinition<DeviceTaintRul
     verbs: ALL_VERBS,
     schema: `io.k8s.api.resource.${version}.DeviceTaintRule`,
     resetFields: ['status'],
+    deleteAnswersObject: true,
     strategy: {
       prepareForCreate(draft, context) {
         kept.prepareForCreate(draft, context);
@@ -88,6 +89,7 @@ export const resourcePoolStatusRequests = defineResource<ResourcePoolStatusReque
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.resource.v1alpha3.ResourcePoolStatusRequest',
   resetFields: ['status'],
+  deleteAnswersObject: true,
   strategy: {
     applyDefaults(draft) {
       if (draft.spec !== undefined) draft.spec.limit ??= 100;

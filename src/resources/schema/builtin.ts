@@ -158,6 +158,7 @@ function structNode(pack: FactPackage, struct: FactStruct, key: string): SchemaN
     properties,
   };
   if (struct.atomic) node.mapType = 'atomic';
+  if (struct.union !== undefined) node.union = struct.union;
   // Before the fields: types may hold themselves.
   nodes.set(key, node);
   const union = SCHEMA_UNIONS[struct.name];
@@ -226,7 +227,9 @@ function fieldNode(field: FactField, pack: FactPackage): FieldNode {
   };
 }
 
-const byId = new Map<string, SchemaNode>();
+const byId = new Map<string, SchemaNode>(
+  [...BASICS.values()].flatMap((node): [string, SchemaNode][] => (node.id === undefined ? [] : [[node.id, node]])),
+);
 
 /** `io.k8s.api.core.v1.Pod` → its package key and name. */
 export function splitDefinitionName(id: string): { key: string; name: string } | undefined {
@@ -245,9 +248,8 @@ export function findBuiltinSchema(id: string): SchemaNode | undefined {
   const at = splitDefinitionName(id);
   const pack = at === undefined ? undefined : factPackage(at.key);
   if (at === undefined || pack === undefined) return undefined;
-  const basic = at.key === 'meta/v1' ? BASICS.get(at.name) : undefined;
-  if (basic === undefined && !pack.structs.has(at.name) && !pack.aliases.has(at.name)) return undefined;
-  const node = basic ?? namedNode(pack, at.name);
+  if (!pack.structs.has(at.name) && !pack.aliases.has(at.name)) return undefined;
+  const node = namedNode(pack, at.name);
   byId.set(id, node);
   return node;
 }

@@ -22,6 +22,8 @@ export interface FactField {
 export interface FactStruct {
   readonly name: string;
   readonly atomic: boolean;
+  /** At most one of its fields is set; the field that says which, or '' when none does. */
+  readonly union: string | undefined;
   readonly fields: readonly FactField[];
 }
 
@@ -90,7 +92,7 @@ export function parseFacts(key: string, text: string): FactPackage {
     if (what === 'group') group = name === '-' ? '' : name;
     else if (what === 'struct') {
       fields = [];
-      structs.set(name, { name, atomic: rest.includes('atomic'), fields });
+      structs.set(name, { name, atomic: rest.includes('atomic'), union: word(rest, 'union='), fields });
     } else if (what === 'alias' || what === 'same') {
       const values = word(rest, 'enum=');
       aliases.set(name, {

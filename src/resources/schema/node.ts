@@ -60,6 +60,8 @@ export interface SchemaNode {
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly listMapKeys?: readonly string[];
   readonly mapType?: 'atomic' | 'granular';
+  /** Of a type of which at most one field is set: the field that says which, or '' when none does. Told in OpenAPI. */
+  readonly union?: string;
   readonly preserveUnknown?: boolean;
   readonly embeddedResource?: boolean;
   readonly nullable?: boolean;
