@@ -19,8 +19,7 @@ import type { FlowControl } from './flow/index.ts';
 import { answerInTime, deadlineOf } from './http/deadline.ts';
 import { refusalType } from './http/negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
-import { genericNotFound, methodNotAllowed, pageNotFound, toApiError, utf8, warningHeaders } from './http/responses.ts';
-import { encodeYaml } from './http/yaml.ts';
+import { genericNotFound, methodNotAllowed, pageNotFound, toApiError, warningHeaders } from './http/responses.ts';
 import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
 import type { Catalog, CatalogEntry } from './registry/catalog.ts';
@@ -33,6 +32,7 @@ import type { UpgradeHandler } from './serving/https.ts';
 import { prepareStream, prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 import { prepareProxyUpgrade } from './special/proxy.ts';
+import { encodeValue, STATUS_SCHEMA } from './verbs/answer.ts';
 
 export interface KernelParts {
   readonly store: Store;
@@ -75,7 +75,7 @@ const STATUS_HEADERS = { 'content-type': 'application/json', 'cache-control': 'n
  */
 const ENDS_CONNECTION = { endsConnection: true };
 
-/** A failure as a Status, in YAML when that was asked for. */
+/** A failure as a Status, in YAML or protobuf when that was asked for. */
 export function errorResponse(request: WireRequest, error: unknown): WireResponse {
   const failure = toApiError(error);
   const status = failure.toStatus() as unknown as Record<string, unknown>;
@@ -84,15 +84,9 @@ export function errorResponse(request: WireRequest, error: unknown): WireRespons
   const retry = failure.details?.retryAfterSeconds;
   const nobody = failure.code === 401 ? ENDS_CONNECTION : undefined;
   const headers = retry === undefined ? STATUS_HEADERS : { ...STATUS_HEADERS, 'retry-after': String(retry) };
-  if (refusalType(request.headers.accept) === 'application/yaml') {
-    return {
-      status: failure.code,
-      headers: { ...headers, 'content-type': 'application/yaml' },
-      body: utf8(encodeYaml(status)),
-      ...nobody,
-    };
-  }
-  return { status: failure.code, headers, body: utf8(JSON.stringify(status)), ...nobody };
+  const mediaType = refusalType(request.headers.accept);
+  const body = encodeValue(status, { mediaType, pretty: false }, STATUS_SCHEMA);
+  return { status: failure.code, headers: { ...headers, 'content-type': mediaType }, body, ...nobody };
 }
 
 function withWarnings(response: WireResponse, warnings: readonly string[]): WireResponse {
@@ -105,7 +99,7 @@ function refuseUpgrade(socket: Duplex, response: WireResponse): void {
   const body = response.body instanceof Uint8Array ? response.body : new Uint8Array(0);
   const head = [
     `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}`,
-    'content-type: application/json',
+    `content-type: ${String(response.headers['content-type'] ?? 'application/json')}`,
     `content-length: ${body.length}`,
     'connection: close',
   ];

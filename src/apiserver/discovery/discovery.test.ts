@@ -1,5 +1,7 @@
 // Discovery, OpenAPI, version, health and metrics: what clients read before they do anything.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { decodeObject } from '../protobuf/index.ts';
 import { startTestServer, type TestServer } from '../test-fixture.ts';
 
 let server: TestServer;
@@ -30,6 +32,51 @@ test('aggregated discovery tells all in one answer, and nothing new when nothing
   const etag = String(first.headers.etag);
   const again = await server.call('GET', '/apis', undefined, { accept, headers: { 'if-none-match': etag } });
   expect(again.status).toBe(304);
+});
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+
+test.each([
+  ['/api', 'APIVersions'],
+  ['/apis', 'APIGroupList'],
+  ['/apis/apps', 'APIGroup'],
+  ['/apis/apps/v1', 'APIResourceList'],
+  ['/api/v1', 'APIResourceList'],
+])('%s is told in protobuf as in JSON', async (path, kind) => {
+  const { body: json } = await server.call('GET', path);
+  const { status, headers, body } = await server.raw('GET', path, { accept: `${PROTOBUF},application/json` });
+  expect([status, headers['content-type']]).toEqual([200, PROTOBUF]);
+  expect(decodeObject(META + kind, body as Uint8Array)).toMatchObject({ kind, object: json });
+});
+
+test('aggregated discovery is one document in all forms, with one tag', async () => {
+  const form = ';g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const ask = (type: string) => server.raw('GET', '/apis', { accept: `${type}${form},application/json` });
+  const [json, yaml, protobuf] = [await ask('application/json'), await ask('application/yaml'), await ask(PROTOBUF)];
+  for (const [type, { headers }] of [
+    ['application/json', json],
+    ['application/yaml', yaml],
+    [PROTOBUF, protobuf],
+  ] as const)
+    expect(headers).toMatchObject({ 'content-type': type + form, etag: json.headers.etag });
+  const told = JSON.parse(Buffer.from(json.body as Uint8Array).toString('utf8')) as object;
+  expect(parse(Buffer.from(yaml.body as Uint8Array).toString('utf8'))).toEqual(told);
+  const id = 'io.k8s.api.apidiscovery.v2.APIGroupDiscoveryList';
+  expect(decodeObject(id, protobuf.body as Uint8Array)).toMatchObject({
+    apiVersion: 'apidiscovery.k8s.io/v2',
+    object: told,
+  });
+});
+
+test('what goes wrong is told in the form that was asked for', async () => {
+  const path = '/api/v1/namespaces/default/pods/none';
+  const { body: json } = await server.call('GET', path);
+  const { status, headers, body } = await server.raw('GET', path, { accept: `${PROTOBUF},application/json` });
+  expect([status, headers['content-type']]).toEqual([404, PROTOBUF]);
+  expect(decodeObject(`${META}Status`, body as Uint8Array)).toMatchObject({ kind: 'Status', object: json });
+  const table = await server.raw('GET', path, { accept: `${PROTOBUF};as=Table;v=v1;g=meta.k8s.io,application/json` });
+  expect(table.headers['content-type']).toBe('application/json');
 });
 
 test('OpenAPI documents describe the types, with what clients need for patches', async () => {

@@ -2,26 +2,32 @@
 import { createHash } from 'node:crypto';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
-import { negotiateOutput, parseAccept } from '../http/negotiation.ts';
+import { type MediaType, negotiateOutput, type OutputType, parseAccept } from '../http/negotiation.ts';
 import { methodNotAllowed, utf8 } from '../http/responses.ts';
+import { PROTOBUF } from '../protobuf/index.ts';
 import type { Catalog, GroupVersions } from '../registry/catalog.ts';
 import { encodeValue } from '../verbs/answer.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
 
-function wantsAggregated(accept: string | undefined): boolean {
-  if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return false;
-  for (const clause of parseAccept(accept)) {
-    if (clause.type !== 'application/json') continue;
-    const { params } = clause;
+const AGGREGATED: ReadonlySet<string> = new Set<MediaType>(['application/json', 'application/yaml', PROTOBUF]);
+
+/** In which form aggregated discovery is asked for; undefined when it is not, or when another form is liked better. */
+function aggregatedForm(accept: string | undefined): MediaType | undefined {
+  if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return undefined;
+  for (const { type, params } of parseAccept(accept)) {
+    if (!AGGREGATED.has(type)) continue;
     if (params.get('as') !== 'APIGroupDiscoveryList' || params.get('g') !== 'apidiscovery.k8s.io') {
-      if (!params.has('as')) return false;
+      if (!params.has('as')) return undefined;
       continue;
     }
-    if (params.get('v') === 'v2') return true;
+    if (params.get('v') === 'v2') return type as MediaType;
   }
-  return false;
+  return undefined;
 }
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+const AGGREGATED_LIST = 'io.k8s.api.apidiscovery.v2.APIGroupDiscoveryList';
 
 /** Groups that other servers serve. */
 export interface RemoteGroups {
@@ -29,14 +35,42 @@ export interface RemoteGroups {
   discover(): Promise<JsonObject[]>;
 }
 
-const FORMS = { transforms: false, list: false, stream: false };
+const FORMS = { transforms: false, list: false, stream: false, protobuf: () => true };
 
 /** The list of groups, and a group, are answered whatever the method. */
 const takesAny = ([root, group, version]: readonly string[]): boolean =>
   root === 'apis' && version === undefined && group !== 'apiregistration.k8s.io';
 
+function answer(document: JsonObject, output: OutputType): WireResponse {
+  const body = encodeValue(document, output, `${META}${String(document.kind)}`);
+  return { status: 200, headers: { 'content-type': output.mediaType }, body };
+}
+
+interface Aggregated {
+  readonly document: JsonObject;
+  /** By media type. */
+  readonly bodies: Map<MediaType, Uint8Array>;
+  /** The same for all forms. */
+  readonly etag: string;
+}
+
+function aggregatedOf(document: JsonObject): Aggregated {
+  const body = utf8(JSON.stringify(document));
+  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
+  return { document, bodies: new Map([['application/json', body]]), etag };
+}
+
+function bodyOf({ document, bodies }: Aggregated, mediaType: MediaType): Uint8Array {
+  let body = bodies.get(mediaType);
+  if (body === undefined) {
+    body = encodeValue(document, { mediaType, pretty: false }, AGGREGATED_LIST);
+    bodies.set(mediaType, body);
+  }
+  return body;
+}
+
 export class Discovery {
-  private known = new Map<boolean, { body: Uint8Array; etag: string }>();
+  private known = new Map<boolean, Aggregated>();
   private generation = 0;
 
   constructor(
@@ -52,7 +86,8 @@ export class Discovery {
       return undefined;
     const parts = path.split('/').slice(1);
     const isRoot = path === '/api' || path === '/apis';
-    if (isRoot && wantsAggregated(request.headers.accept)) return this.aggregated(request, path === '/api');
+    const form = isRoot ? aggregatedForm(request.headers.accept) : undefined;
+    if (form !== undefined) return this.aggregated(request, path === '/api', form);
     const document = this.document(parts);
     if (document === undefined) return undefined;
     const { accept } = request.headers;
@@ -62,11 +97,10 @@ export class Discovery {
         ...FORMS,
         produces: [],
       });
-      return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
+      return answer(document, output);
     }
     if (request.method !== 'GET') throw methodNotAllowed();
-    const output = negotiateOutput(accept, FORMS);
-    return { status: 200, headers: { 'content-type': output.mediaType }, body: encodeValue(document, output) };
+    return answer(document, negotiateOutput(accept, FORMS));
   }
 
   /** Our groups, then those of other servers; a group may be served in part by each. */
@@ -100,7 +134,7 @@ export class Discovery {
     return undefined;
   }
 
-  private async aggregated(request: WireRequest, core: boolean): Promise<WireResponse> {
+  private async aggregated(request: WireRequest, core: boolean, form: MediaType): Promise<WireResponse> {
     if (this.generation !== this.catalog.generation) {
       this.known = new Map();
       this.generation = this.catalog.generation;
@@ -111,16 +145,15 @@ export class Discovery {
       const document = aggregatedDiscovery(this.catalog, core);
       if (others.length > 0)
         document.items = [...(document.items as JsonObject[]), ...((await this.others?.discover()) ?? [])];
-      const body = utf8(JSON.stringify(document));
-      known = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
+      known = aggregatedOf(document);
       if (others.length === 0) this.known.set(core, known);
     }
     const headers = {
-      'content-type': `application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`,
+      'content-type': `${form};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`,
       etag: known.etag,
       vary: 'Accept',
     };
     if (request.headers['if-none-match'] === known.etag) return { status: 304, headers, body: new Uint8Array(0) };
-    return { status: 200, headers, body: known.body };
+    return { status: 200, headers, body: bodyOf(known, form) };
   }
 }

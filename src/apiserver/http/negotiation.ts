@@ -164,12 +164,11 @@ export function negotiateOutput(header: string | undefined, scope: NegotiationSc
 }
 
 /** In what form a refusal is sent: the first clause that can be served, else JSON. */
-export function refusalType(header: string | undefined): 'application/json' | 'application/yaml' {
-  if (header === undefined || !header.includes('yaml')) return 'application/json';
+export function refusalType(header: string | undefined): MediaType {
+  if (header === undefined || !/yaml|protobuf/.test(header)) return 'application/json';
   for (const { type, params } of parseAccept(header)) {
     const mediaType = matchMediaType(type);
-    const plain = !params.has('as') && !params.has('g') && !params.has('v');
-    if (mediaType !== undefined && plain) return mediaType === 'application/yaml' ? mediaType : 'application/json';
+    if (mediaType !== undefined && !params.has('as') && !params.has('g') && !params.has('v')) return mediaType;
   }
   return 'application/json';
 }
