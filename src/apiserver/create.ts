@@ -28,7 +28,7 @@ import { jsonResponse } from './http/responses.ts';
 import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
 import { listedPaths, NonResourcePaths, type PathHandler } from './non-resource.ts';
-import { OpenApi } from './openapi/index.ts';
+import { addOpenApi } from './openapi/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog } from './registry/catalog.ts';
 import { reachCheck } from './registry/no-wire.ts';
@@ -181,10 +181,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   issuerPaths(paths, issuer);
   addZPages(paths, options, { version, issuer, address: () => address });
-  const openApi = new OpenApi(catalog, String(version.gitVersion));
-  paths.add('/openapi/v2', (request) => openApi.handle(request));
-  paths.add('/openapi/v3', (request) => openApi.handle(request));
-  paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));
   const index = (): WireResponse => jsonResponse(200, { paths: listedPaths(paths, catalog) });
   paths.addUnlisted('/', index).addUnlisted('/index.html', index);
   const serviceCidr = options.serviceCidr ?? DEFAULT_SERVICE_CIDR;
@@ -211,6 +207,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     client: options.aggregatorClient,
     onError: options.onError,
   });
+  addOpenApi(paths, { catalog, version: String(version.gitVersion), peers: aggregator, clock });
   const handler = new RequestHandler(kernel, {
     authenticator: chainAuthenticators([
       ...(options.tokens === undefined ? [] : [staticTokens(options.tokens)]),

@@ -5,6 +5,32 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestServer, type TestServer, TestSink } from '../test-fixture.ts';
 import { selfSigned } from './test-certificate.ts';
 
+/** What the other server's OpenAPI says: its version, another that nobody asked it for, and a type that we describe otherwise. */
+const WHALE = 'com.example.sea.v1.Whale';
+const DOCUMENTS: Readonly<Record<string, unknown>> = {
+  '/openapi/v3': {
+    paths: {
+      'apis/sea.example.com/v1': { serverRelativeURL: '/openapi/v3/apis/sea.example.com/v1?hash=ABC' },
+      'apis/apps/v1': { serverRelativeURL: '/openapi/v3/apis/apps/v1?hash=DEF' },
+    },
+  },
+  '/openapi/v3/apis/sea.example.com/v1': { openapi: '3.0.0', info: { title: 'Sea' }, paths: {} },
+  '/openapi/v2': {
+    swagger: '2.0',
+    paths: {
+      '/apis/sea.example.com/v1/whales': {
+        get: { responses: { 200: { schema: { $ref: `#/definitions/${WHALE}` } } } },
+      },
+      '/apis/apps/v1/deployments': { get: { operationId: 'not asked' } },
+    },
+    definitions: {
+      [WHALE]: { properties: { status: { $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.Status' } } },
+      'io.k8s.apimachinery.pkg.apis.meta.v1.Status': { description: 'another', type: 'object' },
+      'com.example.sea.v1.Unused': { type: 'object' },
+    },
+  },
+};
+
 let server: TestServer;
 let other: Server;
 const seen: { path: string; user: unknown }[] = [];
@@ -13,11 +39,13 @@ beforeAll(async () => {
   other = createServer(await selfSigned('other.default.svc'), (request, response) => {
     seen.push({ path: request.url ?? '', user: request.headers['x-remote-user'] });
     response.setHeader('content-type', 'application/json');
-    if (request.url?.endsWith('/v1') === true) {
+    if (request.url === '/apis/sea.example.com/v1') {
       const resources = [{ name: 'whales', singularName: 'whale', namespaced: true, kind: 'Whale', verbs: ['list'] }];
       response.end(
         JSON.stringify({ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'sea.example.com/v1', resources }),
       );
+    } else if (request.url?.startsWith('/openapi/') === true) {
+      response.end(JSON.stringify(DOCUMENTS[request.url] ?? {}));
     } else response.end(JSON.stringify({ kind: 'WhaleList', items: [] }));
   });
   await new Promise<void>((resolve) => {
@@ -65,6 +93,34 @@ test('its group is found in both forms of discovery', async () => {
   const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
   const { text: aggregated } = await server.call('GET', '/apis', undefined, { accept });
   expect(aggregated).toContain('"resource":"whales"');
+});
+
+test('its OpenAPI is part of ours, of its own version alone', async () => {
+  const index = async (): Promise<Record<string, unknown>> =>
+    (JSON.parse(await text('/openapi/v3')) as { paths: Record<string, unknown> }).paths;
+  await expect
+    .poll(async () => (await index())['apis/sea.example.com/v1'])
+    .toEqual({
+      serverRelativeURL: '/openapi/v3/apis/sea.example.com/v1?hash=ABC',
+    });
+  expect(JSON.stringify((await index())['apis/apps/v1'])).not.toContain('DEF');
+  const { body: third } = await server.call('GET', '/openapi/v3/apis/sea.example.com/v1');
+  expect(third.info).toEqual({ title: 'Sea' });
+  const { body, headers } = await server.call('GET', '/openapi/v2');
+  const { paths, definitions } = body as {
+    paths: Record<string, { get: object }>;
+    definitions: Record<string, object>;
+  };
+  expect(paths['/apis/sea.example.com/v1/whales']).toBeDefined();
+  expect(paths['/apis/apps/v1/deployments']?.get).toMatchObject({
+    operationId: 'listAppsV1DeploymentForAllNamespaces',
+  });
+  const status = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
+  expect(definitions[WHALE]).toEqual({ properties: { status: { $ref: `#/definitions/${status}_v2` } } });
+  expect(definitions[`${status}_v2`]).toEqual({ description: 'another', type: 'object' });
+  expect(definitions[status]).toHaveProperty('properties');
+  expect(definitions).not.toHaveProperty(['com.example.sea.v1.Unused']);
+  expect((await server.call('GET', '/openapi/v2')).headers.etag).toBe(headers.etag);
 });
 
 test('its health is told', async () => {

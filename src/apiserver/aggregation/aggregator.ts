@@ -29,6 +29,8 @@ const SYSTEM: UserInfo = { username: 'system:apiserver', groups: ['system:master
 const NO_QUERY = new URLSearchParams();
 const CHECK_MS = 30_000;
 const MAX_DISCOVERY_BYTES = 1024 * 1024;
+/** OpenAPI documents are larger than discovery. */
+const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 
 interface Condition {
   readonly status: 'True' | 'False';
@@ -51,8 +53,8 @@ function identityHeaders(user: UserInfo): Record<string, string | string[]> {
   return out;
 }
 
-/** Collects a small body. */
-function collect(response: WireResponse): Promise<Buffer> {
+/** Collects a body; what is beyond the limit is lost. */
+function collect(response: WireResponse, limit = MAX_DISCOVERY_BYTES): Promise<Buffer> {
   const { body } = response;
   if (body instanceof Uint8Array) return Promise.resolve(Buffer.from(body));
   return new Promise((resolve) => {
@@ -62,7 +64,7 @@ function collect(response: WireResponse): Promise<Buffer> {
     body.start({
       write(chunk) {
         size += chunk.length;
-        if (size <= MAX_DISCOVERY_BYTES) chunks.push(Buffer.from(chunk));
+        if (size <= limit) chunks.push(Buffer.from(chunk));
         return true;
       },
       buffered: 0,
@@ -233,6 +235,24 @@ export class Aggregator {
   async discover(): Promise<JsonObject[]> {
     const found = await Promise.all(this.remotes().map((one) => this.discoverOne(one)));
     return found;
+  }
+
+  /** Those of servers that are well. */
+  available(): { readonly group: string; readonly version: string }[] {
+    return this.remotes()
+      .filter(({ status }) => status?.conditions?.some((c) => c.type === 'Available' && c.status === 'True') === true)
+      .map(({ spec }) => ({ group: spec?.group ?? '', version: spec?.version ?? '' }));
+  }
+
+  /** What the server of a version says at a path, in JSON. */
+  async read(at: { readonly group: string; readonly version: string }, path: string): Promise<Buffer> {
+    const one = this.find(at.group, at.version);
+    if (one === undefined) throw unavailable('service unavailable');
+    const headers = { accept: 'application/json' };
+    const response = await this.pass(one, { method: 'GET', path, query: NO_QUERY, headers }, SYSTEM);
+    const body = await collect(response, MAX_DOCUMENT_BYTES);
+    if (response.status !== 200) throw unavailable(`${path} was answered with ${response.status}`);
+    return body;
   }
 
   private async discoverOne(one: StoredApiService): Promise<JsonObject> {

@@ -2,13 +2,17 @@
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
 
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../host/clock.ts';
 import { jsonText } from '../../machinery/exact-json.ts';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { parseAccept } from '../http/negotiation.ts';
 import { textResponse, utf8 } from '../http/responses.ts';
+import type { NonResourcePaths } from '../non-resource.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import { Documents } from './documents.ts';
+import { joined } from './merge.ts';
+import { PeerDocuments, type Peers } from './peers.ts';
 
 interface Built {
   readonly body: Uint8Array;
@@ -32,14 +36,17 @@ function built(value: unknown): Built {
   return { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
 }
 
-export class OpenApi {
+class OpenApi {
   private readonly known = new Map<string, Promise<Built>>();
   private readonly documents: Documents;
   private generation = 0;
+  /** What the joined document of v2 has of other servers. */
+  private others: readonly JsonObject[] = [];
 
   constructor(
     private readonly catalog: Catalog,
     private readonly version: string,
+    private readonly peers: PeerDocuments,
   ) {
     this.documents = new Documents(catalog, { title: 'Kubernetes', version });
   }
@@ -53,8 +60,10 @@ export class OpenApi {
     if (request.path === '/openapi/v2') return this.second(request);
     if (request.path === '/openapi/v3') return this.index();
     const name = request.path.slice('/openapi/v3/'.length);
-    if (!request.path.startsWith('/openapi/v3/') || !this.documents.has(name)) return undefined;
-    return this.answer(request, await this.third(name), 'application/json');
+    if (!request.path.startsWith('/openapi/v3/')) return undefined;
+    if (this.documents.has(name)) return this.answer(request, await this.third(name), 'application/json');
+    const elsewhere = await this.peers.third(name);
+    return elsewhere === undefined ? undefined : this.answer(request, built(elsewhere), 'application/json');
   }
 
   private third(name: string): Promise<Built> {
@@ -69,7 +78,7 @@ export class OpenApi {
   }
 
   /** The hash tells clients when to fetch anew. */
-  private index(): WireResponse {
+  private async index(): Promise<WireResponse> {
     const paths: JsonObject = {};
     for (const name of this.documents.names()) {
       const at = this.documents.versionOf(name);
@@ -83,8 +92,9 @@ export class OpenApi {
         .toUpperCase();
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
     }
+    const all = Object.entries({ ...(await this.peers.index()), ...paths }).sort(([a], [b]) => (a < b ? -1 : 1));
     // Kubernetes leaves it to Go to find out what it is.
-    return textResponse(200, JSON.stringify({ paths }));
+    return textResponse(200, JSON.stringify({ paths: Object.fromEntries(all) }));
   }
 
   private remembered(key: string, make: () => Promise<unknown>): Promise<Built> {
@@ -99,15 +109,25 @@ export class OpenApi {
 
   private async second(request: WireRequest): Promise<WireResponse> {
     const accept = request.headers.accept ?? '';
-    const json = await this.remembered('v2', () => this.documents.second());
+    const json = await this.secondBuilt();
     if (V2_PROTOBUF_ASKED.test(accept) && !accept.includes('application/json')) {
       const { encodeSwagger } = await import('./swagger-protobuf.ts');
-      const bytes = await this.bytes('v2 protobuf', async () =>
+      const bytes = await this.bytes(`v2 protobuf ${json.etag}`, async () =>
         encodeSwagger(JSON.parse(Buffer.from(json.body).toString('utf8')) as JsonObject),
       );
       return this.answer(request, bytes, V2_PROTOBUF);
     }
     return this.answer(request, json, 'application/json');
+  }
+
+  /** Made anew when another server says something else. */
+  private async secondBuilt(): Promise<Built> {
+    const others = await this.peers.second();
+    if (others.some((one, i) => one !== this.others[i]) || others.length !== this.others.length) {
+      this.others = others;
+      for (const key of this.known.keys()) if (key.startsWith('v2')) this.known.delete(key);
+    }
+    return this.remembered('v2', async () => others.reduce(joined, await this.documents.second()));
   }
 
   private bytes(key: string, make: () => Promise<Uint8Array>): Promise<Built> {
@@ -121,4 +141,19 @@ export class OpenApi {
     }
     return known;
   }
+}
+
+export interface OpenApiParts {
+  readonly catalog: Catalog;
+  /** What the documents say they are of. */
+  readonly version: string;
+  readonly peers: Peers;
+  readonly clock: Clock;
+}
+
+export function addOpenApi(paths: NonResourcePaths, { catalog, version, peers, clock }: OpenApiParts): void {
+  const openApi = new OpenApi(catalog, version, new PeerDocuments(peers, () => clock.now()));
+  paths.add('/openapi/v2', (request) => openApi.handle(request));
+  paths.add('/openapi/v3', (request) => openApi.handle(request));
+  paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));
 }
