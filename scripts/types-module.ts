@@ -60,6 +60,7 @@ class Writer {
     if (map !== null) return `Record<string, ${this.type(map[1] ?? '', scope)}>`;
     const basic = BASIC[go];
     if (basic !== undefined) return basic;
+    if (go === 'int64') return 'number | bigint';
     if (NUMBERS.has(go)) return 'number';
     return this.named(go, scope);
   }

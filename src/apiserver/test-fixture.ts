@@ -69,7 +69,9 @@ export async function startTestServer(more: Partial<ApiServerOptions> = {}): Pro
     raw,
     async call(method, url, body, options) {
       const bytes =
-        body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+        body === undefined
+          ? undefined
+          : Buffer.from(typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body));
       const response = await raw(method, url, options, bytes);
       const text = response.body instanceof Uint8Array ? Buffer.from(response.body).toString('utf8') : '';
       return { status: response.status, headers: response.headers, text, body: parsed(text) };

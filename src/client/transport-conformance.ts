@@ -50,6 +50,19 @@ export function transportConformance(name: string, open: (handler: Transport) =>
       await expect(maps.get('a b', 'x')).rejects.toThrow('configmaps "x" not found');
     });
 
+    it('carries integers of 64 bits digit by digit, in answers and in watches', async () => {
+      const maps = client.resource(CONFIG_MAPS);
+      const { resourceVersion } = (await maps.list('ns')).metadata;
+      const map = configMap('big');
+      const made = await maps.create('ns', { ...map, metadata: { name: 'big', generation: 9007199254740993n } });
+      expect((await maps.update({ ...made, data: { a: 'b' } })).metadata.generation).toBe(9007199254740993n);
+      const ending = new AbortController();
+      for await (const event of maps.watch('ns', { resourceVersion }, ending.signal)) {
+        expect(event.object.metadata.generation).toBe(9007199254740993n);
+        ending.abort();
+      }
+    });
+
     it('gives errors as ApiErrors with reason, code and details', async () => {
       const error = await client
         .resource(CONFIG_MAPS)

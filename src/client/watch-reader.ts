@@ -1,5 +1,7 @@
 // Reads a watch: a stream of bytes becomes lines, lines become events, and a reader that is slow holds the server back.
+
 import { ApiError, type Status } from '../machinery/errors.ts';
+import { parseExact } from '../machinery/exact-json.ts';
 import type { ByteSink, StreamBody } from '../machinery/http.ts';
 import type { KubeObject, WatchEvent } from '../machinery/object.ts';
 import { eventsBehind, tellEvents } from '../machinery/watch-events.ts';
@@ -105,7 +107,7 @@ function eventsOf<T extends KubeObject>(chunk: Uint8Array, cutter: LineCutter): 
   const whole = cutter.empty && chunk[chunk.length - 1] === NEWLINE;
   const known = whole ? eventsBehind(chunk) : undefined;
   if (known !== undefined) return known as readonly WatchEvent<T>[];
-  const events = cutter.lines(chunk).map((line) => JSON.parse(line) as WatchEvent<T>);
+  const events = cutter.lines(chunk).map((line) => parseExact(line) as WatchEvent<T>);
   if (whole) tellEvents(chunk, events);
   return events;
 }

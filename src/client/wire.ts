@@ -1,5 +1,7 @@
 // Puts calls into requests and answers into objects or ApiErrors.
+
 import { ApiError, type Status } from '../machinery/errors.ts';
+import { parseExact } from '../machinery/exact-json.ts';
 import type { ByteSink, StreamBody, WireResponse } from '../machinery/http.ts';
 import { isJsonObject, type KubeObject } from '../machinery/object.ts';
 import type { ListOptions, PatchType, ResourceRef } from './port.ts';
@@ -71,7 +73,7 @@ export async function decodeAnswer(response: WireResponse): Promise<unknown> {
   if (response.status >= 200 && response.status < 300) {
     if (text === '') return undefined;
     const type = String(response.headers['content-type'] ?? 'application/json');
-    return type.includes('json') ? (JSON.parse(text) as unknown) : text;
+    return type.includes('json') ? parseExact(text) : text;
   }
   throw errorOf(response.status, text);
 }

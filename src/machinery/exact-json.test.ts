@@ -1,7 +1,7 @@
 // Integers beyond 2^53: every digit is read and written.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exactInteger, jsonText, mayHoldLong, parseExact } from './exact-json.ts';
+import { exactInteger, jsonText, mayHoldLong, NumberText, parseExact, parseSpelled } from './exact-json.ts';
 import { canonicalJson, deepClone, deepEqual, deepFreeze, encodeJson, goJson } from './json.ts';
 
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -105,4 +105,22 @@ describe('JSON with integers of 64 bits', () => {
 it('a string that says what a mark says, written with escapes, stays a string', () => {
   const text = '{"a":9223372036854775807,"b":"\\u0069nt64:7","\\u0069nt64:8":"\\u005fint64:x"}';
   expect(parseExact(text)).toEqual({ a: 9223372036854775807n, b: 'int64:7', 'int64:8': '_int64:x' });
+});
+
+describe('Numbers as they are spelled', () => {
+  const text = '{"a":[1.0,1e3,-0,0.10,9223372036854775808,9007199254740993,1.5,7,"1.0"],"__proto__":{"b":2E0}}';
+
+  it('are kept where their value would not tell, and written again', () => {
+    const value = parseSpelled(text) as { a: unknown[] };
+    const n = (spelled: string) => new NumberText(spelled);
+    const odd = [n('1.0'), n('1e3'), n('-0'), n('0.10'), n('9223372036854775808'), 9007199254740993n, 1.5, 7, '1.0'];
+    expect(value.a).toEqual(odd);
+    expect(jsonText(value)).toBe(text);
+    expect(JSON.stringify({ a: n('1.0') })).toBe('{"a":1}');
+  });
+
+  it('stand for a value all the same', () => {
+    const values = ['1.0', '1e3', '9223372036854775808', '9007199254740993'].map((one) => new NumberText(one).value);
+    expect(values).toEqual([1, 1000, 2 ** 63, 9007199254740993n]);
+  });
 });

@@ -27,10 +27,11 @@ export interface ObjectMeta {
   selfLink?: string;
   uid?: string;
   resourceVersion?: string;
-  generation?: number;
+  /** An integer of 64 bits: a bigint where a number is not exact (see int64.ts). */
+  generation?: number | bigint;
   creationTimestamp?: string | null;
   deletionTimestamp?: string;
-  deletionGracePeriodSeconds?: number;
+  deletionGracePeriodSeconds?: number | bigint;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   ownerReferences?: OwnerReference[];

@@ -1,7 +1,9 @@
 // The row of the resource table: all that the house knows about one group/version/kind. One row drives routing, discovery,
 // OpenAPI, defaulting, validation, patch and apply rules, printing, the client and the command line.
+
 import type { FieldError } from '../machinery/field-error.ts';
 import type { UserInfo } from '../machinery/http.ts';
+import type { Int64 } from '../machinery/int64.ts';
 import type { JsonObject, KubeObject } from '../machinery/object.ts';
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
@@ -157,7 +159,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Never stored: answers come from a handler in apiserver (reviews, ComponentStatus, Binding). */
   readonly virtual?: boolean;
   /** `kubectl delete` waits: the grace period that a deletion gets; undefined or 0 deletes at once. Changes nothing. */
-  gracePeriod?(object: T, requested: number | undefined): number;
+  gracePeriod?(object: T, requested: Int64 | undefined): Int64;
   /** DELETE answers with the object (pods, services …) or with a Status. Default Status. */
   readonly deleteAnswersObject?: boolean;
   /** Kubernetes cannot compute the managedFields of this kind (a list-typed bytes field): it has none. */

@@ -203,7 +203,7 @@ describe('Integers of 64 bits in a custom resource', () => {
   });
 });
 
-it('Integers of 64 bits are read back from the disk as they were written, and as numbers in built-in fields', async () => {
+it('Integers of 64 bits are read back from the disk as they were written, in custom resources and built-in kinds', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'minke-exact-'));
   const revisions = '/apis/apps/v1/namespaces/default/controllerrevisions';
   const revision =
@@ -228,9 +228,9 @@ it('Integers of 64 bits are read back from the disk as they were written, and as
     expect(specOf(after.text)).toBe(`{"id":9007199254740993,${KEPT},"real":2}`);
     const most = await second.call('POST', PATH, big('b', '{"most":9007199254740993}'));
     expect(most.body.message).toContain('should be less than or equal to 9007199254740992');
-    const raised = await second.call('PATCH', `${revisions}/c`, '{"revision":9007199254740996}', MERGE);
+    const raised = await second.call('PATCH', `${revisions}/c`, '{"metadata":{"labels":{"a":"b"}}}', MERGE);
     expect([raised.status, raised.text.includes('"data":{"a":9007199254740993}')]).toEqual([200, true]);
-    expect(raised.body.revision).toBe(9007199254740996);
+    expect(raised.text).toContain('"revision":9007199254740993');
     await second.close();
   } finally {
     rmSync(directory, { recursive: true, force: true });

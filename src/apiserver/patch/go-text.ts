@@ -1,15 +1,16 @@
 // Prints JSON values as Go's `%v` prints them, because some answers of Kubernetes carry such text.
+import { NumberText } from '../../machinery/exact-json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 
 /** `map[a:1 b:[x y]]`, `<nil>`: maps by sorted key. */
 export function goText(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (isJsonObject(value)) {
+  if (isJsonObject(value) && !(value instanceof NumberText)) {
     const keys = Object.keys(value).sort();
     return `map[${keys.map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
   }
-  return String(value);
+  return value instanceof NumberText ? value.text : String(value);
 }
 
 /** The name of the Go type that decoded JSON has. */
@@ -34,5 +35,5 @@ export function jsonKind(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'bigint' ? 'number' : typeof value;
+  return typeof value === 'bigint' || value instanceof NumberText ? 'number' : typeof value;
 }

@@ -4,6 +4,6 @@ export { goText, goType, jsonKind } from './go-text.ts';
 export { unknownMembers } from './json-operations.ts';
 export { jsonPatch } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';
-export { checkRestorable } from './restore.ts';
+export { checkRestorable, holdsLarge, restoreError, restoreIntegers } from './restore.ts';
 export { shownResult } from './shown.ts';
 export { strategicMergePatch } from './strategic-merge.ts';

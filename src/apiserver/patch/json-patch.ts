@@ -1,5 +1,5 @@
 // JSON patch (RFC 6902) with the departures of the library that Kubernetes uses (github.com/evanphx/json-patch v4).
-import { jsonText, parseExact } from '../../machinery/exact-json.ts';
+import { jsonText, NumberText, parseSpelled } from '../../machinery/exact-json.ts';
 import { getOwn, goQuote, setOwn } from '../../machinery/json.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { TestFailed, unprocessable } from './errors.ts';
@@ -88,7 +88,7 @@ function steps(path: string): string[] {
 }
 
 function isContainer(value: unknown): value is Container {
-  return typeof value === 'object' && value !== null;
+  return typeof value === 'object' && value !== null && !(value instanceof NumberText);
 }
 
 const isNumber = (step: string): boolean => /^[+-]?\d+$/.test(step);
@@ -240,7 +240,7 @@ function copy(draft: Draft, from: string, path: string): void {
         `Unable to complete the copy, the accumulated size increase of copy is ${draft.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
       );
     // A true copy: what is written in one place must not show in the other.
-    insert(place, parseExact(encoded));
+    insert(place, parseSpelled(encoded));
   });
 }
 
@@ -256,6 +256,7 @@ function test(draft: Draft, path: string, expected: unknown): void {
 
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
+  if (a instanceof NumberText) return b instanceof NumberText && a.text === b.text;
   if (!isContainer(a) || !isContainer(b)) return false;
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;

@@ -1,5 +1,7 @@
 // JSON merge patch (RFC 7386) as Kubernetes carries it out.
+
 import { badRequest } from '../../machinery/errors.ts';
+import { NumberText } from '../../machinery/exact-json.ts';
 import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { decodingError } from './errors.ts';
@@ -8,7 +10,7 @@ import { jsonKind } from './go-text.ts';
 /** Applies `patch` (decoded JSON) to `document` and returns the new one; neither input is changed. `lenient`: fields are not validated. */
 export function mergePatch(document: JsonObject, patch: unknown, lenient = false): unknown {
   if (patch === null) throw badRequest('Invalid JSON Patch');
-  if (!isJsonObject(patch)) {
+  if (!isContainer(patch)) {
     // A list takes the document's place, and is refused there.
     if (lenient && Array.isArray(patch)) return patch.map(withoutNulls);
     if (lenient) throw badRequest('Invalid JSON Patch');
@@ -27,15 +29,17 @@ function mergeObjects(current: JsonObject, patch: JsonObject): JsonObject {
   return merged;
 }
 
+const isContainer = (value: unknown): value is JsonObject => isJsonObject(value) && !(value instanceof NumberText);
+
 function mergeValues(current: unknown, patch: unknown): unknown {
-  if (isJsonObject(current) && isJsonObject(patch)) return mergeObjects(current, patch);
+  if (isContainer(current) && isContainer(patch)) return mergeObjects(current, patch);
   return withoutNulls(patch);
 }
 
 /** A null in a patch removes; where there was nothing to remove it leaves nothing. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isJsonObject(value)) return value;
+  if (!isContainer(value)) return value;
   const kept: JsonObject = {};
   for (const key of Object.keys(value)) {
     if (value[key] !== null) setOwn(kept, key, withoutNulls(value[key]));

@@ -1,6 +1,9 @@
-// The type errors of a strategic merge patch's result, in the words of Kubernetes' converter from maps to Go structs.
+// What Kubernetes' converter from maps to Go structs makes of the result of a strategic merge patch or an apply: its refusals, and its integers.
+// Source: https://pkg.go.dev/k8s.io/apimachinery/pkg/runtime#UnstructuredConverter
 
-import { getOwn } from '../../machinery/json.ts';
+import { exactBigint } from '../../machinery/exact-json.ts';
+import { type Int64, isInt64 } from '../../machinery/int64.ts';
+import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
 import { invalidPatch } from './errors.ts';
@@ -78,4 +81,46 @@ function goTypeOf(schema: SchemaNode): string {
   if (schema.type === 'number') return 'float64';
   if (schema.type === 'integer') return schema.format === 'int64' ? 'int64' : 'int32';
   return 'string';
+}
+
+/** Whether there is a number in a patch that an integer of 32 bits does not hold: one with a fraction, too. */
+export function holdsLarge(patch: unknown): boolean {
+  if (typeof patch === 'bigint') return true;
+  if (typeof patch === 'number') return patch !== (patch | 0);
+  if (typeof patch !== 'object' || patch === null) return false;
+  return Object.values(patch).some(holdsLarge);
+}
+
+/** What the converter makes of a patched object's integers: of one with too many bits the lower ones count. The value is not changed. */
+export function restoreIntegers<T>(patched: T, patch: unknown, schema: SchemaNode): T {
+  return holdsLarge(patch) ? (restored(patched, schema) as T) : patched;
+}
+
+function restored(value: unknown, schema: SchemaNode): unknown {
+  if (schema.type === 'any' || (schema.format !== undefined && READS_ITSELF.has(schema.format))) return value;
+  if (schema.type === 'integer') return isInt64(value) ? inBits(value, schema.format === 'int64' ? 64 : 32) : value;
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? value : value.map((item) => restored(item, items));
+  }
+  if (!isJsonObject(value)) return value;
+  const out: JsonObject = {};
+  let same = true;
+  for (const key of Object.keys(value)) {
+    const before = value[key];
+    const inner = schema.properties?.get(key)?.schema ?? schema.additionalProperties;
+    const after = inner === undefined ? before : restored(before, inner);
+    if (after !== before) same = false;
+    setOwn(out, key, after);
+  }
+  return same ? value : out;
+}
+
+const LEAST = -(2n ** 63n);
+
+/** A float that no int64 holds is the least of these, as processors have it. */
+function inBits(value: Int64, bits: number): Int64 {
+  if (value === (Number(value) | 0)) return value;
+  const whole = typeof value === 'bigint' ? value : Math.abs(value) < 2 ** 63 ? BigInt(value) : LEAST;
+  return exactBigint(BigInt.asIntN(bits, whole));
 }

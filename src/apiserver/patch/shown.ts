@@ -1,4 +1,5 @@
 // The object that a patch made, as refusals show it: Go's encoders sort the keys of what the patch opened, and leave the rest in the order of its types.
+import { NumberText } from '../../machinery/exact-json.ts';
 import { goJson, setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from '../../resources/schema/index.ts';
@@ -28,7 +29,7 @@ function openedBy(patch: unknown): Opened {
 
 function inOrder(value: unknown, schema: SchemaNode | undefined, opened: Opened | undefined): unknown {
   if (Array.isArray(value)) return value.map((item) => inOrder(item, schema?.items, undefined));
-  if (!isJsonObject(value)) return value;
+  if (!isJsonObject(value) || value instanceof NumberText) return value;
   const declared = opened === undefined ? [...(schema?.properties?.keys() ?? [])] : [];
   const names = [...declared.filter((name) => Object.hasOwn(value, name))];
   for (const name of Object.keys(value).sort()) if (!declared.includes(name)) names.push(name);

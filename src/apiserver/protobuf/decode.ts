@@ -1,5 +1,7 @@
 // Reads messages of the built-in types into the objects that JSON would have given.
-import { parseExact } from '../../machinery/exact-json.ts';
+
+import { exactBigint, parseExact } from '../../machinery/exact-json.ts';
+import { type Int64, nearest } from '../../machinery/int64.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { goDurationText, microTime, rfc3339 } from '../../machinery/time.ts';
 import { DecodeError } from '../../resources/schema/index.ts';
@@ -23,8 +25,13 @@ class Reader {
     throw new DecodeError('unexpected EOF');
   }
 
-  /** Unsigned; exact up to 2^53. */
+  /** A tag, a size or the like: a number that is never large in what is well made. */
   varint(): number {
+    return nearest(this.int64());
+  }
+
+  /** Negative numbers come in ten bytes. */
+  int64(): Int64 {
     let value = 0;
     let factor = 1;
     for (let i = 0; i < 5; i++) {
@@ -37,14 +44,15 @@ class Reader {
     for (let shift = 35n; shift < 70n; shift += 7n) {
       const byte = this.view[this.at++] ?? this.cut();
       high |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return Number(BigInt.asIntN(64, high + BigInt(value)));
+      if (byte < 0x80) return exactBigint(BigInt.asIntN(64, high + BigInt(value)));
     }
     throw new DecodeError('proto: integer overflow');
   }
 
-  /** Signed: negative numbers come in ten bytes. */
-  int(): number {
-    return this.varint();
+  /** Of what is more than 32 bits those below count, as in Go. */
+  int32(): number {
+    const value = this.int64();
+    return typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value | 0;
   }
 
   double(): number {
@@ -139,7 +147,7 @@ function readField(place: Place, wire: number, reader: Reader): void {
 }
 
 function isNumeric(kind: Kind): boolean {
-  return kind.is === 'scalar' && (kind.scalar === 'int' || kind.scalar === 'bool');
+  return kind.is === 'scalar' && (kind.scalar === 'int32' || kind.scalar === 'int64' || kind.scalar === 'bool');
 }
 
 function mapEntry(field: FieldPlan, bytes: Uint8Array, depth: number): [string, unknown] {
@@ -158,7 +166,8 @@ function mapEntry(field: FieldPlan, bytes: Uint8Array, depth: number): [string, 
 function emptyOf(kind: Kind): unknown {
   if (kind.is !== 'scalar') return kind.is === 'strings' ? [] : {};
   switch (kind.scalar) {
-    case 'int':
+    case 'int32':
+    case 'int64':
     case 'double':
     case 'int-or-string':
       return 0;
@@ -213,9 +222,10 @@ function union(kind: Extract<Kind, { is: 'union' }>, bytes: Uint8Array, depth: n
 }
 
 function scalar(kind: Scalar, name: string, wire: number, reader: Reader): unknown {
-  if (kind === 'int' || kind === 'bool') {
+  if (kind === 'int32' || kind === 'int64' || kind === 'bool') {
     if (wire !== 0) wrongWire(name, wire);
-    return kind === 'int' ? reader.int() : reader.varint() !== 0;
+    if (kind === 'bool') return reader.varint() !== 0;
+    return kind === 'int32' ? reader.int32() : reader.int64();
   }
   if (kind === 'double') return wire === 1 ? reader.double() : wrongWire(name, wire);
   if (wire !== 2) wrongWire(name, wire);
@@ -231,8 +241,8 @@ function special(kind: Scalar, bytes: Uint8Array): unknown {
   let second = 0;
   let text: string | undefined;
   eachField(bytes, (number, wire, reader) => {
-    if (wire === 0 && number === 1) first = reader.int();
-    else if (wire === 0 && number === 2) second = reader.int();
+    if (wire === 0 && number === 1) first = reader.varint();
+    else if (wire === 0 && number === 2) second = reader.int32();
     else if (wire === 2) text = reader.bytes().toString();
     else return false;
     return true;

@@ -1,6 +1,8 @@
 // Writes messages as Kubernetes' Go types do: fields by number, fields held by value always, map keys in order.
 // The buffer is filled from its end, so that a length is known when its place comes.
+
 import { jsonText } from '../../machinery/exact-json.ts';
+import { type Int64, isInt64 } from '../../machinery/int64.ts';
 import { compareText } from '../../machinery/order.ts';
 import { goDurationNanos, parseTime, subMillis } from '../../machinery/time.ts';
 import type { FieldPlan, Kind, MessagePlan, Scalar } from './plan.ts';
@@ -31,9 +33,9 @@ class BackWriter {
     this.buffer = next;
   }
 
-  varint(value: number): void {
+  varint(value: Int64): void {
     this.room(10);
-    if (value < 0 || value > 0x7fffffff) {
+    if (typeof value === 'bigint' || value < 0 || value > 0x7fffffff) {
       this.bigVarint(BigInt.asUintN(64, BigInt(value)));
       return;
     }
@@ -191,8 +193,9 @@ class Encoder {
       case 'bool':
         out.varint(value === true ? 1 : 0);
         return VARINT;
-      case 'int':
-        out.varint(typeof value === 'number' ? value : 0);
+      case 'int32':
+      case 'int64':
+        out.varint(isInt64(value) ? value : 0);
         return VARINT;
       case 'double':
         out.double(typeof value === 'number' ? value : 0);

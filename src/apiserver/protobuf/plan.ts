@@ -5,7 +5,8 @@ import { type FactField, type FactPackage, factPackage, splitDefinitionName } fr
 export type Scalar =
   | 'string'
   | 'bool'
-  | 'int'
+  | 'int32'
+  | 'int64'
   | 'double'
   | 'bytes'
   | 'time'
@@ -48,13 +49,13 @@ const SCALARS: Readonly<Record<string, Scalar>> = {
   UID: 'string',
   NodeName: 'string',
   bool: 'bool',
-  int: 'int',
-  int32: 'int',
-  int64: 'int',
-  uint8: 'int',
-  uint32: 'int',
-  uint64: 'int',
-  rune: 'int',
+  int: 'int64',
+  int32: 'int32',
+  int64: 'int64',
+  uint8: 'int32',
+  uint32: 'int64',
+  uint64: 'int64',
+  rune: 'int32',
   float32: 'double',
   float64: 'double',
   Time: 'time',

@@ -121,3 +121,23 @@ describe('protobuf', () => {
     expect(hasProtobuf('com.example.v1.Widget')).toBe(false);
   });
 });
+
+describe('integers in protobuf', () => {
+  const pod = (seconds: bigint | number) => ({
+    kind: 'Pod',
+    apiVersion: 'v1',
+    metadata: {},
+    spec: { containers: [{ name: 'c', resources: {} }], activeDeadlineSeconds: seconds },
+    status: {},
+  });
+
+  it.each([2n ** 63n - 1n, -(2n ** 63n), 9007199254740993n, -1, 5, 2 ** 53 - 1])('keep 64 bits: %s', (seconds) => {
+    expect(decodeObject(POD, encodeObject(POD, pod(seconds))).object).toEqual(pod(seconds));
+  });
+
+  it('of 32 bits are the lower ones of what was sent', () => {
+    // apps/v1 Deployment, spec (2), replicas (1): 2^32 + 7.
+    const envelope = Buffer.from('6b387300' + '1208' + '1206' + '088780808010', 'hex');
+    expect(decodeObject('io.k8s.api.apps.v1.Deployment', envelope).object).toMatchObject({ spec: { replicas: 7 } });
+  });
+});

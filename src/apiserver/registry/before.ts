@@ -1,6 +1,8 @@
 // What the registry itself does to an object before it is written: system fields, name generation, generation, immutable metadata.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and the strategies of k8s.io/apiserver/pkg/registry/rest
+
 import { invalid } from '../../machinery/field-error.ts';
+import { plus } from '../../machinery/int64.ts';
 import { deepClone, deepEqual } from '../../machinery/json.ts';
 import type { JsonObject, KubeObject, OwnerReference } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
@@ -151,7 +153,7 @@ export function beforeUpdate(context: RequestContext, target: Target, { draft, o
   fillAlwaysSent(target, draft);
   shareUnchanged(draft, old);
   if (target.subresource !== 'status' && specChanged(target, draft, old))
-    draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    draft.metadata.generation = plus(old.metadata.generation ?? 0, 1);
   keepSystemFields(draft, old);
   const found = validateUpdate({ row, strategy, object: draft, old, context: details });
   for (const { field, body, isKept } of found) if (isKept === true) context.warnings.push(`${field}: ${body}`);

@@ -4,6 +4,7 @@ import { RESOURCES } from '../../resources/index.ts';
 import { Catalog } from './catalog.ts';
 import { clearsOwners, kindProblem, parsePatch } from './codec.ts';
 
+const how = <V extends string>(validation: V) => ({ validation, custom: false });
 const catalog = new Catalog(RESOURCES);
 const maps = catalog.find('', 'v1', 'configmaps');
 const deployments = catalog.find('apps', 'v1', 'deployments');
@@ -48,23 +49,23 @@ describe('the kind of a patched object', () => {
   });
 
   test('is not looked at before there is an object', () => {
-    const parsed = parsePatch(Buffer.from('{"kind":5,"data":{"a":"1","a":"2"}}'), 'merge', 'Warn');
+    const parsed = parsePatch(Buffer.from('{"kind":5,"data":{"a":"1","a":"2"}}'), 'merge', how('Warn'));
     expect(parsed.value).toEqual({ kind: 5, data: { a: '2' } });
     const strict = (text: string, kind: 'json' | 'merge', validation: 'Warn' | 'Ignore'): readonly string[] =>
-      parsePatch(Buffer.from(text), kind, validation).strict;
+      parsePatch(Buffer.from(text), kind, how(validation)).strict;
     expect(strict('{"data":{"a":"1","a":"2"}}', 'merge', 'Warn')).toEqual(['duplicate field "data.a"']);
     expect(strict('{"data":{"a":"1","a":"2"}}', 'merge', 'Ignore')).toEqual([]);
   });
 
   test('members of JSON patch operations that mean nothing, or stand there twice, are told', () => {
     const text = '[{"op":"test","path":"/a"},{"Op":"x","op":"add","op":"remove","path":"/a","value":{"b":1,"c":2}}]';
-    expect(parsePatch(Buffer.from(text), 'json', 'Strict').strict).toEqual([
+    expect(parsePatch(Buffer.from(text), 'json', how('Strict')).strict).toEqual([
       'json patch unknown field "[1].Op"',
       'json patch duplicate field "[1].op"',
     ]);
-    expect(parsePatch(Buffer.from(text), 'json', 'Ignore').strict).toEqual([]);
-    expect(() => parsePatch(Buffer.from('['), 'json', 'Ignore')).toThrow(/^unexpected end of JSON input$/);
-    expect(() => parsePatch(Buffer.from(''), 'merge', 'Ignore')).toThrow('Invalid JSON Patch');
+    expect(parsePatch(Buffer.from(text), 'json', how('Ignore')).strict).toEqual([]);
+    expect(() => parsePatch(Buffer.from('['), 'json', how('Ignore'))).toThrow(/^unexpected end of JSON input$/);
+    expect(() => parsePatch(Buffer.from(''), 'merge', how('Ignore'))).toThrow('Invalid JSON Patch');
   });
 });
 

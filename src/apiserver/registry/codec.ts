@@ -1,7 +1,7 @@
 // Reads objects from the wire over the schema engine: bodies, results of patches, and what strict checking found in them.
 
 import { ApiError, badRequest, isApiError } from '../../machinery/errors.ts';
-import { parseExact } from '../../machinery/exact-json.ts';
+import { parseExact, parseSpelled } from '../../machinery/exact-json.ts';
 import { deepClone, goQuote } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -18,7 +18,7 @@ import {
 } from '../../resources/schema/index.ts';
 import { readCustom } from '../crd/wire.ts';
 import type { MediaType } from '../http/negotiation.ts';
-import { jsonKind, unknownMembers } from '../patch/index.ts';
+import { holdsLarge, jsonKind, restoreError, restoreIntegers, unknownMembers } from '../patch/index.ts';
 import { decodeObject, hasProtobuf, PROTOBUF } from '../protobuf/index.ts';
 import { checkYamlSize } from '../verbs/body.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
@@ -88,12 +88,17 @@ function customDecoded(entry: CatalogEntry, object: Record<string, unknown>, str
 /** What an apply made, as its type takes it; `refuse` words what it does not take. */
 export function decodeApplied(
   entry: CatalogEntry,
-  value: JsonObject,
+  { applied, merged }: { readonly applied: JsonObject; readonly merged: JsonObject },
   refuse: (problem: string) => ApiError,
 ): KubeObject {
-  if (!entry.custom) return decodePatched(entry, value, refuse).object;
+  if (!entry.custom) {
+    const schema = schemaOf(entry);
+    const problem = holdsLarge(applied) ? restoreError(merged, schema) : undefined;
+    if (problem !== undefined) throw refuse(problem);
+    return decodePatched(entry, restoreIntegers(merged, applied, schema), refuse).object;
+  }
   return readOr(refuse, () => {
-    const read = readCustom(schemaOf(entry), deepClone(value), 'keep');
+    const read = readCustom(schemaOf(entry), deepClone(merged), 'keep');
     return { object: withMetadata(read.object), strict: [] };
   }).object;
 }
@@ -195,12 +200,14 @@ type PatchKind = 'json' | 'merge' | 'strategic';
 export function parsePatch(
   body: Uint8Array,
   kind: PatchKind,
-  validation: FieldValidation,
+  { validation, custom }: { readonly validation: FieldValidation; readonly custom: boolean },
 ): { value: unknown; strict: readonly string[]; lenient: boolean } {
   const lenient = validation === 'Ignore';
   let value: unknown;
   try {
-    value = parseExact(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+    // What a strategic patch or a custom resource has are numbers; the others are spliced into JSON for a type.
+    value = custom || kind === 'strategic' ? parseExact(text) : parseSpelled(text);
   } catch {
     throw badRequest(malformedPatch(body, kind, lenient));
   }

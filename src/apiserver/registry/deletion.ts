@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and k8s.io/apiserver/pkg/registry
 
 import { conflict, notFound } from '../../machinery/errors.ts';
+import { durationOfSeconds, type Int64, plus } from '../../machinery/int64.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { StoredValue, Write } from '../../store/index.ts';
@@ -77,10 +78,11 @@ function sameItems(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }
 
-type Grace = { readonly kind: 'none' | 'pending' } | { readonly kind: 'graceful'; readonly seconds: number };
+type Grace = { readonly kind: 'none' | 'pending' } | { readonly kind: 'graceful'; readonly seconds: Int64 };
 
 function bumpGeneration(draft: KubeObject): void {
-  if ((draft.metadata.generation ?? 0) > 0) draft.metadata.generation = (draft.metadata.generation ?? 0) + 1;
+  const { generation = 0 } = draft.metadata;
+  if (generation > 0) draft.metadata.generation = plus(generation, 1);
 }
 
 /** Marks the draft for a graceful end, where its kind has one. */
@@ -96,14 +98,14 @@ function markGraceful(target: Target, draft: KubeObject, now: number, options: D
     const wanted = asked !== undefined && asked < 0 ? 1 : asked;
     if (wanted === undefined || wanted >= current) return { kind: 'pending' };
     // Only a shorter period may still be asked for, and none that is over already.
-    const ends = (parseTime(meta.deletionTimestamp) ?? now) + (wanted - current) * 1000;
+    const ends = (parseTime(meta.deletionTimestamp) ?? now) - durationOfSeconds(current) + durationOfSeconds(wanted);
     const seconds = ends < now && wanted > 0 ? 1 : wanted;
     meta.deletionTimestamp = rfc3339(Math.max(ends, now));
     meta.deletionGracePeriodSeconds = seconds;
     return { kind: 'graceful', seconds };
   }
   const seconds = row.gracePeriod(draft, options.gracePeriodSeconds);
-  meta.deletionTimestamp = rfc3339(now + seconds * 1000);
+  meta.deletionTimestamp = rfc3339(now + durationOfSeconds(seconds));
   meta.deletionGracePeriodSeconds = seconds;
   bumpGeneration(draft);
   return { kind: 'graceful', seconds };

@@ -53,7 +53,7 @@ export function objectText(object: KubeObject): string {
   const { managedFields } = metadata;
   const before = { kind, apiVersion, metadata: orderedMeta(metadata) };
   if (managedFields === undefined) return jsonText({ ...before, ...rest });
-  const head = JSON.stringify(before).slice(0, -'}}'.length);
+  const head = jsonText(before).slice(0, -'}}'.length);
   const tail = jsonText(rest).slice(1);
   const entries = `"managedFields":${entriesText(managedFields)}}`;
   return `${head}${head.endsWith('{') ? '' : ','}${entries}${tail === '}' ? '' : ','}${tail}`;

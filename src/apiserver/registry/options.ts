@@ -1,7 +1,10 @@
 // The options of a request (dryRun, fieldManager, fieldValidation, list and delete options), parsed and checked as Kubernetes does.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-parameters/
+
 import { ApiError, badRequest } from '../../machinery/errors.ts';
+import { exactBigint } from '../../machinery/exact-json.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
+import { type Int64, nearest } from '../../machinery/int64.ts';
 import { goQuote } from '../../machinery/json.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import { plainError } from '../http/responses.ts';
@@ -30,13 +33,12 @@ export function optionsDocument(
 
 const MAX_MANAGER = 128;
 
-export function parseInt64(text: string): number {
+export function parseInt64(text: string): Int64 {
   if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) {
+  const value = BigInt(text.replace('+', ''));
+  if (value !== BigInt.asIntN(64, value))
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
-  }
-  return value;
+  return exactBigint(value);
 }
 
 /** Kubernetes' reading of a boolean query parameter: present and not `false` or `0`. */
@@ -217,8 +219,8 @@ export function parseListOptions(query: URLSearchParams, watch: boolean): ListOp
     sendInitialEvents: initial === null ? undefined : parseBool(initial),
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    timeoutSeconds: timeout === null ? undefined : parseInt64(timeout),
-    limit: limit === null ? 0 : parseInt64(limit),
+    timeoutSeconds: timeout === null ? undefined : nearest(parseInt64(timeout)),
+    limit: limit === null ? 0 : nearest(parseInt64(limit)),
     continue: query.get('continue') ?? '',
   });
   const errors = checkListOptions(options);

@@ -1,9 +1,11 @@
 // pods/log: the options are checked here, the node's kubelet gives the lines.
 // Source: https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#read-log-pod-v1-core
+
 import type { NodeConnector } from '../../client/node-api.ts';
 import { badRequest, notFound } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
+import type { Int64 } from '../../machinery/int64.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { storageKey } from '../registry/catalog.ts';
 import type { RequestContext, Target } from '../registry/context.ts';
@@ -14,7 +16,7 @@ import { chooseContainer, nodeApiOf, type StoredPod } from './nodes.ts';
 const POSITIVE = 'must be greater than 0';
 const NOT_NEGATIVE = 'must be greater than or equal to 0';
 
-function number(query: URLSearchParams, name: string): number | undefined {
+function number(query: URLSearchParams, name: string): Int64 | undefined {
   const text = query.get(name);
   return text === null || text === '' ? undefined : parseInt64(text);
 }

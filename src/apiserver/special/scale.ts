@@ -125,7 +125,8 @@ function changeOf(
   if (request.method === 'PATCH') {
     const kind = patchKindOf(target.entry, request.headers['content-type']);
     if (kind === 'apply') return applyPlan(context, scaleTarget, options).next;
-    const patch = { kind, ...parsePatch(bodyOf(request), kind, options.fieldValidation) };
+    const how = { validation: options.fieldValidation, custom: false };
+    const patch = { kind, ...parsePatch(bodyOf(request), kind, how) };
     return (old) => tracked(old, patchObject(context, scaleTarget, old, { patch, options }).draft);
   }
   const decoded = decodeBody(SCALE_ENTRY, kernel.catalog, bodyOf(request), inputType(request.headers['content-type']));

@@ -1,8 +1,10 @@
 // serviceaccounts/token: makes a token that is bound to the account and, if asked, to a pod, secret or node.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1/
+
 import { badRequest, conflict, notFound } from '../../machinery/errors.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireResponse } from '../../machinery/http.ts';
+import { durationOfSeconds, nearest } from '../../machinery/int64.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import type { TokenRequest } from '../../resources/generated/authentication-v1.ts';
@@ -163,8 +165,8 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
       serviceAccount: { name: target.name, uid: account.metadata.uid ?? '' },
       ...bound,
       audiences,
-      expirationSeconds: extends1 ? YEAR_SECONDS : seconds,
-      ...(extends1 ? { warnAfterSeconds: seconds } : {}),
+      expirationSeconds: extends1 ? YEAR_SECONDS : nearest(seconds),
+      ...(extends1 ? { warnAfterSeconds: nearest(seconds) } : {}),
     };
     const { token } = await issuer.issue(input);
     const now = kernel.clock.now();
@@ -172,7 +174,7 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
     const answer = {
       ...request,
       spec: { ...request.spec, audiences, boundObjectRef: request.spec.boundObjectRef ?? null },
-      status: { token, expirationTimestamp: rfc3339(now + seconds * 1000) },
+      status: { token, expirationTimestamp: rfc3339(now + durationOfSeconds(seconds)) },
     };
     return objectAnswer(
       context,

@@ -1,6 +1,6 @@
 // PATCH with apply: parses the wanted fields, merges them into the live object, and creates it when it is not there.
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
-import { badRequest, conflict } from '../../machinery/errors.ts';
+import { type ApiError, badRequest, conflict } from '../../machinery/errors.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { rfc3339 } from '../../machinery/time.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
@@ -68,9 +68,8 @@ function readYaml(body: Uint8Array): { value: unknown; yamlErrors: readonly stri
 function finished(target: Target, merged: JsonObject, applied: JsonObject): KubeObject {
   const { row, custom } = target.entry;
   const asked = { applied, apiVersion: apiVersionOf(row), kind: row.kind };
-  const object = decodeApplied(target.entry, merged, (problem) =>
-    plainError(custom ? problem : conversionProblem(asked, problem)),
-  );
+  const refuse = (problem: string): ApiError => plainError(custom ? problem : conversionProblem(asked, problem));
+  const object = decodeApplied(target.entry, { applied, merged }, refuse);
   const draft = cloneObject(object);
   target.entry.row.strategy.applyDefaults?.(draft);
   return draft;

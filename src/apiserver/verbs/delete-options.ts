@@ -2,9 +2,9 @@
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/
 
 import { badRequest, isApiError } from '../../machinery/errors.ts';
-import { jsonText } from '../../machinery/exact-json.ts';
 import { type FieldError, FieldPath, fieldErrors, invalid } from '../../machinery/field-error.ts';
 import type { WireRequest } from '../../machinery/http.ts';
+import type { Int64 } from '../../machinery/int64.ts';
 import type { JsonObject } from '../../machinery/object.ts';
 import type { DeleteOptions as SentOptions } from '../../resources/generated/meta-v1.ts';
 import { builtinSchema, DecodeError, decode, decodeFree } from '../../resources/schema/index.ts';
@@ -14,7 +14,7 @@ import { checkDryRun, parseBool, parseInt64 } from '../registry/options.ts';
 import { bodyOf, checkYamlSize } from './body.ts';
 
 export interface DeleteOptions {
-  readonly gracePeriodSeconds: number | undefined;
+  readonly gracePeriodSeconds: Int64 | undefined;
   readonly propagationPolicy: string | undefined;
   readonly orphanDependents: boolean | undefined;
   readonly uid: string | undefined;
@@ -57,8 +57,8 @@ function parseBody(request: WireRequest): JsonObject | undefined {
     const options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', contentType, registered: () => true };
     const free = decodeFree(body, options).object;
     checkKind(free);
-    const typed = { ...free, apiVersion: options.apiVersion };
-    return decode(builtinSchema(SCHEMA), Buffer.from(jsonText(typed)), { ...options, contentType: undefined }).object;
+    const typed = decode(builtinSchema(SCHEMA), body, { ...options, apiVersion: String(free.apiVersion) }).object;
+    return { ...typed, apiVersion: options.apiVersion };
   } catch (error) {
     throw bare(error);
   }

@@ -12,6 +12,7 @@ import {
   invalidPatch,
   jsonPatch,
   mergePatch,
+  restoreIntegers,
   shownResult,
   strategicMergePatch,
 } from '../patch/index.ts';
@@ -69,7 +70,7 @@ function patched(entry: CatalogEntry, old: KubeObject, patch: ParsedPatch): unkn
   const schema = schemaOf(entry);
   const result = strategicMergePatch(document, patch.value, schema);
   checkRestorable(result, patch.value, schema);
-  return result;
+  return restoreIntegers(result, patch.value, schema);
 }
 
 /** Bytes of a strategic patch are decoded on a way of their own. */
@@ -141,7 +142,8 @@ function planPatch(
   kind: 'json' | 'merge' | 'strategic',
   options: WriteOptions,
 ): UpdatePlan {
-  const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind, options.fieldValidation) };
+  const how = { validation: options.fieldValidation, custom: target.entry.custom };
+  const patch: ParsedPatch = { kind, ...parsePatch(bodyOf(context.request), kind, how) };
   return {
     dryRun: options.dryRun,
     options: optionsDocument('UpdateOptions', options),

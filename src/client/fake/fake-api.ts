@@ -1,8 +1,10 @@
 // A small API server in memory for tests of what speaks to one: objects of any kind, revisions, lists, watches, merge patches.
+
 import { ApiError, alreadyExists, conflict, isApiError, notFound } from '../../machinery/errors.ts';
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import { matchesFields, parseFieldSelector } from '../../machinery/field-selector.ts';
 import type { ByteSink, Transport, WireRequest, WireResponse } from '../../machinery/http.ts';
-import { deepClone, getDotted } from '../../machinery/json.ts';
+import { deepClone, encodeJson, getDotted } from '../../machinery/json.ts';
 import { parseLabelSelector } from '../../machinery/label-selector.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 
@@ -68,11 +70,10 @@ function mergeByType(old: readonly JsonObject[], changes: readonly JsonObject[])
   return [...out.values()];
 }
 
-const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const answer = (status: number, value: unknown): WireResponse => ({
   status,
   headers: { 'content-type': 'application/json' },
-  body: encode(value),
+  body: encodeJson(value),
 });
 
 export function fakeApi(): FakeApi {
@@ -162,13 +163,13 @@ export function fakeApi(): FakeApi {
         start(sink) {
           if (from < compacted) {
             const error = new ApiError({ reason: 'Expired', message: 'too old resource version' });
-            sink.write(Buffer.concat([encode({ type: 'ERROR', object: error.toStatus() }), Buffer.from('\n')]));
+            sink.write(Buffer.concat([encodeJson({ type: 'ERROR', object: error.toStatus() }), Buffer.from('\n')]));
             sink.end();
             return;
           }
           const wants = (one: Change): void => {
             if (one.revision > from && accepts(one.collection, one.object))
-              sink.write(Buffer.from(`${JSON.stringify({ type: one.type, object: one.object })}\n`));
+              sink.write(Buffer.from(`${jsonText({ type: one.type, object: one.object })}\n`));
           };
           const entry = { sink, wants };
           sinks.add(entry);
@@ -187,7 +188,7 @@ export function fakeApi(): FakeApi {
 
   function serve(request: WireRequest): WireResponse {
     const target = parse(request.path);
-    const body = request.body === undefined ? undefined : (JSON.parse(Buffer.from(request.body).toString()) as never);
+    const body = request.body === undefined ? undefined : (parseExact(Buffer.from(request.body).toString()) as never);
     if (target.name === '') {
       if (request.method === 'POST') return answer(201, create(target, body as unknown as KubeObject));
       if (request.query.get('watch') === 'true') return watch(target, request);

@@ -1,5 +1,6 @@
 // What objects count against a ResourceQuota, and which of them a quota is about: asked by admission and by the controller that counts. Pure.
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
+import { durationOfSeconds, greatestOf, type Int64 } from '../../machinery/int64.ts';
 import { parseQuantity, Quantity } from '../../machinery/quantity.ts';
 import type { Container, PersistentVolumeClaim, Pod, PodSpec, Service } from '../../resources/generated/core-v1.ts';
 import type { ResourceClaim } from '../../resources/generated/resource-v1.ts';
@@ -39,7 +40,11 @@ function isOver({ metadata, status }: Pod, now: number): boolean {
   if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return true;
   // It carries the moment by which it ought to be gone: a lost node must not keep its pods charged.
   const { deletionTimestamp, deletionGracePeriodSeconds: grace } = metadata;
-  return deletionTimestamp !== undefined && grace !== undefined && now > Date.parse(deletionTimestamp) + grace * 1000;
+  return (
+    deletionTimestamp !== undefined &&
+    grace !== undefined &&
+    now > Date.parse(deletionTimestamp) + durationOfSeconds(grace)
+  );
 }
 
 /** While a resize is under way, each container counts for the most of what it asks for and what is in force. */
@@ -115,10 +120,10 @@ export function deviceClaimUsage({ spec }: ResourceClaim): Usage {
   const usage: Usage = new Map([['count/resourceclaims.resource.k8s.io', ONE]]);
   for (const { exactly, firstAvailable } of spec.devices?.requests ?? []) {
     // Of several ways to be served one is taken: of each class the dearest counts.
-    const most = new Map<string, number>();
+    const most = new Map<string, Int64>();
     for (const way of firstAvailable ?? (exactly === undefined ? [] : [exactly])) {
       const name = `${way.deviceClassName}.deviceclass.resource.k8s.io/devices`;
-      most.set(name, Math.max(most.get(name) ?? 0, devicesOf(way)));
+      most.set(name, greatestOf(most.get(name) ?? 0, devicesOf(way)));
     }
     addUsage(usage, new Map([...most].map(([name, count]) => [name, Quantity.of(count)])));
   }
@@ -128,6 +133,6 @@ export function deviceClaimUsage({ spec }: ResourceClaim): Usage {
 /** What one claim can be given at most. */
 const MOST_DEVICES = 32;
 
-function devicesOf({ allocationMode, count }: { allocationMode?: string; count?: number }): number {
+function devicesOf({ allocationMode, count }: { allocationMode?: string; count?: Int64 }): Int64 {
   return allocationMode === 'All' ? MOST_DEVICES : (count ?? 0);
 }

@@ -1,6 +1,8 @@
 // When a CronJob starts its next Job, and what it does about those that still run. Pure.
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+
 import { Cron } from 'croner';
+import { nearest } from '../../machinery/int64.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { CronJob, CronJobStatus, Job } from '../../resources/generated/batch-v1.ts';
 import { isFinished } from '../job/reconcile.ts';
@@ -186,7 +188,7 @@ export function planCron({ cron, jobs, now }: CronInput): CronPlan {
   const untilNext = next - now + 100;
   const since = Math.max(createdAt(cron), parseTime(cron.status?.lastScheduleTime ?? '') ?? 0);
   const deadline = cron.spec?.startingDeadlineSeconds;
-  const from = deadline === undefined ? since : Math.max(since, now - deadline * 1000);
+  const from = deadline === undefined ? since : Math.max(since, now - nearest(deadline) * 1000);
   const { last, count } = schedule.missed(from, now);
   if (count > MANY_MISSED)
     events.push({

@@ -1,5 +1,6 @@
 // What a Job does next: which pods it makes and takes away, which ended ones it counts, and whether it is done. Pure.
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/
+import { nearest } from '../../machinery/int64.ts';
 import { parseTime, rfc3339 } from '../../machinery/time.ts';
 import type { Job, JobCondition, JobStatus } from '../../resources/generated/batch-v1.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
@@ -145,7 +146,12 @@ function verdict(input: JobInput, t: Tally): Verdict | undefined {
     return fail('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   const started = parseTime(job.status?.startTime ?? '');
   const deadline = spec?.activeDeadlineSeconds;
-  if (spec?.suspend !== true && deadline !== undefined && started !== undefined && now - started >= deadline * 1000)
+  if (
+    spec?.suspend !== true &&
+    deadline !== undefined &&
+    started !== undefined &&
+    now - started >= nearest(deadline) * 1000
+  )
     return fail('DeadlineExceeded', 'Job was active longer than specified deadline');
   if (spec?.maxFailedIndexes !== undefined && t.failedIndexes.size > spec.maxFailedIndexes)
     return fail('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes');
@@ -261,7 +267,9 @@ function soonest(a: number | undefined, b: number | undefined): number | undefin
 function deadlineIn(job: Job, startTime: string | undefined, now: number): number | undefined {
   const deadline = job.spec?.activeDeadlineSeconds;
   const started = parseTime(startTime ?? '');
-  return deadline === undefined || started === undefined ? undefined : Math.max(1, started + deadline * 1000 - now);
+  return deadline === undefined || started === undefined
+    ? undefined
+    : Math.max(1, started + nearest(deadline) * 1000 - now);
 }
 
 interface StatusParts {

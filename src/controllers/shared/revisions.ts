@@ -1,7 +1,10 @@
 // ControllerRevisions: the past templates of DaemonSets and StatefulSets, for roll-outs and roll-backs.
+
 import { type Client, CONTROLLER_REVISIONS, type Informer, type ResourceRef } from '../../client/index.ts';
 import { isApiError } from '../../machinery/errors.ts';
+import { parseExact } from '../../machinery/exact-json.ts';
 import { fnv32a, safeEncode } from '../../machinery/hash.ts';
+import { compareInt64, greatestOf, type Int64, plus } from '../../machinery/int64.ts';
 import { canonicalJson, deepEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { ControllerRevision } from '../../resources/generated/apps-v1.ts';
@@ -20,7 +23,7 @@ function dataOfTemplate(template: object | undefined): Data {
   const { metadata, ...rest } = (template ?? {}) as { metadata?: Record<string, unknown> };
   const { creationTimestamp: _none, ...named } = metadata ?? {};
   const plain = { ...rest, ...(metadata === undefined ? {} : { metadata: named }), $patch: 'replace' };
-  return JSON.parse(canonicalJson({ spec: { template: plain } })) as Data;
+  return parseExact(canonicalJson({ spec: { template: plain } })) as Data;
 }
 
 /** What a roll-back puts in: the template replaces the one that is there. */
@@ -58,7 +61,7 @@ export interface RevisionOptions<T extends Templated> {
 }
 
 const byAge = (a: ControllerRevision, b: ControllerRevision): number =>
-  a.revision - b.revision ||
+  compareInt64(a.revision, b.revision) ||
   createdAt(a) - createdAt(b) ||
   ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
 
@@ -72,22 +75,22 @@ export async function syncRevisions<T extends Templated>(options: RevisionOption
     .sort(byAge);
   const data = dataOf(owner);
   const same = own.filter((one) => holds(one, data)).at(-1);
-  const newest = Math.max(0, ...own.map((one) => one.revision));
+  const newest = greatestOf(0, ...own.map((one) => one.revision));
   if (same !== undefined) {
     if (same.revision === newest) return { update: same, all: own };
-    const body = { revision: newest + 1 };
+    const body = { revision: plus(newest, 1) };
     const { name = '' } = same.metadata;
     const raised = await client.resource(CONTROLLER_REVISIONS).patch(namespace, name, 'merge', body);
     return { update: raised, all: [...own.filter((one) => one !== same), raised] };
   }
-  const made = await make(options, data, newest + 1);
+  const made = await make(options, data, plus(newest, 1));
   return { update: made, all: [...own.filter((one) => one.metadata.uid !== made.metadata.uid), made] };
 }
 
 async function make<T extends Templated>(
   { client, owner, ref, hashLabel, annotations }: RevisionOptions<T>,
   data: Data,
-  revision: number,
+  revision: Int64,
 ): Promise<ControllerRevision> {
   const hash = hashOf(owner);
   const { namespace = '', name = '' } = owner.metadata;

@@ -1,6 +1,8 @@
 // When a pod must leave its node because of taints with the effect NoExecute. Pure.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions
+
 import { tolerates } from '../../client/index.ts';
+import { nearest } from '../../machinery/int64.ts';
 import { parseTime } from '../../machinery/time.ts';
 import type { Node, Pod } from '../../resources/generated/core-v1.ts';
 
@@ -11,7 +13,7 @@ export function evictionTime(pod: Pod, node: Node, since: number): number | unde
     if (taint.effect !== 'NoExecute') continue;
     const matching = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
     if (matching.length === 0) return since;
-    const limits = matching.flatMap((toleration) => toleration.tolerationSeconds ?? []);
+    const limits = matching.flatMap((toleration) => nearest(toleration.tolerationSeconds) ?? []);
     if (limits.length === 0) continue;
     const start = parseTime(taint.timeAdded ?? '') ?? since;
     const end = start + Math.max(0, Math.min(...limits)) * 1000;

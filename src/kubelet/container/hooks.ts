@@ -1,5 +1,7 @@
 // Lifecycle hooks. https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
+
 import type { Clock } from '../../host/clock.ts';
+import { nearest } from '../../machinery/int64.ts';
 import { goQuote } from '../../machinery/json.ts';
 import type { LifecycleHandler } from '../../resources/generated/core-v1.ts';
 import { httpTarget, type ProbeTarget, portNumber } from '../probes/run.ts';
@@ -52,7 +54,7 @@ export async function runHook(
     const result = await target.reach.tcp(host, portNumber(tcpSocket.port, target.container), timeout);
     if (result.outcome !== 'success') throw new Error(result.output);
   } else if (sleep !== undefined) {
-    const ms = sleep.seconds * 1000;
+    const ms = nearest(sleep.seconds) * 1000;
     await options.clock.sleep(options.timeoutMs > 0 ? Math.min(ms, options.timeoutMs) : ms, options.signal);
   }
 }

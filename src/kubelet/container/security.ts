@@ -1,8 +1,10 @@
 // Pod and container security contexts as one set of Linux settings.
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+
 import path from 'node:path';
 import type { ImageInfo, LinuxSecurity, NamespaceMode } from '../../cri/port.ts';
-import type { Pod, SeccompProfile, SecurityContext } from '../../resources/generated/core-v1.ts';
+import { nearest } from '../../machinery/int64.ts';
+import type { Pod, PodSecurityContext, SeccompProfile, SecurityContext } from '../../resources/generated/core-v1.ts';
 import { type ContainerRef, podText, specOf } from '../pod/identity.ts';
 import { configError } from './errors.ts';
 
@@ -76,8 +78,8 @@ export function checkNonRoot(input: SecurityInput): void {
 function userOf(input: SecurityInput): Pick<LinuxSecurity, 'runAsUser' | 'runAsUsername' | 'runAsGroup'> {
   const own = input.ref.spec.securityContext;
   const shared = specOf(input.pod).securityContext;
-  const runAsUser = own?.runAsUser ?? shared?.runAsUser ?? input.image.uid;
-  const runAsGroup = own?.runAsGroup ?? shared?.runAsGroup;
+  const runAsUser = nearest(own?.runAsUser ?? shared?.runAsUser ?? input.image.uid);
+  const runAsGroup = nearest(own?.runAsGroup ?? shared?.runAsGroup);
   const group = runAsGroup === undefined ? {} : { runAsGroup };
   if (runAsUser !== undefined) return { runAsUser, ...group };
   const { username } = input.image;
@@ -89,18 +91,19 @@ function masks(own: SecurityContext | undefined): Pick<LinuxSecurity, 'maskedPat
   return {};
 }
 
+/** Those of all containers of a pod. */
+function sharedGroups(shared: PodSecurityContext | undefined): number[] {
+  const { fsGroup, supplementalGroups = [] } = shared ?? {};
+  return [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])].map((group) => nearest(group));
+}
+
 export function containerSecurity(input: SecurityInput): LinuxSecurity {
   const own = input.ref.spec.securityContext;
   const shared = specOf(input.pod).securityContext;
   const seccomp = seccompOf(own?.seccompProfile ?? shared?.seccompProfile, input.seccompDir);
   const apparmor = apparmorOf(input.pod, input.ref);
   const selinux = own?.seLinuxOptions ?? shared?.seLinuxOptions;
-  const fsGroup = shared?.fsGroup;
-  const groups = [
-    ...(shared?.supplementalGroups ?? []),
-    ...(fsGroup === undefined ? [] : [fsGroup]),
-    ...input.fsGroups,
-  ];
+  const groups = [...sharedGroups(shared), ...input.fsGroups];
   const policy = shared?.supplementalGroupsPolicy;
   return {
     privileged: own?.privileged === true,
@@ -127,12 +130,11 @@ export function sandboxSecurity(pod: Pod): LinuxSecurity {
   const privileged = [...(specOf(pod).initContainers ?? []), ...specOf(pod).containers].some(
     (c) => c.securityContext?.privileged === true,
   );
-  const fsGroup = shared?.fsGroup;
   return {
     privileged,
-    ...(shared?.runAsUser === undefined ? {} : { runAsUser: shared.runAsUser }),
-    ...(shared?.runAsGroup === undefined ? {} : { runAsGroup: shared.runAsGroup }),
-    supplementalGroups: [...(shared?.supplementalGroups ?? []), ...(fsGroup === undefined ? [] : [fsGroup])],
+    ...(shared?.runAsUser === undefined ? {} : { runAsUser: nearest(shared.runAsUser) }),
+    ...(shared?.runAsGroup === undefined ? {} : { runAsGroup: nearest(shared.runAsGroup) }),
+    supplementalGroups: sharedGroups(shared),
     readonlyRootfs: true,
     noNewPrivs: false,
     seccomp: { type: 'RuntimeDefault' },

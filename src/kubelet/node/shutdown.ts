@@ -1,6 +1,8 @@
 // Graceful node shutdown: ordinary pods first, critical ones in the time kept for them.
 // https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/
+
 import type { Clock } from '../../host/clock.ts';
+import { nearest } from '../../machinery/int64.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { KubeletConfig } from '../config.ts';
 import { isCritical, namesOf, specOf } from '../pod/identity.ts';
@@ -25,7 +27,7 @@ export async function shutDownPods(options: ShutdownOptions, limitMs = Number.PO
 
 async function endThese({ manager, clock }: ShutdownOptions, pods: readonly Pod[], seconds: number): Promise<void> {
   for (const pod of pods) {
-    const own = specOf(pod).terminationGracePeriodSeconds ?? 30;
+    const own = nearest(specOf(pod).terminationGracePeriodSeconds ?? 30);
     manager.end(namesOf(pod).uid, {
       why: 'evicted',
       graceSeconds: Math.min(own, seconds),

@@ -1,4 +1,5 @@
 // The conditions that the kubelet keeps on a pod. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
+import type { Int64 } from '../../machinery/int64.ts';
 import type { ContainerStatus, Pod, PodCondition } from '../../resources/generated/core-v1.ts';
 import { isSidecar, specOf } from '../pod/identity.ts';
 import { mayRestartWhole } from '../pod/restart.ts';
@@ -119,7 +120,7 @@ export function conditionsOf(input: ConditionInput): readonly Made[] {
 export function stamped(
   made: readonly Made[],
   old: readonly PodCondition[],
-  at: { readonly now: string; readonly generation: number | undefined },
+  at: { readonly now: string; readonly generation: Int64 | undefined },
 ): PodCondition[] {
   return made.map((c) => {
     const before = old.find((o) => o.type === c.type);

@@ -1,6 +1,8 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
+
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { nearest } from '../../machinery/int64.ts';
 import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import { allContainers, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
@@ -38,7 +40,7 @@ function fsGroupOf(pod: Pod): FsGroup | undefined {
   const context = specOf(pod).securityContext;
   if (context?.fsGroup === undefined) return undefined;
   const policy = context.fsGroupChangePolicy === 'OnRootMismatch' ? 'OnRootMismatch' : 'Always';
-  return { gid: context.fsGroup, policy };
+  return { gid: nearest(context.fsGroup), policy };
 }
 
 const FILE_PLUGINS = {

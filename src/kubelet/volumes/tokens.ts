@@ -1,5 +1,6 @@
 // Service account tokens for projected volumes: asked for once, renewed before they end.
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
+import { nearest } from '../../machinery/int64.ts';
 import type { Pod, ServiceAccountTokenProjection } from '../../resources/generated/core-v1.ts';
 import { namesOf, specOf } from '../pod/identity.ts';
 
@@ -42,7 +43,7 @@ export class PodTokens {
 
   async token(pod: Pod, source: ServiceAccountTokenProjection): Promise<string> {
     const audience = source.audience ?? '';
-    const seconds = source.expirationSeconds ?? 3600;
+    const seconds = nearest(source.expirationSeconds ?? 3600);
     const key = `${audience}\0${seconds}`;
     const old = this.held.get(key);
     const now = this.now();

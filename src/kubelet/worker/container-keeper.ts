@@ -1,5 +1,7 @@
 // Starts and stops the containers of one pod as the plan says, and remembers why one does not run.
+
 import type { ContainerStatus } from '../../cri/port.ts';
+import { nearest } from '../../machinery/int64.ts';
 import { goDuration } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf, StartError } from '../container/errors.ts';
@@ -156,7 +158,7 @@ export class ContainerKeeper {
   private killOptions(action: Extract<Action, { type: 'kill' }>): { message: string; graceSeconds?: number } {
     const kind = this.input.probes.unhealthy.get(action.status.id);
     const probe = kind === 'startup' ? action.ref.spec.startupProbe : action.ref.spec.livenessProbe;
-    const own = kind === undefined ? undefined : probe?.terminationGracePeriodSeconds;
+    const own = kind === undefined ? undefined : nearest(probe?.terminationGracePeriodSeconds);
     return { message: action.message, ...(own === undefined ? {} : { graceSeconds: own }) };
   }
 

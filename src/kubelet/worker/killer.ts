@@ -1,6 +1,8 @@
 // Stops containers gracefully: preStop hook, stop signal, and at the end SIGKILL.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+
 import type { ContainerStatus } from '../../cri/port.ts';
+import { nearest } from '../../machinery/int64.ts';
 import type { LifecycleHandler, Pod } from '../../resources/generated/core-v1.ts';
 import { runHook } from '../container/hooks.ts';
 import { ANNOTATION, allContainers, type ContainerRef, fieldPathOf, isSidecar, specOf } from '../pod/identity.ts';
@@ -45,7 +47,7 @@ export class Killer {
     const spec = specOf(this.pod());
     const own = this.pod().metadata.deletionGracePeriodSeconds;
     const recorded = Number(victim.status.annotations[ANNOTATION.grace] ?? '30');
-    return own ?? spec.terminationGracePeriodSeconds ?? recorded;
+    return nearest(own ?? spec.terminationGracePeriodSeconds ?? recorded);
   }
 
   private preStopOf(victim: Victim): LifecycleHandler | undefined {

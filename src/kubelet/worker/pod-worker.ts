@@ -1,4 +1,5 @@
 // Looks after one pod: one step at a time, whenever something has happened to it.
+import { nearest } from '../../machinery/int64.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import { parseTime } from '../../machinery/time.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
@@ -132,7 +133,7 @@ export class PodWorker {
       if (usedVolumes(pod).length > usedVolumes(old).length) this.parts.volumes.refresh(true);
     }
     if (pod.metadata.deletionTimestamp !== undefined) {
-      this.end({ why: 'deleted', graceSeconds: Math.max(1, pod.metadata.deletionGracePeriodSeconds ?? 30) });
+      this.end({ why: 'deleted', graceSeconds: Math.max(1, nearest(pod.metadata.deletionGracePeriodSeconds ?? 30)) });
     } else if (changed || relabelled || generation !== pod.metadata.generation) this.poke();
     // Conditions of others may be what a readiness gate waits for.
     else this.parts.publisher.publish();
@@ -153,7 +154,7 @@ export class PodWorker {
     this.absent = true;
     this.parts.publisher.silent = true;
     const grace = this.pod.metadata.deletionGracePeriodSeconds ?? specOf(this.pod).terminationGracePeriodSeconds ?? 30;
-    this.end({ why: 'deleted', graceSeconds: Math.max(1, grace) });
+    this.end({ why: 'deleted', graceSeconds: Math.max(1, nearest(grace)) });
   }
 
   /** A ConfigMap or Secret that the pod names has come or changed. */
@@ -196,7 +197,7 @@ export class PodWorker {
     if (seconds === undefined) return undefined;
     const start = this.parts.publisher.status.startTime;
     const since = start === undefined ? undefined : parseTime(start);
-    return (since ?? this.parts.publisher.began) + seconds * 1000;
+    return (since ?? this.parts.publisher.began) + nearest(seconds) * 1000;
   }
 
   private async live(): Promise<void> {

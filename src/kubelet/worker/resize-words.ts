@@ -1,5 +1,6 @@
 // What is told of a resize: the events, with the resources that the containers are to have.
 // https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
+import { jsonText } from '../../machinery/exact-json.ts';
 import type { Container, Pod, ResourceRequirements } from '../../resources/generated/core-v1.ts';
 import { specOf } from '../pod/identity.ts';
 
@@ -20,7 +21,7 @@ function summary({ name, resources }: Container): { name: string; resources: Res
 /** `Pod resize started: {"containers":[…],"generation":3}` */
 export function resizeWords(what: string, pod: Pod, error?: string): string {
   const { initContainers = [], containers } = specOf(pod);
-  const text = JSON.stringify({
+  const text = jsonText({
     ...(initContainers.length === 0 ? {} : { initContainers: initContainers.map(summary) }),
     ...(containers.length === 0 ? {} : { containers: containers.map(summary) }),
     generation: pod.metadata.generation ?? 0,

@@ -1,4 +1,5 @@
 // Keeps one pod's volumes set up and current, and tries again, more and more slowly, when one cannot be.
+import { nearest } from '../../machinery/int64.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import type { FieldContext } from '../container/fields.ts';
@@ -18,7 +19,7 @@ const PATIENCE_MS = 123_000;
 /** The user that all containers run as, if there is one: token files are theirs. */
 function commonUser(pod: Pod): number | undefined {
   const shared = specOf(pod).securityContext?.runAsUser;
-  const users = new Set(allContainers(pod).map((c) => c.spec.securityContext?.runAsUser ?? shared));
+  const users = new Set(allContainers(pod).map((c) => nearest(c.spec.securityContext?.runAsUser ?? shared)));
   const [user] = users;
   return users.size === 1 ? user : undefined;
 }
@@ -81,7 +82,7 @@ export class VolumeKeeper {
       trust: (source) => this.deps.trustBundles.anchors(this.uid, source),
       certificate: (place, source) => this.certificates.credentials(pod, place, source),
       user: commonUser(pod),
-      fsGroup: specOf(pod).securityContext?.fsGroup,
+      fsGroup: nearest(specOf(pod).securityContext?.fsGroup),
     };
   }
 

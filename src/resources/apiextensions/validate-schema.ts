@@ -1,6 +1,8 @@
 // Validation of the OpenAPI schema in a CustomResourceDefinition.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
+
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import { type Int64, nearest } from '../../machinery/int64.ts';
 import type { JSONSchemaProps, ValidationRule } from '../generated/apiextensions-v1.ts';
 import { findPath } from './field-path.ts';
 import type { RuleCosts } from './rule-costs.ts';
@@ -25,9 +27,11 @@ export interface SchemaContext {
 }
 
 /** The place inside a list or a map of so many. */
-function inside(context: SchemaContext, count: number | undefined): SchemaContext {
+function inside(context: SchemaContext, count: Int64 | undefined): SchemaContext {
   const { cardinality, ...rest } = context;
-  return cardinality === undefined || count === undefined ? rest : { ...rest, cardinality: cardinality * count };
+  return cardinality === undefined || count === undefined
+    ? rest
+    : { ...rest, cardinality: cardinality * nearest(count) };
 }
 
 function itemsOf(schema: JSONSchemaProps): JSONSchemaProps | undefined {

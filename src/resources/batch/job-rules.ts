@@ -1,6 +1,7 @@
 // Validation of Jobs, on create, update and status update.
 import { FieldPath } from '../../machinery/field-error.ts';
 import { isDns1123Label } from '../../machinery/names.ts';
+import { isJsonObject } from '../../machinery/object.ts';
 import { checkSelectorKept, checkTemplateLabels, EMPTY_TEMPLATE, isReadable } from '../apps/index.ts';
 import { ErrorList, IMMUTABLE, inGo, isUnset } from '../checks/index.ts';
 import {
@@ -141,7 +142,10 @@ export function validateJobUpdate(job: Job, old: Job): ErrorList {
 
 /** Without the fields that say nothing. */
 function stripped(part: unknown): unknown {
-  return JSON.parse(JSON.stringify(part ?? null, (_, value: unknown) => (value === null ? undefined : value)));
+  if (Array.isArray(part)) return part.map(stripped);
+  if (!isJsonObject(part)) return part ?? null;
+  const said = Object.entries(part).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(said.map(([key, value]) => [key, stripped(value)]));
 }
 
 const MANY_COMPLETIONS = 100000;

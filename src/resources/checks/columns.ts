@@ -1,10 +1,11 @@
 // Builds table columns: names, ages, and descriptions taken from the API's own documentation only when a table is asked for.
+import type { Int64 } from '../../machinery/int64.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import { ageColumn, nameColumn } from '../common/index.ts';
 import type { Column } from '../definition.ts';
 import { describeField } from './describe.ts';
 
-type Cell = string | number | boolean | null;
+type Cell = string | Int64 | boolean | null;
 
 export interface ColumnSpec<T extends KubeObject> {
   readonly name: string;

@@ -1,5 +1,7 @@
 // Collects the errors of one validation, with a method for each check that many kinds share.
+
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type { Int64 } from '../../machinery/int64.ts';
 import { semanticEqual } from '../common/index.ts';
 
 /** Checks a text and answers with what is wrong with it, as the functions of machinery/names do. */
@@ -64,7 +66,7 @@ export class ErrorList {
     for (const message of rule(value)) this.invalid(path, value, message);
   }
 
-  notNegative(path: FieldPath, value: number | undefined): void {
+  notNegative(path: FieldPath, value: Int64 | undefined): void {
     if (value !== undefined && value < 0) this.invalid(path, value, NOT_NEGATIVE);
   }
 

@@ -1,5 +1,7 @@
 // The small vocabulary of validation: every check pushes what it finds into one list, so that the good path allocates nothing.
+
 import { type FieldError, type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type { Int64 } from '../../machinery/int64.ts';
 
 /** Where a check puts its findings. */
 export type Findings = FieldError[];
@@ -28,12 +30,12 @@ export function checkPresent(value: string | undefined, path: FieldPath, out: Fi
   return false;
 }
 
-export function checkNonNegative(value: number | undefined, path: FieldPath, out: Findings): void {
+export function checkNonNegative(value: Int64 | undefined, path: FieldPath, out: Findings): void {
   if (value !== undefined && value < 0)
     out.push(fieldErrors.invalid(path, value, 'must be greater than or equal to 0'));
 }
 
-export function nonNegative(value: number | undefined, path: FieldPath): FieldError[] {
+export function nonNegative(value: Int64 | undefined, path: FieldPath): FieldError[] {
   const out: Findings = [];
   checkNonNegative(value, path, out);
   return out;

@@ -1,5 +1,7 @@
 // Format checks as findings: the machinery says what is wrong with a string, here it becomes errors at a path.
+
 import { type FieldPath, fieldErrors } from '../../machinery/field-error.ts';
+import type { Int64 } from '../../machinery/int64.ts';
 import {
   isDns1123Label,
   isDns1123Subdomain,
@@ -33,7 +35,7 @@ export function checkPortNumberOrName(port: number | string | undefined, path: F
 const MAX_UNIX_ID = 2147483647;
 const ID_RANGE = rangeMessage(0, MAX_UNIX_ID);
 
-export function checkUnixId(id: number | undefined, path: FieldPath, out: Findings): void {
+export function checkUnixId(id: Int64 | undefined, path: FieldPath, out: Findings): void {
   if (id !== undefined && (id < 0 || id > MAX_UNIX_ID)) out.push(fieldErrors.invalid(path, id, ID_RANGE));
 }
 

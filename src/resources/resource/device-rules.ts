@@ -1,5 +1,7 @@
 // Checks of the parts that resource.k8s.io kinds share: selectors, configuration, tolerations, taints.
+
 import { CelSyntaxError, isDyn, typeText } from '../../machinery/cel/index.ts';
+import { jsonText } from '../../machinery/exact-json.ts';
 import type { FieldPath } from '../../machinery/field-error.ts';
 import { isCIdentifier, isDns1123Subdomain, isQualifiedName, isValidLabelValue } from '../../machinery/names.ts';
 import { isJsonObject } from '../../machinery/object.ts';
@@ -106,7 +108,7 @@ export function checkConfiguration(found: ErrorList, configuration: DeviceConfig
   checkDriver(found, opaque.driver ?? '', path.child('opaque', 'driver'));
   const at = path.child('opaque', 'parameters');
   if (opaque.parameters === undefined || opaque.parameters === null) found.required(at);
-  else if (Buffer.byteLength(JSON.stringify(opaque.parameters)) > MAX_PARAMETERS) found.tooLong(at, MAX_PARAMETERS);
+  else if (Buffer.byteLength(jsonText(opaque.parameters)) > MAX_PARAMETERS) found.tooLong(at, MAX_PARAMETERS);
   else if (!isJsonObject(opaque.parameters)) found.invalid(at, '<value omitted>', 'must be a valid JSON object');
 }
 

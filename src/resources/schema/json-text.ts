@@ -1,18 +1,10 @@
 // Reads JSON text as Go does: a quick way for what is plain, a careful one that keeps duplicate keys and the spelling of numbers.
-import { exactInteger } from '../../machinery/exact-json.ts';
+import { NumberText, spelledNumber } from '../../machinery/exact-json.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { DecodeError } from './go-errors.ts';
 
 /** Deeper than this is refused: nothing real is, and recursion must end. */
 export const MAX_DEPTH = 1000;
-
-/** A number as it was spelled. */
-export class NumberText {
-  constructor(readonly text: string) {}
-  get value(): number | bigint {
-    return /^-?\d+$/.test(this.text) ? exactInteger(this.text) : Number(this.text);
-  }
-}
 
 /** An object with every key as it came, doubles too. */
 export class Entries {
@@ -185,10 +177,7 @@ class CarefulReader {
       if (this.text[this.at] === '+' || this.text[this.at] === '-') this.at++;
       this.digits('in exponent of numeric literal');
     }
-    const text = this.text.slice(start, this.at);
-    const value = Number(text);
-    const exact = Number.isSafeInteger(value) || !Number.isInteger(value);
-    return exact && String(value) === text ? value : new NumberText(text);
+    return spelledNumber(this.text.slice(start, this.at));
   }
 
   private string(): string {

@@ -1,5 +1,6 @@
 // Makes schema nodes of the OpenAPI schemas of CustomResourceDefinitions.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+import { isInt64, nearest } from '../../machinery/int64.ts';
 import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import type { CelRule, FieldNode, SchemaNode, SchemaType, ValueRules } from './node.ts';
 
@@ -48,7 +49,7 @@ function rulesOf(props: JSONSchemaProps): ValueRules | undefined {
   const rules: { -readonly [K in keyof ValueRules]: ValueRules[K] } = {};
   for (const name of NUMBER_RULES) {
     const value = props[name];
-    if (typeof value === 'number') rules[name] = value;
+    if (isInt64(value)) rules[name] = nearest(value);
   }
   if (props.enum !== undefined && props.enum !== null) rules.enum = props.enum;
   if ((props.required?.length ?? 0) > 0) rules.required = props.required ?? [];

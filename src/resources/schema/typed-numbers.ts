@@ -1,16 +1,16 @@
-// Numbers of built-in types in objects that were read with all their digits: whoever works with such a type counts in JavaScript numbers.
+// Fields of built-in types that are floats, in objects that were read with all digits of their integers.
 import { getOwn, setOwn } from '../../machinery/json.ts';
 import { isJsonObject } from '../../machinery/object.ts';
 import type { SchemaNode } from './node.ts';
 
-/** Makes numbers of the bigints in fields that have a type of their own; what is of any type keeps its digits. Changes the value in place. */
+/** Makes numbers of the bigints in such fields; integers, and what is of any type, keep their digits. Changes the value in place. */
 export function typedNumbers<T>(schema: SchemaNode, value: T): T {
   return typed(schema, value) as T;
 }
 
 function typed(schema: SchemaNode, value: unknown): unknown {
   if (schema.format === 'raw') return value;
-  if (typeof value === 'bigint') return schema.type === 'any' ? value : Number(value);
+  if (typeof value === 'bigint') return schema.type === 'number' ? Number(value) : value;
   if (Array.isArray(value)) {
     const { items } = schema;
     if (items !== undefined) for (let i = 0; i < value.length; i++) value[i] = typed(items, value[i]);

@@ -1,10 +1,13 @@
 // Takes a JSON value through a built-in type as Go's decoder and encoder would: checks types, drops what is not known or empty,
 // makes quantities and times canonical, adds what is always sent. Sharing: what needs no change is given back as it is.
+
+import { exactInteger, NumberText } from '../../machinery/exact-json.ts';
 import { setOwn } from '../../machinery/json.ts';
+import { isJsonObject } from '../../machinery/object.ts';
 import { canonicalQuantity, QuantityError } from '../../machinery/quantity.ts';
 import { canonicalMicroTime, canonicalTime, goDurationNanos, goDurationText } from '../../machinery/time.ts';
 import { base64Fault, DecodeError, durationError, goKind, timeError, typeMismatch } from './go-errors.ts';
-import { Entries, NumberText, plain } from './json-text.ts';
+import { Entries, plain } from './json-text.ts';
 import type { FieldNode, SchemaNode } from './node.ts';
 import { alwaysSent, isObjectMeta, zeroOf, zeroOfField } from './zero.ts';
 
@@ -96,7 +99,7 @@ export class Walk {
     this.strict.push(text);
   }
 
-  /** Built-in types count in numbers, for all who work with them: what is beyond those is rounded. */
+  /** A bigint where a number is not exact. */
   private integer(node: SchemaNode, value: unknown): unknown {
     if (typeof value === 'bigint') return this.integer(node, new NumberText(String(value)));
     if (value instanceof NumberText) {
@@ -105,7 +108,7 @@ export class Walk {
       if (!whole || BigInt(value.text) > max || BigInt(value.text) < min) {
         return this.wrong(node, value, `number ${value.text}`);
       }
-      return Number(value.text);
+      return exactInteger(value.text);
     }
     if (typeof value !== 'number') return this.wrong(node, value);
     const fits =
@@ -201,7 +204,7 @@ export class Walk {
       if (Array.isArray(value)) {
         if (node.format === 'schema-or-strings') return value.map((v) => this.value(STRING, v) ?? '');
         if (node.format === 'schema-or-array') return value.map((v) => this.value(schema, v) ?? {});
-      } else if (typeof value === 'object') return this.value(schema, value);
+      } else if (typeof value === 'object' && !(value instanceof NumberText)) return this.value(schema, value);
     } finally {
       this.quiet = before;
     }
@@ -211,7 +214,7 @@ export class Walk {
   }
 
   private object(node: SchemaNode, fields: ReadonlyMap<string, FieldNode>, value: unknown): unknown {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.wrong(node, value);
+    if (!isJsonObject(value) || value instanceof NumberText) return this.wrong(node, value);
     const plan = planOf(node, fields);
     const outer = this.struct;
     this.struct = node.goName ?? '';
@@ -309,7 +312,7 @@ export class Walk {
   }
 
   private map(node: SchemaNode, value: unknown): unknown {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return this.wrong(node, value);
+    if (!isJsonObject(value) || value instanceof NumberText) return this.wrong(node, value);
     const values = node.additionalProperties;
     if (values === undefined) return plain(value);
     if (value instanceof Entries) return this.carefulMap(values, value);

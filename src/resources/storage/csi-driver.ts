@@ -1,5 +1,7 @@
 // CSIDriver: what a CSI driver can do and wants. https://kubernetes-csi.github.io/docs/csi-driver-object.html
+
 import { FieldPath } from '../../machinery/field-error.ts';
+import { plus } from '../../machinery/int64.ts';
 import { ageColumn, column, ErrorList, nameColumn } from '../checks/index.ts';
 import { semanticEqual } from '../common/index.ts';
 import { ALL_VERBS, type Column, defineResource } from '../definition.ts';
@@ -149,7 +151,7 @@ export const csiDrivers = defineResource<CSIDriver>({
     prepareForUpdate(draft, old) {
       if (draft.spec !== undefined && old.spec?.preventPodSchedulingIfMissing === undefined)
         delete draft.spec.preventPodSchedulingIfMissing;
-      if (!semanticEqual(draft.spec, old.spec)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1;
+      if (!semanticEqual(draft.spec, old.spec)) draft.metadata.generation = plus(old.metadata.generation ?? 0, 1);
     },
     validate: (driver) => validate(driver).errors,
     validateUpdate: (driver, old) => validateUpdate(driver, old).errors,

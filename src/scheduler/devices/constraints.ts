@@ -1,4 +1,5 @@
 // What the devices of a claim have to have in common, or must not.
+import { jsonText } from '../../machinery/exact-json.ts';
 import type { DeviceAttribute, DeviceConstraint } from '../../resources/generated/resource-v1.ts';
 import type { OfferedDevice } from './pools.ts';
 import type { Wanted } from './requests.ts';
@@ -23,7 +24,7 @@ function attributeOf({ driver, device }: OfferedDevice, name: string): DeviceAtt
 /** Values of different types are never the same. */
 function textOfValue(offer: OfferedDevice, name: string): string | undefined {
   const attribute = attributeOf(offer, name);
-  return attribute === undefined ? undefined : JSON.stringify(attribute);
+  return attribute === undefined ? undefined : jsonText(attribute);
 }
 
 /** Whether one more device may join those that were picked for the claim. */

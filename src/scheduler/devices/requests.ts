@@ -1,5 +1,7 @@
 // What a claim asks for, and whether a device is one of those.
+
 import { BudgetExceeded, CelError, type CelProgram, CelSyntaxError } from '../../machinery/cel/index.ts';
+import { nearest } from '../../machinery/int64.ts';
 import type {
   DeviceClass,
   DeviceSelector,
@@ -33,7 +35,7 @@ export function wantedOf(claim: ResourceClaim): Wanted[][] {
       request: request.name,
       className: one.deviceClassName,
       selectors: one.selectors ?? [],
-      count: one.allocationMode === 'All' ? undefined : (one.count ?? 1),
+      count: one.allocationMode === 'All' ? undefined : nearest(one.count ?? 1),
       adminAccess: one.adminAccess,
       tolerations: one.tolerations ?? [],
       capacity: one.capacity?.requests ?? {},

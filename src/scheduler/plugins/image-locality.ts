@@ -1,4 +1,5 @@
 // Nodes that have the pod's images already score higher, the more so the larger the images.
+import { nearest } from '../../machinery/int64.ts';
 import { MAX_SCORE, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
 
@@ -16,7 +17,7 @@ function imagesOf({ node }: NodeInfo): ReadonlyMap<string, number> {
   if (found === undefined) {
     const made = new Map<string, number>();
     for (const image of node.status?.images ?? [])
-      for (const name of image.names ?? []) made.set(name, image.sizeBytes ?? 0);
+      for (const name of image.names ?? []) made.set(name, nearest(image.sizeBytes ?? 0));
     sizes.set(node, made);
     found = made;
   }

@@ -1,5 +1,7 @@
 // Probes and lifecycle hooks: exactly one handler, a port that can be one, and counts that make sense.
+
 import { type FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
+import type { Int64 } from '../../../machinery/int64.ts';
 import { isHTTPHeaderName } from '../../../machinery/names.ts';
 import type {
   ExecAction,
@@ -62,7 +64,7 @@ function checkHttpGet(http: HTTPGetAction | undefined, path: FieldPath, out: Fin
     addInvalid(header.name, path.child('httpHeaders'), isHTTPHeaderName(header.name ?? ''), out);
 }
 
-function checkSleep(seconds: number, path: FieldPath, scope: PodScope): void {
+function checkSleep(seconds: Int64, path: FieldPath, scope: PodScope): void {
   const grace = scope.gracePeriod;
   if (grace !== undefined && (seconds < 0 || seconds > grace))
     scope.out.push(

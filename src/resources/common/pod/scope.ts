@@ -1,4 +1,5 @@
 // What the checks of one pod spec share: the findings, the leniencies, and the facts that several parts look at.
+import type { Int64 } from '../../../machinery/int64.ts';
 import type { PodSpec, Volume } from '../../generated/core-v1.ts';
 import type { Findings } from '../collect.ts';
 
@@ -26,7 +27,7 @@ export interface PodScope {
   readonly spec: PodSpec;
   /** The pod's name, where it is a pod: generic ephemeral volumes make claims of that name. */
   readonly podName: string;
-  readonly gracePeriod: number | undefined;
+  readonly gracePeriod: Int64 | undefined;
   readonly hostUsers: boolean;
   readonly claimNames: ReadonlySet<string>;
   /** The volumes that are sound: a mount of any other is "not found". */

@@ -1,5 +1,6 @@
 // Pods: the row of the table, and what the registry does to a pod before it is checked.
 // Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
+import type { Int64 } from '../../../machinery/int64.ts';
 import { isDns1123Label } from '../../../machinery/names.ts';
 import { rfc3339 } from '../../../machinery/time.ts';
 import { keepStatus } from '../../checks/index.ts';
@@ -86,7 +87,7 @@ function warnings(pod: Pod, old: Pod | undefined): string[] {
   ];
 }
 
-function gracePeriod(pod: Pod, requested: number | undefined): number {
+function gracePeriod(pod: Pod, requested: Int64 | undefined): Int64 {
   const phase = pod.status?.phase;
   if (!pod.spec?.nodeName || phase === 'Failed' || phase === 'Succeeded') return 0;
   const seconds = requested ?? pod.spec.terminationGracePeriodSeconds ?? 0;

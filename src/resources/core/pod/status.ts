@@ -2,6 +2,7 @@
 
 import { isIPv4 } from 'node:net';
 import { type FieldError, FieldPath, fieldErrors } from '../../../machinery/field-error.ts';
+import type { Int64 } from '../../../machinery/int64.ts';
 import { canonicalIP } from '../../../machinery/names.ts';
 import { keepSpec } from '../../checks/index.ts';
 import {
@@ -58,7 +59,7 @@ type Conditions = Status['conditions'];
 
 /** Old clients do not know `observedGeneration`: what they leave out stays as it was. Source: KEP-5067. */
 function keepGenerations(conditions: Conditions, old: Conditions): Conditions {
-  const before = new Map<string, number[]>();
+  const before = new Map<string, Int64[]>();
   for (const condition of old ?? []) {
     const list = before.get(condition.type) ?? [];
     list.push(condition.observedGeneration ?? 0);
