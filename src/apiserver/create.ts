@@ -22,9 +22,9 @@ import { RbacAuthorizer } from './auth/rbac.ts';
 import { TokenIssuer } from './auth/tokens.ts';
 import { bootstrap, keepKubernetesService } from './bootstrap.ts';
 import { CustomResources } from './crd/index.ts';
-import { FlowControl } from './flow/index.ts';
+import { dumpLevels, dumpQueues, FlowControl } from './flow/index.ts';
 import { addHealthPaths, Start } from './health-checks.ts';
-import { jsonResponse } from './http/responses.ts';
+import { jsonResponse, textResponse } from './http/responses.ts';
 import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
 import { listedPaths, NonResourcePaths, type PathHandler } from './non-resource.ts';
@@ -180,6 +180,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     observe: (root, name, passed) => metrics.observeHealth(root, name, passed),
   });
   issuerPaths(paths, issuer);
+  const flowPath = '/debug/api_priority_and_fairness/dump_';
+  paths.addUnlisted(`${flowPath}priority_levels`, () => textResponse(200, dumpLevels(flow.states())));
+  paths.addUnlisted(`${flowPath}queues`, () => textResponse(200, dumpQueues(flow.states())));
   addZPages(paths, options, { version, issuer, address: () => address });
   const index = (): WireResponse => jsonResponse(200, { paths: listedPaths(paths, catalog) });
   paths.addUnlisted('/', index).addUnlisted('/index.html', index);

@@ -59,6 +59,15 @@ test('/flagz tells the settings in force', async () => {
   expect(body).toMatchObject({ kind: 'Flagz', flags: { 'authorization-mode': '[Node,RBAC]' } });
 });
 
+test('what waits and what runs is told in tables that the index keeps to itself', async () => {
+  const path = '/debug/api_priority_and_fairness';
+  expect((await get(`${path}/dump_priority_levels`)).text).toMatch(
+    /^PriorityLevelName, ActiveQueues, .*\ncatch-all, +0, +true, /,
+  );
+  expect((await get(`${path}/dump_queues`)).text).toMatch(/^PriorityLevelName, +Index, .*\nglobal-default, +0, +0, /);
+  expect((await get('/')).text).not.toContain('/debug');
+});
+
 describe('a path that is no resource', () => {
   test.each([
     ['/version', 'application/*', 406],
@@ -70,6 +79,8 @@ describe('a path that is no resource', () => {
     ['/apis/apps', 'text/plain', 406],
     ['/openapi/v2', 'application/yaml', 406],
     ['/openapi/v3/api/v1', 'application/*', 200],
+    ['/openapi/v3/api/v1', 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf', 406],
+    ['/openapi/v3/api/v1', 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf,application/json', 200],
   ])('%s with Accept: %s answers %i', async (path, accept, wanted) => {
     expect((await get(path, accept)).status).toBe(wanted);
   });

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { ApiError } from '../../machinery/errors.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
+import type { LevelCounts, LevelState } from './dump.ts';
 import { type FlowAttributes, findSchema, flowKey, inPrecedence } from './match.ts';
 import { QueueSet, type Refusal, RefusedError } from './queue-set.ts';
 
@@ -41,6 +42,7 @@ export interface FlowOutcome {
 
 interface Level {
   readonly object: PriorityLevelConfiguration;
+  readonly counts: LevelCounts & { executing: number };
   /** Absent: exempt. */
   readonly queues: QueueSet | undefined;
 }
@@ -65,6 +67,25 @@ function tooMany(cause: unknown): ApiError {
 const queuingOf = (level: PriorityLevelConfiguration): string =>
   JSON.stringify(level.spec?.limited?.limitResponse ?? {});
 
+function count(counts: LevelCounts, refusal: Refusal | undefined, late: boolean): void {
+  if (refusal === undefined) counts.dispatched++;
+  else if (refusal !== 'cancelled') counts.rejected++;
+  else if (late) counts.timedOut++;
+  else counts.cancelled++;
+}
+
+/** Counts a request among those that run until it is done. */
+function releasing({ counts }: Level, release?: () => void): () => void {
+  counts.executing++;
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    counts.executing--;
+    release?.();
+  };
+}
+
 export class FlowControl {
   private seen = -1;
   private ordered: readonly FlowSchema[] = [];
@@ -86,16 +107,19 @@ export class FlowControl {
       'x-kubernetes-pf-prioritylevel-uid': level.object.metadata.uid ?? '',
     };
     const begun = this.options.now();
-    const tell = (refusal?: Refusal): void =>
+    const tell = (refusal?: Refusal): void => {
+      const waitedMs = this.options.now() - begun;
+      count(level.counts, refusal, waitedMs >= this.options.queueWaitMs);
       this.options.observe?.({
         schema: schema.metadata.name ?? '',
         level: level.object.metadata.name ?? '',
-        waitedMs: this.options.now() - begun,
+        waitedMs,
         ...(refusal === undefined ? {} : { refusal }),
       });
+    };
     if (level.queues === undefined) {
       tell();
-      return { release() {}, headers };
+      return { release: releasing(level), headers };
     }
     const patience = (): AbortSignal => {
       const timeout = this.options.timeoutSignal(this.options.queueWaitMs);
@@ -105,7 +129,7 @@ export class FlowControl {
     try {
       const release = await level.queues.acquire(flowKey(schema, attributes), seats, patience);
       tell();
-      return { release, headers };
+      return { release: releasing(level, release), headers };
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       tell(error.refusal);
@@ -121,6 +145,17 @@ export class FlowControl {
       limit: level.queues?.concurrency ?? 0,
       executing: level.queues?.executing ?? 0,
       queued: level.queues?.queued ?? 0,
+    }));
+  }
+
+  /** What runs and waits in each queue, for people. */
+  states(): LevelState[] {
+    this.refresh();
+    return [...this.levels].map(([name, { queues, counts }]) => ({
+      name,
+      executing: counts.executing,
+      queues: queues?.states() ?? [],
+      counts,
     }));
   }
 
@@ -142,15 +177,17 @@ export class FlowControl {
   }
 
   private levelOf(object: PriorityLevelConfiguration, concurrency: number, before: Level | undefined): Level {
-    if (object.spec?.type === 'Exempt') return { object, queues: undefined };
+    const counts = before?.counts ?? { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0, executing: 0 };
+    if (object.spec?.type === 'Exempt') return { object, counts, queues: undefined };
     if (before?.queues !== undefined && queuingOf(before.object) === queuingOf(object)) {
       before.queues.resize(concurrency);
-      return { object, queues: before.queues };
+      return { object, counts, queues: before.queues };
     }
     const response = object.spec?.limited?.limitResponse;
     const queuing = response?.type === 'Queue' ? (response.queuing ?? {}) : undefined;
     return {
       object,
+      counts,
       queues: new QueueSet({
         concurrency,
         queues: queuing === undefined ? 0 : (queuing.queues ?? 64),

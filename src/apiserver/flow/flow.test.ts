@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
 import { bootstrapFlowObjects } from './bootstrap.ts';
 import { FlowControl, type FlowOutcome } from './control.ts';
+import { dumpLevels, dumpQueues } from './dump.ts';
 import { type FlowAttributes, findSchema, inPrecedence } from './match.ts';
 import { dealHand, QueueSet } from './queue-set.ts';
 
@@ -157,5 +158,76 @@ describe('flow control', () => {
     expect(told).toContainEqual({ schema: 'exempt', level: 'exempt', waitedMs: 0 });
     for (const one of held) one.release();
     (await flow.admit(ask({ groups: ['system:serviceaccounts'], name: 'system:serviceaccount:a:x' }))).release();
+  });
+});
+
+describe('the tables for people', () => {
+  const level = (name: string, type: 'Exempt' | 'Limited'): PriorityLevelConfiguration => ({
+    kind: 'PriorityLevelConfiguration',
+    apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+    metadata: { name },
+    spec:
+      type === 'Exempt'
+        ? { type }
+        : {
+            type,
+            limited: {
+              nominalConcurrencyShares: 1,
+              limitResponse: { type: 'Queue', queuing: { queues: 2, handSize: 1, queueLengthLimit: 1 } },
+            },
+          },
+  });
+  const schema = (name: string, username: string): FlowSchema => ({
+    kind: 'FlowSchema',
+    apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+    metadata: { name },
+    spec: {
+      priorityLevelConfiguration: { name },
+      matchingPrecedence: 1,
+      rules: [
+        {
+          subjects: [{ kind: 'User', user: { name: username } }],
+          resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }],
+        },
+      ],
+    },
+  });
+  const objects = {
+    schemas: () => [schema('slow', 'jane'), schema('free', 'root')],
+    levels: () => [level('slow', 'Limited'), level('free', 'Exempt')],
+    generation: 1,
+  };
+
+  it('tell what runs, what waits, and what became of the rest', async () => {
+    const control = new FlowControl({
+      objects,
+      totalConcurrency: 1,
+      queueWaitMs: 1000,
+      timeoutSignal: () => new AbortController().signal,
+      now: () => 0,
+    });
+    const running = await control.admit(ask({}));
+    const free = await control.admit(ask({ name: 'root' }));
+    free.release();
+    const gone = new AbortController();
+    const waiting = control.admit(ask({}), 1, gone.signal);
+    await expect(control.admit(ask({}))).rejects.toMatchObject({ code: 429 });
+    expect(dumpLevels(control.states())).toBe(
+      [
+        'PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests',
+        'free,              0,            true,   false,       0,               0,                 1,                  0,                0,                0',
+        'slow,              1,            false,  false,       1,               1,                 1,                  1,                0,                0',
+        '',
+      ].join('\n'),
+    );
+    const busy = dumpQueues(control.states())
+      .split('\n')
+      .find((line) => /^slow, +\d, +1, /.test(line));
+    expect(busy?.split(/, +/).slice(2)).toEqual(['1', '1', '1', '0.00300000ss', '1', '1', '0.00300000ss']);
+    gone.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 429 });
+    running.release();
+    running.release();
+    expect(dumpLevels(control.states())).toMatch(/\nslow, +0, +true, +false, +0, +0, +1, +1, +0, +1\n$/);
   });
 });

@@ -8,4 +8,5 @@ export {
   type FlowOutcome,
   type LevelLoad,
 } from './control.ts';
+export { dumpLevels, dumpQueues } from './dump.ts';
 export type { FlowAttributes } from './match.ts';

@@ -23,6 +23,18 @@ interface Queue {
   /** Virtual time at which the queue's next request may begin: grows with what the queue was served. */
   next: number;
   inUse: number;
+  /** Requests that hold these seats. */
+  executing: number;
+}
+
+/** What a queue is doing, for people. */
+export interface QueueState {
+  /** The seats that each of those that wait wants. */
+  readonly waiting: readonly number[];
+  readonly executing: number;
+  readonly inUse: number;
+  /** In seats. */
+  readonly next: number;
 }
 
 /** Why a request was not let in. */
@@ -38,7 +50,7 @@ export class QueueSet {
   private waitingCount = 0;
 
   constructor(private config: QueueSetConfig) {
-    this.queues = Array.from({ length: config.queues }, () => ({ waiting: [], next: 0, inUse: 0 }));
+    this.queues = Array.from({ length: config.queues }, () => ({ waiting: [], next: 0, inUse: 0, executing: 0 }));
   }
 
   /** A changed limit applies to what comes next; queues are kept. */
@@ -53,6 +65,15 @@ export class QueueSet {
 
   get executing(): number {
     return this.inUse;
+  }
+
+  states(): QueueState[] {
+    return this.queues.map(({ waiting, executing, inUse, next }) => ({
+      waiting: waiting.map(({ seats }) => seats),
+      executing,
+      inUse,
+      next,
+    }));
   }
 
   get queued(): number {
@@ -138,10 +159,12 @@ export class QueueSet {
   private begin(queue: Queue, seats: number): () => void {
     this.inUse += seats;
     queue.inUse += seats;
+    queue.executing++;
     this.virtual = Math.max(this.virtual, queue.next);
     queue.next = Math.max(queue.next, this.virtual) + seats;
     return once(() => {
       queue.inUse -= seats;
+      queue.executing--;
       this.free(seats);
     });
   }

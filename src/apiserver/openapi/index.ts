@@ -25,9 +25,9 @@ const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 
 const SERVABLE = ['*/*', 'application/*', 'application/json'];
 
-/** JSON, or one of the forms of protobuf, which are not read as media types. */
+/** JSON, or v2's form of protobuf, which is not read as a media type. That of v3 is not made. */
 function isServable(accept: string | undefined): boolean {
-  if (accept === undefined || accept === '' || accept.includes('proto-openapi')) return true;
+  if (accept === undefined || accept === '' || V2_PROTOBUF_ASKED.test(accept)) return true;
   return parseAccept(accept).some(({ type }) => SERVABLE.includes(type));
 }
 
