@@ -1,7 +1,7 @@
 // Ties the audit trail of a request to its answer: at once, or when the stream has ended.
 import type { ApiError } from '../machinery/errors.ts';
-import type { ByteSink, StreamBody, WireRequest, WireResponse } from '../machinery/http.ts';
-import type { Auditor, AuditTrail } from './audit/index.ts';
+import type { ByteSink, StreamBody, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
+import type { Annotate, Auditor, AuditTrail } from './audit/index.ts';
 import type { Attributes, Decision } from './auth/authorizer.ts';
 import { toApiError } from './http/responses.ts';
 
@@ -18,13 +18,24 @@ export function endTold(body: StreamBody, ended: () => void): StreamBody {
 export class RequestTrail {
   private constructor(private readonly trail: AuditTrail | undefined) {}
 
-  static begin(auditor: Auditor | undefined, request: WireRequest, attributes: Attributes): RequestTrail {
-    return new RequestTrail(auditor?.begin(request, attributes));
+  static begin(
+    auditor: Auditor | undefined,
+    { request, attributes }: { readonly request: WireRequest; readonly attributes: Attributes },
+    said: Readonly<Record<string, string>>,
+  ): RequestTrail {
+    return new RequestTrail(auditor?.begin(request, attributes, said));
   }
 
-  get annotate(): ((key: string, value: string) => void) | undefined {
-    const { trail } = this;
-    return trail === undefined ? undefined : (key, value) => trail.annotate(key, value);
+  get annotate(): Annotate | undefined {
+    return this.trail?.annotate;
+  }
+
+  took(layer: string, ms: number): void {
+    this.trail?.took(layer, ms);
+  }
+
+  impersonated(user: UserInfo): void {
+    this.trail?.impersonated(user);
   }
 
   authorized(decision: Decision): void {

@@ -3,14 +3,14 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { NodeConnector } from '../client/node-api.ts';
 import type { Clock, Random } from '../host/clock.ts';
-import { ApiError, badRequest } from '../machinery/errors.ts';
+import { ApiError, badRequest, isApiError } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
 import { AdmissionChain, type AdmissionPlugin, type ObserveAdmission } from './admission/plugin.ts';
 import type { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
 import { endTold, RequestTrail } from './audit-trail.ts';
-import type { Authenticator } from './auth/authenticator.ts';
+import type { Authenticator, RequestNotes } from './auth/authenticator.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import { type Attributes, attributesOf, refusal } from './auth/authorizer.ts';
 import { impersonated } from './auth/impersonation.ts';
@@ -106,6 +106,14 @@ function refuseUpgrade(socket: Duplex, response: WireResponse): void {
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
 }
 
+/** Who asks, and what is written down of it. */
+interface Entered {
+  readonly attributes: Attributes;
+  readonly trail: RequestTrail;
+}
+
+const NOBODY: UserInfo = { username: '', groups: [] };
+
 export class RequestHandler {
   private readonly discovery: Discovery;
   private readonly views = new WeakMap<Store, Kernel>();
@@ -143,15 +151,42 @@ export class RequestHandler {
     return { ...response, body: endTold(body, metrics.lasting(request, info)) };
   };
 
-  /** Who asks; every way into the server passes here. */
-  private async attributesOf(request: WireRequest, info: RequestInfo): Promise<Attributes> {
-    return attributesOf(info, await this.userOf(request), request);
+  /** Begins the request's entry in the audit log with who asks; every way into the server passes here. */
+  private async entered(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<Entered> {
+    const { audit, authenticator } = this.parts;
+    const said: Record<string, string> = {};
+    const notes: RequestNotes = {
+      warn: (text) => void warnings.push(text),
+      annotate: (key, value) => {
+        said[key] = value;
+      },
+    };
+    const begun = performance.now();
+    try {
+      const user = request.user ?? (await authenticator.authenticate(request, notes));
+      if (user === undefined) throw new ApiError({ reason: 'Unauthorized', message: 'Unauthorized' });
+      const attributes = attributesOf(info, user, request);
+      const trail = RequestTrail.begin(audit, { request, attributes }, said);
+      trail.took('authentication', performance.now() - begun);
+      return { attributes, trail };
+    } catch (error) {
+      if (isApiError(error, 'Unauthorized')) audit?.refused(request, attributesOf(info, NOBODY, request), said);
+      throw error;
+    }
   }
 
-  private authorize(attributes: Attributes, trail: RequestTrail): void {
-    const decision = this.parts.authorizer.authorize(attributes);
+  /** Throws unless they, or those they ask to be taken for, may. */
+  private authorize(request: WireRequest, info: RequestInfo, { attributes: own, trail }: Entered): Attributes {
+    const { authorizer } = this.parts;
+    const begun = performance.now();
+    const user = impersonated(request, own.user, authorizer);
+    if (user !== own.user) trail.impersonated(user);
+    const attributes = user === own.user ? own : attributesOf(info, user, request);
+    const decision = authorizer.authorize(attributes);
     trail.authorized(decision);
+    trail.took('authorization', performance.now() - begun);
     if (!decision.allowed) throw refusal(attributes, decision.reason);
+    return attributes;
   }
 
   private inTime(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
@@ -163,13 +198,13 @@ export class RequestHandler {
   private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
     const open = await this.parts.nonResource.open(request);
     if (open !== undefined) return request.headers.authorization === undefined ? { ...open, ...ENDS_CONNECTION } : open;
-    const attributes = await this.attributesOf(request, info);
-    const trail = RequestTrail.begin(this.parts.audit, request, attributes);
+    const entered = await this.entered(request, info, warnings);
+    const { trail } = entered;
     try {
-      this.authorize(attributes, trail);
+      const attributes = this.authorize(request, info, entered);
       const { annotate } = trail;
       const what = { request, info, user: attributes.user, warnings, ...(annotate === undefined ? {} : { annotate }) };
-      return trail.answered(await this.inTurn(attributes, what));
+      return trail.answered(await this.inTurn(attributes, what, trail));
     } catch (error) {
       trail.failed(error);
       throw error;
@@ -177,8 +212,14 @@ export class RequestHandler {
   }
 
   /** Waits for a seat of the request's priority level. */
-  private async inTurn(attributes: Attributes, what: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
+  private async inTurn(
+    attributes: Attributes,
+    what: Omit<RequestContext, 'kernel'>,
+    trail: RequestTrail,
+  ): Promise<WireResponse> {
+    const begun = performance.now();
     const flow = await this.parts.flow?.admit(attributes, 1, () => what.request.signal);
+    if (flow !== undefined) trail.took('apf-queue-wait', performance.now() - begun);
     try {
       const response = await this.dispatch(what);
       return flow === undefined ? response : { ...response, headers: { ...response.headers, ...flow.headers } };
@@ -210,7 +251,10 @@ export class RequestHandler {
     // Of the methods that are no verb, proxies pass on this one alone.
     if (info.verb === '' && request.method !== 'OPTIONS') throw methodNotAllowed();
     const { deprecation } = route.target.entry.row;
-    if (deprecation !== undefined) warnings.push(deprecation);
+    if (deprecation !== undefined) {
+      warnings.push(deprecation);
+      what.annotate?.('k8s.io/deprecated', 'true');
+    }
     const kernel = this.kernelFor(route.target.entry);
     return route.handler({ ...what, kernel }, route.target);
   }
@@ -228,10 +272,9 @@ export class RequestHandler {
     let serveConnection: Takeover | WireResponse;
     try {
       const info = parseRequestInfo(request);
-      const attributes = await this.attributesOf(request, info);
-      const { user } = attributes;
-      const trail = RequestTrail.begin(this.parts.audit, request, attributes);
-      this.authorize(attributes, trail);
+      const entered = await this.entered(request, info, []);
+      const { trail } = entered;
+      const { user } = this.authorize(request, info, entered);
       trail.answered({ status: 101, headers: {}, body: new Uint8Array(0) });
       const route = info.isResource ? routeOf(this.kernel.catalog, info, this.parts.special) : undefined;
       if (route === undefined) throw badRequest('this path cannot be upgraded');
@@ -256,11 +299,5 @@ export class RequestHandler {
     const builtIn = root === 'api' ? '' : root === 'apis' && group !== '' ? group : undefined;
     if (builtIn !== undefined && this.kernel.catalog.isBuiltInGroup(builtIn)) throw genericNotFound();
     return pageNotFound();
-  }
-
-  private async userOf(request: WireRequest): Promise<UserInfo> {
-    const user = request.user ?? (await this.parts.authenticator.authenticate(request));
-    if (user === undefined) throw new ApiError({ reason: 'Unauthorized', message: 'Unauthorized' });
-    return impersonated(request, user, this.parts.authorizer);
   }
 }

@@ -1,7 +1,9 @@
 // The contract of admission plugins, and the chain that runs them in order: first all that may change, then all that only check.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
+
 import type { UserInfo } from '../../machinery/http.ts';
 import type { JsonObject, KubeObject } from '../../machinery/object.ts';
+import type { Annotate } from '../audit/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -21,7 +23,7 @@ export interface AdmissionRequest {
   readonly options: JsonObject | null;
   readonly warn: (text: string) => void;
   /** Adds an annotation to the request's audit event, when there is one. */
-  readonly annotate?: (key: string, value: string) => void;
+  readonly annotate?: Annotate;
 }
 
 export interface AdmissionPlugin {

@@ -3,10 +3,10 @@
 
 import type { Clock, Random } from '../../host/clock.ts';
 import { jsonText, parseExact } from '../../machinery/exact-json.ts';
-import type { WireRequest } from '../../machinery/http.ts';
+import type { UserInfo, WireRequest } from '../../machinery/http.ts';
 import { setOwn } from '../../machinery/json.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-import { microTime } from '../../machinery/time.ts';
+import { goDurationText, microTime } from '../../machinery/time.ts';
 import type { Attributes, Decision } from '../auth/authorizer.ts';
 import type { AuditSink } from './log.ts';
 import { type AuditDecision, type AuditPolicy, decide, LEVELS, type Stage } from './policy.ts';
@@ -26,18 +26,35 @@ export interface AuditedAnswer {
   readonly body?: Uint8Array;
 }
 
+/** Adds to the request's entry in the log, where that is at least of the level. */
+export type Annotate = (key: string, value: string, level?: 'Metadata' | 'Request') => void;
+
 /** One request, from its arrival to its end. */
 export interface AuditTrail {
   readonly id: string;
   authorized(decision: Decision): void;
   /** What admission has to say about the request. */
-  annotate(key: string, value: string): void;
+  annotate: Annotate;
+  /** How long one of the request's layers took; told of requests that take long. */
+  took(layer: string, ms: number): void;
+  /** For whom the request is carried out. */
+  impersonated(user: UserInfo): void;
   /** A stream has begun. */
   started(status: number): void;
   completed(answer: AuditedAnswer): void;
 }
 
-const SILENT: Omit<AuditTrail, 'id'> = { authorized() {}, annotate() {}, started() {}, completed() {} };
+/** Requests that take longer have their latencies told. */
+const SLOW_MS = 500;
+
+const SILENT: Omit<AuditTrail, 'id'> = {
+  authorized() {},
+  annotate() {},
+  took() {},
+  impersonated() {},
+  started() {},
+  completed() {},
+};
 
 function parsed(bytes: Uint8Array | undefined, omitManagedFields: boolean): JsonObject | undefined {
   if (bytes === undefined || bytes.length === 0) return undefined;
@@ -54,17 +71,31 @@ function parsed(bytes: Uint8Array | undefined, omitManagedFields: boolean): Json
 export class Auditor {
   constructor(private readonly options: AuditOptions) {}
 
-  begin(request: WireRequest, attributes: Attributes): AuditTrail {
-    const id = request.headers['audit-id'] ?? this.options.random.uuid();
+  /** `said`: annotations that are there already. */
+  begin(request: WireRequest, attributes: Attributes, said: Said = {}): AuditTrail {
+    const id = this.idOf(request);
     const decision = decide(this.options.policy, attributes);
     if (decision.level === 'None') return { id, ...SILENT };
-    return new Trail(this.options, { id, request, attributes, decision });
+    return Trail.begin(this.options, { id, request, attributes, decision }, said);
+  }
+
+  /** Of a request whose credentials are no good there is one entry, and nobody in it. */
+  refused(request: WireRequest, attributes: Attributes, said: Said): void {
+    const id = this.idOf(request);
+    const decision = decide(this.options.policy, attributes);
+    if (decision.level !== 'None') Trail.refused(this.options, { id, request, attributes, decision }, said);
+  }
+
+  private idOf(request: WireRequest): string {
+    return request.headers['audit-id'] ?? this.options.random.uuid();
   }
 
   close(): void {
     this.options.sink.close();
   }
 }
+
+type Said = Readonly<Record<string, string>>;
 
 interface Seen {
   readonly id: string;
@@ -75,30 +106,61 @@ interface Seen {
 
 class Trail implements AuditTrail {
   readonly id: string;
-  private readonly received: string;
-  private annotations: Record<string, string> = {};
+  private readonly receivedAt: number;
+  private readonly annotations: Record<string, string> = {};
+  private readonly layers = new Map<string, number>();
+  private asked: UserInfo | undefined;
+  private lasting = false;
 
   constructor(
     private readonly options: AuditOptions,
     private readonly seen: Seen,
   ) {
     this.id = seen.id;
-    this.received = microTime(options.clock.now());
-    this.write('RequestReceived', {});
+    this.receivedAt = options.clock.now();
+  }
+
+  static begin(options: AuditOptions, seen: Seen, said: Said): Trail {
+    const trail = new Trail(options, seen);
+    Object.assign(trail.annotations, said);
+    trail.write('RequestReceived', {});
+    return trail;
+  }
+
+  static refused(options: AuditOptions, seen: Seen, said: Said): void {
+    const trail = new Trail(options, seen);
+    Object.assign(trail.annotations, said);
+    const failure = { status: 'Failure', message: 'Unauthorized', reason: 'Unauthorized', code: 401 };
+    trail.write('ResponseStarted', { user: {}, responseStatus: { metadata: {}, ...failure } });
   }
 
   authorized(decision: Decision): void {
-    this.annotations = {
-      'authorization.k8s.io/decision': decision.allowed ? 'allow' : 'forbid',
-      'authorization.k8s.io/reason': decision.reason,
-    };
+    this.annotate('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+    this.annotate('authorization.k8s.io/reason', decision.reason);
   }
 
-  annotate(key: string, value: string): void {
-    setOwn(this.annotations, key, value);
+  readonly annotate: Annotate = (key, value, level = 'Metadata') => {
+    if (LEVELS.indexOf(this.seen.decision.level) >= LEVELS.indexOf(level)) setOwn(this.annotations, key, value);
+  };
+
+  took(layer: string, ms: number): void {
+    this.layers.set(layer, (this.layers.get(layer) ?? 0) + ms);
+  }
+
+  impersonated(user: UserInfo): void {
+    this.asked = user;
+  }
+
+  /** Where the time went of a request that took long; streams are not held to it. */
+  private tellLatency(): void {
+    const total = this.options.clock.now() - this.receivedAt;
+    if (this.lasting || total <= SLOW_MS) return;
+    for (const [layer, ms] of [...this.layers, ['total', total] as const])
+      this.annotate(`apiserver.latency.k8s.io/${layer}`, goDurationText(Math.round(ms * 1e6)));
   }
 
   started(status: number): void {
+    this.lasting = true;
     this.write('ResponseStarted', { responseStatus: { metadata: {}, code: status } });
   }
 
@@ -106,6 +168,7 @@ class Trail implements AuditTrail {
     const { level, omitManagedFields } = this.seen.decision;
     const at = LEVELS.indexOf(level);
     const failed = answer.status >= 400;
+    this.tellLatency();
     this.write('ResponseComplete', {
       responseStatus: {
         metadata: {},
@@ -127,7 +190,6 @@ class Trail implements AuditTrail {
     const { request, attributes: a, decision } = this.seen;
     if (decision.omitStages.includes(stage)) return;
     const query = request.query.toString();
-    const { username, uid, groups, extra } = a.user;
     const event: JsonObject = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
@@ -136,14 +198,15 @@ class Trail implements AuditTrail {
       stage,
       requestURI: query === '' ? request.path : `${request.path}?${query}`,
       verb: a.verb,
-      user: { username, ...field('uid', uid), groups, ...field('extra', extra) },
+      user: userDocument(a.user),
+      ...(this.asked === undefined ? {} : { impersonatedUser: userDocument(this.asked) }),
       sourceIPs: [(request.headers['x-forwarded-for'] ?? '127.0.0.1').split(',')[0]?.trim()],
       ...field('userAgent', request.headers['user-agent']),
       ...(a.isResource ? { objectRef: reference(a) } : {}),
       ...more,
-      requestReceivedTimestamp: this.received,
+      requestReceivedTimestamp: microTime(this.receivedAt),
       stageTimestamp: microTime(this.options.clock.now()),
-      ...(stage === 'RequestReceived' ? {} : { annotations: this.annotations }),
+      ...(Object.keys(this.annotations).length === 0 ? {} : { annotations: this.annotations }),
     };
     this.options.sink.write(jsonText(event));
   }
@@ -151,6 +214,10 @@ class Trail implements AuditTrail {
 
 const field = (key: string, value: unknown): JsonObject => (value === undefined ? {} : { [key]: value });
 const filled = (key: string, value: string): JsonObject => (value === '' ? {} : { [key]: value });
+
+function userDocument({ username, uid, groups, extra }: UserInfo): JsonObject {
+  return { username, ...field('uid', uid), groups, ...field('extra', extra) };
+}
 
 function reference(a: Attributes): JsonObject {
   return {

@@ -1,4 +1,4 @@
 // The face of auditing.
-export { type AuditedAnswer, type AuditOptions, Auditor, type AuditTrail } from './audit.ts';
+export { type Annotate, type AuditedAnswer, type AuditOptions, Auditor, type AuditTrail } from './audit.ts';
 export { type AuditLogOptions, type AuditSink, openAuditLog } from './log.ts';
 export { type AuditPolicy, parsePolicy } from './policy.ts';

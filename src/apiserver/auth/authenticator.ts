@@ -2,9 +2,15 @@
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import type { UserInfo, WireRequest } from '../../machinery/http.ts';
 
+/** What authentication has to say about a request besides who asks: warnings for the client, annotations for the audit log. */
+export interface RequestNotes {
+  readonly warn: (text: string) => void;
+  readonly annotate: (key: string, value: string) => void;
+}
+
 export interface Authenticator {
   /** undefined: it does not know these credentials. Throws an ApiError (401) when they are known to be bad. */
-  authenticate(request: WireRequest): Promise<UserInfo | undefined>;
+  authenticate(request: WireRequest, notes?: RequestNotes): Promise<UserInfo | undefined>;
 }
 
 export const AUTHENTICATED = 'system:authenticated';
@@ -36,9 +42,9 @@ export function bearerToken(request: WireRequest): string | undefined {
 
 export function chainAuthenticators(authenticators: readonly Authenticator[]): Authenticator {
   return {
-    async authenticate(request) {
+    async authenticate(request, notes) {
       for (const authenticator of authenticators) {
-        const user = await authenticator.authenticate(request);
+        const user = await authenticator.authenticate(request, notes);
         if (user !== undefined) return withAuthenticated(user);
       }
       return undefined;

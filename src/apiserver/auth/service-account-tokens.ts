@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { ApiError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
-import { type Authenticator, bearerToken } from './authenticator.ts';
+import { type Authenticator, bearerToken, type RequestNotes } from './authenticator.ts';
 import type { LegacyTokens } from './legacy-tokens.ts';
 import { LEGACY_ISSUER, type TokenIssuer, type VerifiedToken } from './tokens.ts';
 
@@ -72,13 +72,14 @@ export class ServiceAccountTokens implements Authenticator {
     private readonly legacy: LegacyTokens,
   ) {}
 
-  async authenticate(request: Parameters<Authenticator['authenticate']>[0]): Promise<UserInfo | undefined> {
+  async authenticate(...[request, notes]: Parameters<Authenticator['authenticate']>): Promise<UserInfo | undefined> {
     const token = bearerToken(request);
     if (token === undefined || token.split('.').length !== 3) return undefined;
     try {
-      if (issuerOf(token) === LEGACY_ISSUER) return await this.legacy.verify(token);
+      if (issuerOf(token) === LEGACY_ISSUER) return await this.legacy.verify(token, notes);
       const verified = this.remembered(token) ?? (await this.verify(token));
       await checkBound(verified.claim, this.lookup);
+      this.tellStale(verified, notes);
       return userOf(verified);
     } catch (error) {
       throw new ApiError({ reason: 'Unauthorized', message: 'Unauthorized', cause: error });
@@ -86,16 +87,26 @@ export class ServiceAccountTokens implements Authenticator {
   }
 
   /** For TokenReview: rejects with what is wrong. */
-  async review(token: string, audiences: readonly string[]): Promise<ReviewedToken> {
+  async review(token: string, audiences: readonly string[], notes?: RequestNotes): Promise<ReviewedToken> {
     if (issuerOf(token) === LEGACY_ISSUER) {
       // They are for this server, whatever they say.
       if (audiences.length > 0 && !audiences.includes(this.issuer.issuer))
         throw new Error('token audiences are invalid');
-      return { user: await this.legacy.verify(token), audiences: [this.issuer.issuer] };
+      return { user: await this.legacy.verify(token, notes), audiences: [this.issuer.issuer] };
     }
     const verified = await this.issuer.verify(token, audiences.length === 0 ? [this.issuer.issuer] : audiences);
     await checkBound(verified.claim, this.lookup);
+    this.tellStale(verified, notes);
     return { user: userOf(verified), audiences: verified.audiences };
+  }
+
+  /** Tokens of pods live for a year, for clients that do not read them anew; who uses one after its hour is told of. */
+  private tellStale({ claim }: VerifiedToken, notes: RequestNotes | undefined): void {
+    const late = Math.floor(this.now() / 1000) - (claim.warnafter ?? Number.POSITIVE_INFINITY);
+    if (late <= 0) return;
+    const subject = `system:serviceaccount:${claim.namespace}:${claim.serviceaccount.name}`;
+    const text = `subject: ${subject}, seconds after warning threshold: ${late}`;
+    notes?.annotate('authentication.k8s.io/stale-token', text);
   }
 
   /** Whether a token says that it was made here: of others it is only known that they are no good. */

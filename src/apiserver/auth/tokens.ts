@@ -74,13 +74,14 @@ export class TokenIssuer {
     this.keyId = createHash('sha256').update(der).digest('base64url');
   }
 
-  async issue(input: TokenRequestInput): Promise<{ token: string; expires: Date }> {
+  async issue(input: TokenRequestInput): Promise<{ token: string; expires: Date; id: string }> {
     const now = Math.floor(this.options.clock.now() / 1000);
     const exp = now + input.expirationSeconds;
     const claim: Record<string, unknown> = { namespace: input.namespace };
     for (const key of ['node', 'pod', 'secret'] as const) if (input[key] !== undefined) claim[key] = input[key];
     claim.serviceaccount = input.serviceAccount;
     if (input.warnAfterSeconds !== undefined) claim.warnafter = now + input.warnAfterSeconds;
+    const id = this.options.random.uuid();
     const token = await new SignJWT({ 'kubernetes.io': claim })
       .setProtectedHeader({ alg: this.algorithm, kid: this.keyId })
       .setIssuer(this.issuer)
@@ -89,9 +90,9 @@ export class TokenIssuer {
       .setIssuedAt(now)
       .setNotBefore(now)
       .setExpirationTime(exp)
-      .setJti(this.options.random.uuid())
+      .setJti(id)
       .sign(this.signingKey);
-    return { token, expires: new Date(exp * 1000) };
+    return { token, expires: new Date(exp * 1000), id };
   }
 
   /** Rejects what is not ours, not for one of `audiences`, or out of its time. */

@@ -1,10 +1,12 @@
 // What a request carries through the server, and the parts of the server that verbs work with.
+
 import type { Clock, Random } from '../../host/clock.ts';
 import type { UserInfo, WireRequest } from '../../machinery/http.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { Strategy, StrategyContext, Subresource } from '../../resources/definition.ts';
 import type { Store } from '../../store/index.ts';
 import type { AdmissionChain } from '../admission/plugin.ts';
+import type { Annotate } from '../audit/index.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { Allocator } from './allocator.ts';
 import type { Catalog, CatalogEntry } from './catalog.ts';
@@ -35,7 +37,7 @@ export interface RequestContext {
   /** Sent as Warning headers with the answer. */
   readonly warnings: string[];
   /** Adds to the request's entry in the audit log. */
-  readonly annotate?: (key: string, value: string) => void;
+  readonly annotate?: Annotate;
 }
 
 /** What a request is about, resolved in the catalog. */

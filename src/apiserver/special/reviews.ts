@@ -61,7 +61,10 @@ export function tokenReview(tokens: ServiceAccountTokens): Handler {
     if (token === '') throw badRequest('token is required for TokenReview in authentication');
     const { authenticated: _, ...sent } = object.status ?? {};
     try {
-      const found = await tokens.review(token, object.spec?.audiences ?? []);
+      const found = await tokens.review(token, object.spec?.audiences ?? [], {
+        warn: (text) => void context.warnings.push(text),
+        annotate: (key, value) => context.annotate?.(key, value),
+      });
       return answer({
         ...sent,
         authenticated: true,

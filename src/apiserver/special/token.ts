@@ -168,7 +168,8 @@ export function tokenHandler(issuer: TokenIssuer): (context: RequestContext, tar
       expirationSeconds: extends1 ? YEAR_SECONDS : nearest(seconds),
       ...(extends1 ? { warnAfterSeconds: nearest(seconds) } : {}),
     };
-    const { token } = await issuer.issue(input);
+    const { token, id } = await issuer.issue(input);
+    context.annotate?.('authentication.kubernetes.io/issued-credential-id', `JTI=${id}`);
     const now = kernel.clock.now();
     request.metadata.creationTimestamp = rfc3339(now);
     const answer = {

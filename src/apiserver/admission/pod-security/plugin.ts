@@ -15,13 +15,25 @@ interface Policy {
   readonly version: string;
 }
 
-function policyOf(labels: Readonly<Record<string, string>>, mode: 'enforce' | 'warn'): Policy {
+function policyOf(labels: Readonly<Record<string, string>>, mode: 'enforce' | 'audit' | 'warn'): Policy {
   const level = labels[LABEL + mode];
   const version = labels[`${LABEL}${mode}-version`] ?? 'latest';
   if (level === undefined || level === 'privileged') return { level: 'privileged', version };
   // A label that nobody understands is held to the strictest standard.
   return { level: level === 'baseline' ? 'baseline' : 'restricted', version };
 }
+
+interface Policies {
+  readonly enforce: Policy;
+  readonly audit: Policy;
+  readonly warn: Policy;
+}
+
+const policiesOf = (labels: Readonly<Record<string, string>>): Policies => ({
+  enforce: policyOf(labels, 'enforce'),
+  audit: policyOf(labels, 'audit'),
+  warn: policyOf(labels, 'warn'),
+});
 
 const TEMPLATES: ReadonlySet<string> = new Set([
   'replicationcontrollers',
@@ -77,29 +89,37 @@ export function podSecurity(namespaces: LiveCache<Namespace & KubeObject>): Admi
       const { row } = request.entry;
       if (!applies(request) || (row.plural !== 'pods' && !TEMPLATES.has(row.plural))) return;
       const labels = namespaces.get(request.namespace)?.metadata.labels ?? {};
-      const enforce = policyOf(labels, 'enforce');
-      const warn = policyOf(labels, 'warn');
-      if (enforce.level === 'privileged' && warn.level === 'privileged') return;
+      const policies = policiesOf(labels);
+      const { enforce, audit, warn } = policies;
+      if ([enforce, audit, warn].every(({ level }) => level === 'privileged')) {
+        if (row.plural === 'pods') request.annotate?.(`${LABEL}enforce-policy`, 'privileged:latest');
+        return;
+      }
       const found = podOf(request, request.object);
       if (found === undefined) return;
       const before = podOf(request, request.old);
       // What ran before may run on: labels and the like can still be changed.
       if (before !== undefined && deepEqual(before.pod.spec, found.pod.spec)) return;
-      if (found.isPod) {
-        const broken = violations(enforce.level, found.pod);
-        if (broken.length > 0) {
-          throw refuse(
-            request,
-            `violates PodSecurity ${JSON.stringify(`${enforce.level}:${enforce.version}`)}: ${violationsText(broken)}`,
-          );
-        }
-      }
-      const warned = violations(warn.level, found.pod);
-      if (warned.length > 0) {
-        request.warn(
-          `would violate PodSecurity ${JSON.stringify(`${warn.level}:${warn.version}`)}: ${violationsText(warned)}`,
-        );
-      }
+      judge(request, found, policies);
     },
   };
+}
+
+const textOf = ({ level, version }: Policy): string => `${level}:${version}`;
+
+/** What a pod does not hold to; undefined when it is as the policy has it. */
+function breachOf(policy: Policy, pod: PodToCheck): string | undefined {
+  const broken = violations(policy.level, pod);
+  return broken.length === 0 ? undefined : `PodSecurity ${JSON.stringify(textOf(policy))}: ${violationsText(broken)}`;
+}
+
+/** Told of in the audit log, whatever becomes of the request; warned of only when it is not refused. */
+function judge(request: AdmissionRequest, { pod, isPod }: Found, { enforce, audit, warn }: Policies): void {
+  const refused = isPod ? breachOf(enforce, pod) : undefined;
+  if (isPod) request.annotate?.(`${LABEL}enforce-policy`, textOf(enforce));
+  const noted = breachOf(audit, pod);
+  if (noted !== undefined) request.annotate?.(`${LABEL}audit-violations`, `would violate ${noted}`);
+  if (refused !== undefined) throw refuse(request, `violates ${refused}`);
+  const warned = breachOf(warn, pod);
+  if (warned !== undefined) request.warn(`would violate ${warned}`);
 }

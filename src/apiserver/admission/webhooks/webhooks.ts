@@ -3,7 +3,7 @@
 
 import type { Random } from '../../../host/clock.ts';
 import { ApiError, badRequest, internalError, type Status } from '../../../machinery/errors.ts';
-import { parseExact } from '../../../machinery/exact-json.ts';
+import { jsonText, parseExact } from '../../../machinery/exact-json.ts';
 import { deepClone, deepEqual } from '../../../machinery/json.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../../machinery/object.ts';
 import type {
@@ -46,6 +46,9 @@ const byName = (a: KubeObject, b: KubeObject) => ((a.metadata.name ?? '') < (b.m
 interface Interest<T extends Webhook> {
   readonly webhook: T;
   readonly entry: CatalogEntry;
+  readonly configuration: string;
+  /** Its number among all webhooks, called or not. */
+  readonly index: number;
 }
 
 /** Webhooks that want this request, in the order of their configurations' names. */
@@ -57,17 +60,23 @@ function interested<T extends Webhook>(
   const all = [...configurations];
   if (all.length === 0 || isExempt(request)) return [];
   const ways = { labelsOf: parts.namespaceLabels, peers: parts.peers };
+  let index = 0;
   return all.sort(byName).flatMap((c) =>
     (c.webhooks ?? []).flatMap((webhook) => {
+      const at = index++;
       const entry = wantedIn(webhook, request, ways);
-      return entry === undefined ? [] : [{ webhook, entry }];
+      return entry === undefined ? [] : [{ webhook, entry, configuration: c.metadata.name ?? '', index: at }];
     }),
   );
 }
 
 interface Outcome {
   /** JSON patch operations. */
-  readonly patch: unknown[] | undefined;
+  readonly patch?: unknown[] | undefined;
+  /** It was not asked: its conditions do not hold. */
+  readonly skipped?: boolean;
+  /** It could not be asked, and its policy is to go on. */
+  readonly failedOpen?: boolean;
 }
 
 function denied(webhook: Webhook, response: JsonObject): ApiError {
@@ -128,10 +137,10 @@ async function consult(
   const authorizer = authorizerValues(parts.authorizer, request);
   const verdict = evaluateConditions(webhook.matchConditions ?? [], { document, authorizer });
   if ('error' in verdict) {
-    if (failsOpen(webhook)) return { patch: undefined };
+    if (failsOpen(webhook)) return { skipped: true };
     throw refuse(seen.original, verdict.error);
   }
-  if (!verdict.matches) return { patch: undefined };
+  if (!verdict.matches) return { skipped: true };
   if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') {
     throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
   }
@@ -144,7 +153,7 @@ async function consult(
       parts.resolveService,
     );
   } catch (error) {
-    if (failsOpen(webhook)) return { patch: undefined };
+    if (failsOpen(webhook)) return { failedOpen: true };
     throw internalError(
       new Error(`failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`, {
         cause: error,
@@ -206,16 +215,47 @@ const seenIn = (entry: CatalogEntry, request: AdmissionRequest): Promise<Admissi
 const seenForChange = (entry: CatalogEntry, request: AdmissionRequest): Promise<AdmissionRequest> =>
   orInternal(seenIn(entry, request));
 
+/** Where the audit log tells of one call: `round_0_index_3`. */
+const placeOf = (round: number, index: number): string => `round_${round}_index_${index}`;
+
+/** Calls one webhook, and tells the audit log of it. */
 async function mutate(
-  { webhook, entry }: Interest<MutatingWebhook>,
+  interest: Interest<MutatingWebhook>,
   original: AdmissionRequest,
-  parts: WebhookParts,
+  parts: WebhookParts & { readonly round: number },
 ): Promise<boolean> {
-  const request = await seenForChange(entry, original);
-  const { patch } = await ask(webhook, { request, original }, { ...parts, type: 'admit' });
+  const { webhook, configuration } = interest;
+  const at = `webhook.admission.k8s.io/${placeOf(parts.round, interest.index)}`;
+  const about = { configuration, webhook: webhook.name };
+  let changed = false;
+  let skipped = false;
+  try {
+    const request = await seenForChange(interest.entry, original);
+    const outcome = await ask(webhook, { request, original }, { ...parts, type: 'admit' });
+    skipped = outcome.skipped === true;
+    if (outcome.failedOpen === true) original.annotate?.(`failed-open.mutation.${at}`, webhook.name);
+    const { patch } = outcome;
+    if (patch === undefined) return false;
+    changed = await carriedOut(patch, { interest, request, original });
+    original.annotate?.(`patch.${at}`, jsonText({ ...about, patch, patchType: 'JSONPatch' }), 'Request');
+    return changed;
+  } finally {
+    if (!skipped) original.annotate?.(`mutation.${at}`, jsonText({ ...about, mutated: changed }));
+  }
+}
+
+interface Call {
+  readonly interest: Interest<MutatingWebhook>;
+  readonly request: AdmissionRequest;
+  readonly original: AdmissionRequest;
+}
+
+/** Whether the patch changed the draft. */
+async function carriedOut(patch: unknown[], { interest, request, original }: Call): Promise<boolean> {
+  const { webhook, entry } = interest;
   const draft = original.object;
   const { object } = request;
-  if (patch === undefined || draft === undefined || object === undefined) return false;
+  if (draft === undefined || object === undefined) return false;
   const before = deepClone(draft);
   const next = settled(webhook, request, jsonPatch(deepClone(object), patch));
   replaceDraft(draft, await orInternal(converted(next, entry, original.entry)));
@@ -231,13 +271,13 @@ export function mutatingWebhooks(parts: WebhookParts): AdmissionPlugin {
       // Those that ask for it are called once more when a later one changed the object.
       const again: Interest<MutatingWebhook>[] = [];
       for (const [i, webhook] of webhooks.entries()) {
-        const changed = await mutate(webhook, request, parts);
+        const changed = await mutate(webhook, request, { ...parts, round: 0 });
         if (!changed) continue;
         for (const earlier of webhooks.slice(0, i)) {
           if (earlier.webhook.reinvocationPolicy === 'IfNeeded' && !again.includes(earlier)) again.push(earlier);
         }
       }
-      for (const webhook of again) await mutate(webhook, request, parts);
+      for (const webhook of again) await mutate(webhook, request, { ...parts, round: 1 });
     },
   };
 }
@@ -249,9 +289,12 @@ export function validatingWebhooks(parts: WebhookParts): AdmissionPlugin {
     async validate(request) {
       const webhooks = interested(parts.validating(), request, parts);
       const results = await Promise.allSettled(
-        webhooks.map(async ({ webhook, entry }) =>
-          ask(webhook, { request: await seenIn(entry, request), original: request }, { ...parts, type: 'validating' }),
-        ),
+        webhooks.map(async ({ webhook, entry }, i) => {
+          const seen = { request: await seenIn(entry, request), original: request };
+          const { failedOpen } = await ask(webhook, seen, { ...parts, type: 'validating' });
+          const key = `failed-open.validating.webhook.admission.k8s.io/${placeOf(0, i)}`;
+          if (failedOpen === true) request.annotate?.(key, webhook.name);
+        }),
       );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
