@@ -69,6 +69,13 @@ test('aggregated discovery is one document in all forms, with one tag', async ()
   });
 });
 
+test.each([
+  ['application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList', 'APIGroupDiscoveryList'],
+  ['application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json', 'APIGroupList'],
+])('Accept: %s is answered with an %s', async (accept, kind) => {
+  expect((await server.call('GET', '/apis', undefined, { accept })).body.kind).toBe(kind);
+});
+
 test('what goes wrong is told in the form that was asked for', async () => {
   const path = '/api/v1/namespaces/default/pods/none';
   const { body: json } = await server.call('GET', path);

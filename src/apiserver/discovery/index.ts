@@ -10,18 +10,18 @@ import { encodeValue } from '../verbs/answer.ts';
 import { aggregatedDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './legacy.ts';
 
-const AGGREGATED: ReadonlySet<string> = new Set<MediaType>(['application/json', 'application/yaml', PROTOBUF]);
+const AGGREGATED: readonly MediaType[] = ['application/json', 'application/yaml', PROTOBUF];
 
-/** In which form aggregated discovery is asked for; undefined when it is not, or when another form is liked better. */
+/** In which form aggregated discovery is asked for; undefined when it is not. Clauses that ask for the old form do not count, wherever they stand. */
 function aggregatedForm(accept: string | undefined): MediaType | undefined {
   if (accept === undefined || !accept.includes('apidiscovery.k8s.io')) return undefined;
   for (const { type, params } of parseAccept(accept)) {
-    if (!AGGREGATED.has(type)) continue;
-    if (params.get('as') !== 'APIGroupDiscoveryList' || params.get('g') !== 'apidiscovery.k8s.io') {
-      if (!params.has('as')) return undefined;
-      continue;
-    }
-    if (params.get('v') === 'v2') return type as MediaType;
+    const form = /^(?:\*|application)\/\*$/.test(type) ? 'application/json' : AGGREGATED.find((one) => one === type);
+    const asked =
+      params.get('as') === 'APIGroupDiscoveryList' &&
+      params.get('g') === 'apidiscovery.k8s.io' &&
+      params.get('v') === 'v2';
+    if (asked && form !== undefined) return form;
   }
   return undefined;
 }
