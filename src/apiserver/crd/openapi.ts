@@ -5,7 +5,7 @@ import type { JsonObject } from '../../machinery/object.ts';
 import type { AnyResource } from '../../resources/definition.ts';
 import type { JSONSchemaProps } from '../../resources/generated/apiextensions-v1.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
-import { type Dialect, metaReference, objectMetaReference, publishedSchema } from './published-schema.ts';
+import { type Dialect, LIST_META, metaReference, objectMetaReference, publishedSchema } from './published-schema.ts';
 
 const ROOT: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
@@ -16,8 +16,6 @@ const API_VERSION =
   'APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources';
 const KIND =
   'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
-const LIST_META =
-  'Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
 
 const schemas = new WeakMap<AnyResource, JSONSchemaProps>();
 

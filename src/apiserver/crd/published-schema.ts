@@ -8,8 +8,10 @@ export type Dialect = 'v2' | 'v3';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const ROOT: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
-const STANDARD_META =
+export const STANDARD_META =
   "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+export const LIST_META =
+  'Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
 const EMBEDDED_VERSION =
   'apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources';
 const EMBEDDED_KIND =

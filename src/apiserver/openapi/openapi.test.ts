@@ -154,6 +154,9 @@ describe('the documents of v3', () => {
       allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.DeploymentSpec' }],
       default: {},
     });
+    expect(at(schemas, 'io.k8s.api.apps.v1.DeploymentList', 'properties', 'metadata').description).toMatch(
+      /^Standard list metadata\. More info: /,
+    );
     const condition = at(schemas, `${V1}Condition`.replace(V1, 'io.k8s.api.apps.v1.Deployment'), 'properties');
     expect(condition.type).toMatchObject({ type: 'string', default: '' });
     expect(condition.lastTransitionTime).not.toHaveProperty('default');

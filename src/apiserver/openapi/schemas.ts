@@ -10,6 +10,7 @@ import {
   splitDefinitionName,
   type TypeDescriptions,
 } from '../../resources/schema/index.ts';
+import { LIST_META, STANDARD_META } from '../crd/published-schema.ts';
 
 export interface Gvk {
   readonly group: string;
@@ -27,9 +28,14 @@ const NUMBER_FORMATS: ReadonlySet<string> = new Set([...INT_FORMATS, 'uint8', 'u
 type TypeWords = TypeDescriptions[string];
 const NO_WORDS: TypeWords = ['', {}];
 
+/** Fields of these types mean the same wherever they are. */
+const COMMON_TYPES: ReadonlyMap<string, string> = new Map([
+  ['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta', STANDARD_META],
+  ['io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta', LIST_META],
+]);
+
 /** Fields that mean the same wherever they are. */
 const COMMON_FIELDS: ReadonlyMap<string, string> = new Map([
-  ['metadata', 'What identifies the object: its name, namespace, labels, annotations and owners.'],
   ['spec', 'What is wanted: the state that the cluster brings about and keeps.'],
   ['status', 'What is: the state as it was last observed. Written by the system.'],
   ['template', 'What each of the objects that are made from this one looks like.'],
@@ -172,7 +178,9 @@ export class SchemaCollector {
   private wordsFor(name: string, { schema }: FieldNode): string {
     const ofType = schema.id === undefined ? '' : (this.words.get(schema.id)?.[0] ?? '');
     if (ofType === '') return '';
-    return COMMON_FIELDS.get(name) ?? /^.*?\.(?=\s|$)/s.exec(ofType)?.[0] ?? ofType;
+    return (
+      COMMON_TYPES.get(schema.id ?? '') ?? COMMON_FIELDS.get(name) ?? /^.*?\.(?=\s|$)/s.exec(ofType)?.[0] ?? ofType
+    );
   }
 
   /** Types that are read and written by hand. */
