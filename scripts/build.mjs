@@ -5,7 +5,8 @@ import { build } from 'esbuild';
 await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
 await build({
-  entryPoints: { minke: 'src/cluster/cli/main.ts' },
+  // The process that starts programs is a program of its own.
+  entryPoints: { minke: 'src/cluster/cli/main.ts', 'spawn-server': 'src/host/spawn-server.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -18,7 +19,7 @@ await build({
   sourcemap: 'linked',
   legalComments: 'none',
   // Native addons stay packages, and so does what is loaded only when a certificate is made.
-  external: ['lmdb', '@lydell/node-pty', '@peculiar/x509', 'reflect-metadata'],
+  external: ['lmdb', 'koffi', '@lydell/node-pty', '@peculiar/x509', 'reflect-metadata'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

@@ -33,15 +33,13 @@ const PROGRAMS: readonly ProgramFact[] = [
   { name: 'ip', debianPackage: 'iproute2', required: true, purpose: 'makes the pod network' },
   { name: 'nft', debianPackage: 'nftables', required: true, purpose: 'publishes host ports and Services' },
   { name: 'mount', debianPackage: 'mount', required: true, purpose: 'mounts root file systems' },
-  { name: 'nsenter', debianPackage: 'util-linux', required: true, purpose: 'reaches ports inside pods' },
-  { name: 'setfattr', debianPackage: 'attr', required: false, purpose: 'images whose files carry capabilities' },
   {
     name: 'conntrack',
     debianPackage: 'conntrack',
     required: false,
     purpose: 'UDP clients of Services leave an endpoint that went at once',
   },
-  { name: 'socat', debianPackage: 'socat', required: false, purpose: 'kubectl port-forward and attach' },
+  { name: 'socat', debianPackage: 'socat', required: false, purpose: 'what kubectl attach types' },
 ];
 
 const BOOT_WITH_MEMORY =

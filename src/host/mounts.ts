@@ -1,7 +1,7 @@
-// Mounts of the host: reading the kernel's table, mounting and unmounting through the host's programs.
+// Mounts of the host: reading the kernel's table, mounting and unmounting.
 import { readFile, realpath } from 'node:fs/promises';
+import { cLibrary, inThread, SystemError } from './native.ts';
 import { runProgram } from './programs.ts';
-import type { RunProgram } from './spawn-helper.ts';
 
 export interface MountEntry {
   readonly id: number;
@@ -52,10 +52,36 @@ export interface MountRequest {
   readonly options: readonly string[];
 }
 
-export async function mount(request: MountRequest, run: RunProgram = runProgram): Promise<void> {
+/** Types that have neither a device to be found nor a server to be waited for: the kernel is asked without the host's `mount`. */
+const PLAIN_TYPES = new Set(['cgroup', 'hugetlbfs', 'overlay', 'tmpfs']);
+
+/** https://man7.org/linux/man-pages/man2/mount.2.html : options that are flags; all others are the file system's own. */
+const FLAGS: Readonly<Record<string, number>> = {
+  defaults: 0,
+  rw: 0,
+  ro: 0x1,
+  nosuid: 0x2,
+  nodev: 0x4,
+  noexec: 0x8,
+  noatime: 0x400,
+  nodiratime: 0x800,
+  relatime: 0x20_0000,
+};
+
+async function mountPlainly({ type, source, target, options }: MountRequest): Promise<void> {
+  const flags = options.reduce((all, o) => all | (FLAGS[o] ?? 0), 0);
+  const data = options.filter((o) => FLAGS[o] === undefined).join(',');
+  const { mount: call, koffi } = cLibrary();
+  if ((await inThread(call, source, target, type, flags, data)) === 0) return;
+  // Why is known only to the thread that asked: ask again here.
+  if (call(source, target, type, flags, data) !== 0) throw new SystemError(`mount ${type} on ${target}`, koffi.errno());
+}
+
+export async function mount(request: MountRequest): Promise<void> {
+  if (PLAIN_TYPES.has(request.type)) return mountPlainly(request);
   const options = request.options.length === 0 ? [] : ['-o', request.options.join(',')];
   // -n and -c spare the mtab and the symlink look-ups.
-  await run('mount', ['-n', '-c', '-t', request.type, ...options, request.source, request.target]);
+  await runProgram('mount', ['-n', '-c', '-t', request.type, ...options, request.source, request.target]);
 }
 
 export async function bindMount(source: string, target: string, options: readonly string[] = []): Promise<void> {
@@ -64,14 +90,21 @@ export async function bindMount(source: string, target: string, options: readonl
     await runProgram('mount', ['-n', '-c', '-o', ['remount', 'bind', ...options].join(','), target]);
 }
 
-/** Unmounts all of them at once; what is not mounted is no error, what is busy is detached. */
-export async function unmount(targets: readonly string[], run: RunProgram = runProgram): Promise<void> {
-  if (targets.length === 0) return;
-  const result = await run('umount', ['-n', '-c', ...targets], { allowFailure: true });
-  if (result.exitCode === 0) return;
+// https://man7.org/linux/man-pages/man2/umount.2.html
+const DETACH = 0x2;
+const NO_LINKS = 0x8;
+
+/** Unmounts all of them; what is not mounted is no error, what is busy is detached. */
+export async function unmount(targets: readonly string[]): Promise<void> {
+  const { umount, koffi } = cLibrary();
+  let failed = false;
+  // One after the other, as they come: the deepest first. In a thread, since an overlay writes its files to the disk then.
+  for (const target of targets) if ((await inThread(umount, target, NO_LINKS)) !== 0) failed = true;
+  if (!failed) return;
   const mounted = new Set((await listMounts()).map((m) => m.mountPoint));
-  const left = targets.filter((t) => mounted.has(t));
-  if (left.length > 0) await run('umount', ['-n', '-c', '-l', ...left]);
+  for (const target of targets)
+    if (mounted.has(target) && umount(target, NO_LINKS | DETACH) !== 0)
+      throw new SystemError(`unmount ${target}`, koffi.errno());
 }
 
 /** Unmounts everything at or below a directory, the deepest first. */

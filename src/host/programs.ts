@@ -1,7 +1,8 @@
 // The one door to host programs: argument arrays, time-outs, output caps, and errors that say which program failed and why.
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import type { Socket } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { type Spawned, type Stdio, spawnProcess } from './spawn.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_OUTPUT_CAP = 16 * 1024 * 1024;
@@ -68,127 +69,188 @@ function programPath(name: string): string {
   return path;
 }
 
-/** Keeps the first bytes of a stream up to a cap. */
-class Capped {
+/** The first bytes of a stream up to a cap, and when it last said something. */
+class Output {
   readonly #chunks: Buffer[] = [];
   #left: number;
-  constructor(cap: number) {
+  last = performance.now();
+  readonly ended: Promise<void>;
+
+  constructor(
+    readonly stream: Socket | undefined,
+    cap: number,
+  ) {
     this.#left = cap;
+    this.ended = new Promise((resolve) => {
+      if (stream === undefined) return resolve();
+      stream.on('data', (chunk: Buffer) => this.#push(chunk));
+      stream.on('error', () => undefined); // what it said is kept; how the program ended is told by itself
+      stream.once('close', () => resolve());
+    });
   }
-  push(chunk: Buffer): void {
+
+  #push(chunk: Buffer): void {
+    this.last = performance.now();
     if (this.#left <= 0) return;
     const part = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
     this.#left -= part.length;
     this.#chunks.push(part);
   }
+
   bytes(): Buffer {
     return Buffer.concat(this.#chunks);
   }
 }
 
-function describe(name: string, args: readonly string[], how: string, stderr: Buffer): string {
-  const said = stderr.toString('utf8').trim();
-  const what = [name, ...args.slice(0, 4)].join(' ');
-  return `${what}${args.length > 4 ? ' …' : ''}: ${how}${said === '' ? '' : `: ${said.slice(0, 2000)}`}`;
+/** Hears what a program's children still say after its end, until they have been silent for so long. */
+function drain(outputs: readonly Output[], silenceMs: number): void {
+  const silent = performance.now() - Math.max(...outputs.map((o) => o.last));
+  if (silent < silenceMs) setTimeout(() => drain(outputs, silenceMs), silenceMs - silent);
+  else for (const { stream } of outputs) stream?.destroy();
 }
 
-/** Runs a program to its end. Rejects with a ProgramError when it cannot be started, takes too long or fails. */
-export function runProgram(name: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  return new Promise((resolve, reject) => {
-    const path = programPath(name);
-    const cap = options.outputCap ?? DEFAULT_OUTPUT_CAP;
-    const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const child = spawn(path, [...args], {
-      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(options.env === undefined ? {} : { env: { ...options.env } }),
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    });
-    const stdout = new Capped(cap);
-    const stderr = new Capped(cap);
-    let last = 0;
-    const keep = (into: Capped) => (chunk: Buffer) => {
-      last = performance.now();
-      into.push(chunk);
-    };
-    child.stdout?.on('data', keep(stdout));
-    child.stderr?.on('data', keep(stderr));
-    const { drainMs = 0 } = options;
-    const drain = () => {
-      const silent = performance.now() - last;
-      if (silent < drainMs) setTimeout(drain, drainMs - silent);
-      else for (const stream of [child.stdout, child.stderr]) stream?.destroy();
-    };
-    if (drainMs > 0)
-      child.once('exit', () => {
-        last = performance.now();
-        drain();
-      });
-    let killed: 'timeout' | 'aborted' | undefined;
-    const kill = (why: 'timeout' | 'aborted') => {
-      killed = why;
-      child.kill('SIGKILL');
-      // A grandchild may hold the pipes open: do not wait for it.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    };
-    const timer = timeoutMs > 0 ? setTimeout(() => kill('timeout'), timeoutMs) : undefined;
-    const onAbort = () => kill('aborted');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    if (options.signal?.aborted) onAbort();
-    const settle = () => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', onAbort);
-    };
-    child.on('error', (error) => {
-      settle();
-      reject(
-        new ProgramError(
-          describe(name, args, error.message, Buffer.alloc(0)),
-          name,
-          undefined,
-          error.message,
-          'failed',
-        ),
-      );
-    });
-    child.on('close', (code, signal) => {
-      settle();
-      const result: RunResult = {
-        exitCode: code ?? 128,
-        ...(signal === null ? {} : { signal }),
-        stdout: stdout.bytes(),
-        stderr: stderr.bytes(),
-      };
-      const said = result.stderr.toString('utf8');
-      if (killed !== undefined) {
-        const how = killed === 'timeout' ? `took longer than ${timeoutMs} ms` : 'was called off';
-        reject(new ProgramError(describe(name, args, how, result.stderr), name, undefined, said, killed));
-      } else if (result.exitCode !== 0 && options.allowFailure !== true) {
-        const how = signal === null ? `exit code ${result.exitCode}` : `killed by ${signal}`;
-        reject(new ProgramError(describe(name, args, how, result.stderr), name, result.exitCode, said, 'failed'));
-      } else resolve(result);
-    });
-    if (options.stdin !== undefined && child.stdin !== null) {
-      child.stdin.on('error', () => undefined); // It ended before it had read all: its exit code tells.
-      child.stdin.end(options.stdin);
-    }
-  });
+/** A program that runs, and its name in errors. */
+class Running {
+  readonly #child: Spawned;
+  readonly #what: string;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #options: RunOptions;
+  #killed: 'timeout' | 'aborted' | undefined;
+  readonly #abort = () => this.#kill('aborted');
+
+  constructor(
+    readonly name: string,
+    readonly args: readonly string[],
+    started: { readonly child: Spawned; readonly options: RunOptions },
+  ) {
+    this.#child = started.child;
+    this.#options = started.options;
+    this.#what = titleOf(name, args);
+    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = started.options;
+    this.#timer = timeoutMs > 0 ? setTimeout(() => this.#kill('timeout'), timeoutMs) : undefined;
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    if (signal?.aborted) this.#abort();
+  }
+
+  get stdio(): readonly (Socket | undefined)[] {
+    return this.#child.stdio;
+  }
+
+  #kill(why: 'timeout' | 'aborted'): void {
+    this.#killed = why;
+    this.#child.kill('SIGKILL');
+    // A grandchild may hold the pipes open: do not wait for it.
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+
+  /** Waits for what is wanted of it. Throws when it was killed instead, with what it said until then. */
+  async until<T>(wanted: (child: Spawned) => Promise<T>, said: () => string = () => ''): Promise<T> {
+    const result = await wanted(this.#child);
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener('abort', this.#abort);
+    if (this.#killed === undefined) return result;
+    const how = this.#killed === 'timeout' ? `took longer than ${this.#options.timeoutMs} ms` : 'was called off';
+    throw this.error(how, { stderr: said(), reason: this.#killed });
+  }
+
+  error(how: string, more: { readonly stderr: string; readonly reason: ProgramError['reason']; exitCode?: number }) {
+    const text = more.stderr.trim() === '' ? how : `${how}: ${more.stderr.trim().slice(0, 2000)}`;
+    return new ProgramError(`${this.#what}: ${text}`, this.name, more.exitCode, more.stderr, more.reason);
+  }
+}
+
+function titleOf(name: string, args: readonly string[]): string {
+  return `${[name, ...args.slice(0, 4)].join(' ')}${args.length > 4 ? ' …' : ''}`;
 }
 
 export interface StartOptions {
-  readonly stdio: StdioOptions;
+  readonly stdio: readonly Stdio[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** In a session of its own, so that it outlives this process. */
   readonly detached?: boolean;
 }
 
-/** Starts a long-lived program; the caller holds its streams and waits for its end. */
-export function startProgram(name: string, args: readonly string[], options: StartOptions): ChildProcess {
-  return spawn(programPath(name), [...args], {
-    stdio: options.stdio,
-    detached: options.detached ?? false,
-    ...(options.env === undefined ? {} : { env: { ...options.env } }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+/** Starts a program; the caller holds its streams and waits for its end. Rejects with a ProgramError when it cannot be started. */
+export async function startProgram(name: string, args: readonly string[], options: StartOptions): Promise<Spawned> {
+  const file = programPath(name);
+  try {
+    return await spawnProcess({ ...options, file, args });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ProgramError(`${titleOf(name, args)}: ${why}`, name, undefined, why, 'failed');
+  }
+}
+
+type Streams = Pick<StartOptions, 'stdio' | 'detached'>;
+
+async function start(name: string, args: readonly string[], how: Streams & { options: RunOptions }): Promise<Running> {
+  const { options, ...streams } = how;
+  const { env, cwd } = options;
+  const place = { ...(env === undefined ? {} : { env }), ...(cwd === undefined ? {} : { cwd }) };
+  const child = await startProgram(name, args, { ...streams, ...place });
+  return new Running(name, args, { child, options: { timeoutMs: DEFAULT_TIMEOUT_MS, ...options } });
+}
+
+function feed(stdin: Socket | undefined, input: string | Uint8Array | undefined): void {
+  if (stdin === undefined || input === undefined) return;
+  stdin.on('error', () => undefined); // it ended before it had read all: its exit code tells
+  stdin.end(input);
+}
+
+/** Runs a program to its end. Rejects with a ProgramError when it cannot be started, takes too long or fails. */
+export async function runProgram(name: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { drainMs = 0, outputCap = DEFAULT_OUTPUT_CAP } = options;
+  const stdio = [options.stdin === undefined ? 'ignore' : 'read', 'write', 'write'] as const;
+  const running = await start(name, args, { stdio, options });
+  const outputs = [new Output(running.stdio[1], outputCap), new Output(running.stdio[2], outputCap)] as const;
+  feed(running.stdio[0], options.stdin);
+  const said = () => outputs[1].bytes().toString('utf8');
+  const { code, signal } = await running.until(async (child) => {
+    const exit = await child.exited;
+    if (drainMs > 0) drain(outputs, drainMs);
+    await Promise.all(outputs.map((o) => o.ended));
+    return exit;
+  }, said);
+  running.stdio[0]?.destroy();
+  const exitCode = code ?? 128;
+  if (exitCode !== 0 && options.allowFailure !== true) {
+    const how = signal === undefined ? `exit code ${exitCode}` : `killed by ${signal}`;
+    throw running.error(how, { stderr: said(), reason: 'failed', exitCode });
+  }
+  const [stdout, stderr] = outputs.map((o) => o.bytes()) as [Buffer, Buffer];
+  return { exitCode, ...(signal === undefined ? {} : { signal }), stdout, stderr };
+}
+
+/**
+ * Runs a program that hands its streams on to processes which outlive it: none of them is connected, and its end is all that is waited
+ * for. Answers its exit code, 137 when it was killed.
+ */
+export async function runQuiet(name: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
+  const running = await start(name, args, { stdio: ['ignore', 'ignore', 'ignore'], detached: true, options });
+  const exit = await running.until((child) => child.exited);
+  return exit.code ?? 137;
+}
+
+function firstLine(stream: Socket | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const done = () => resolve(text);
+    if (stream === undefined) return done();
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      if (text.includes('\n')) stream.destroy();
+    });
+    stream.on('error', () => undefined); // as if it had ended
+    stream.once('close', done);
   });
+}
+
+/**
+ * Starts a program that says one line on descriptor 3 and then lives on by itself, in a session of its own. Answers what it said, which
+ * is nothing when it ended without a word.
+ */
+export async function runForLine(name: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const running = await start(name, args, { stdio: ['ignore', 'ignore', 'ignore', 'write'], detached: true, options });
+  return running.until(() => firstLine(running.stdio[3]));
 }

@@ -1,9 +1,9 @@
 // Hears from systemd-logind that the host is about to shut down, and has it wait until the work that this sets off is done.
 // https://systemd.io/INHIBITOR_LOCKS/ and https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { findProgram, runProgram, startProgram } from './programs.ts';
+import { findProgram, runProgram } from './programs.ts';
 
 export interface ShutdownWatchOptions {
   /** The host is about to go down; it waits until this resolves, but no longer than `limitMs`. */
@@ -82,7 +82,7 @@ class LogindWatch implements ShutdownWatch {
 
   private child(name: string, args: readonly string[], stdio: ('ignore' | 'pipe')[]): ChildProcess {
     const { env } = this.options;
-    const child = startProgram(name, args, { stdio, ...(env === undefined ? {} : { env }) });
+    const child = spawn(findProgram(name) ?? name, args, { stdio, ...(env === undefined ? {} : { env }) });
     const gone = (why: string): void => {
       if (this.closed || (child !== this.lock && child !== this.monitor)) return;
       this.options.log(`${name} ${why}: pods are not told of a shutdown of the host`);

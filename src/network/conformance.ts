@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findProgram, runProgram, startProgram } from '../host/programs.ts';
 import type { NetworkedPod, PodNetworking, PodSlot } from './port.ts';
 
+const SILENT = ['ignore', 'ignore', 'ignore'] as const;
+
 export interface NetworkUnderTest {
   readonly name: string;
   /** Why it cannot run here. */
@@ -94,9 +96,9 @@ export function networkConformance(under: NetworkUnderTest): void {
     });
 
     test('joins the namespace that a process has made, and counts what goes through', async () => {
-      const child = startProgram('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
+      const child = await startProgram('unshare', ['--net', 'sleep', '1000'], { stdio: SILENT });
       try {
-        const pid = child.pid ?? 0;
+        const { pid } = child;
         const own = (await runProgram('readlink', ['/proc/self/ns/net'])).stdout.toString();
         await until(
           async () => (await runProgram('readlink', [`/proc/${pid}/ns/net`])).stdout.toString(),
@@ -121,7 +123,7 @@ export function networkConformance(under: NetworkUnderTest): void {
       await network.setHostPorts(pod.id, slot.ip, ports);
       const listen = "require('node:net').createServer((s) => s.end('here\\n')).listen(8080, '0.0.0.0')";
       const speak = ['netns', 'exec', slot.netns, process.execPath, '-e', listen];
-      const server = startProgram('ip', speak, { stdio: 'ignore' });
+      const server = await startProgram('ip', speak, { stdio: SILENT });
       try {
         const said = await until(
           () => hear('127.0.0.1', 18_181),

@@ -1,10 +1,11 @@
 // Services of a cluster that really runs pods: the API from inside, cluster addresses and node ports, nobody behind them, and the end.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeDockerArchive } from '../../src/cluster/index.ts';
-import { findProgram, startProgram } from '../../src/host/programs.ts';
+import { findProgram } from '../../src/host/programs.ts';
 import { findKubectls, freePort, isRoot, type Ran, run, type TestCluster, testCluster } from './cluster.ts';
 import { buildImage } from './images.ts';
 import { leftovers } from './leftovers.ts';
@@ -137,7 +138,7 @@ describe.skipIf(reason !== undefined)(`Services${reason === undefined ? '' : ` (
     expect(await good('get', '--raw', '/api/v1/namespaces/default/services/web/proxy/')).toMatch(/^web-/);
     const port = await freePort();
     const [, file = ''] = [...findKubectls()].at(-1) ?? [];
-    const forward = startProgram(file, ['port-forward', 'service/web', `${port}:80`], {
+    const forward = spawn(file, ['port-forward', 'service/web', `${port}:80`], {
       stdio: 'ignore',
       env: cluster.env as Record<string, string>,
     });

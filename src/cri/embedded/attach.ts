@@ -5,7 +5,6 @@ import type { Writable } from 'node:stream';
 import { startProgram } from '../../host/programs.ts';
 import { watchDirectory } from '../../host/watch.ts';
 import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
-import { RuntimeError } from '../port.ts';
 import type { Containers } from './containers.ts';
 import type { RuntimeContext } from './context.ts';
 import type { ContainerRecord } from './records.ts';
@@ -123,12 +122,13 @@ export class Attaches {
         .resize(bundle, width, height)
         .catch((e: unknown) => this.#context.log(`attach: ${String(e)}`));
     });
-    const input = this.#input(record, bundle, streams);
+    let input: Input | undefined;
     try {
+      input = await this.#input(record, bundle, streams);
       await this.#follow(record, follower, { ...streams, inputEnded: input.ended });
     } finally {
       stopResize();
-      input.stop();
+      input?.stop();
       await follower.close();
     }
     return { exitCode: this.#containers.records.get(id)?.exitCode ?? 0 };
@@ -172,7 +172,7 @@ export class Attaches {
   }
 
   /** conmon's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot speak; socat can. */
-  #input(record: ContainerRecord, bundle: string, streams: ExecStreams): Input {
+  async #input(record: ContainerRecord, bundle: string, streams: ExecStreams): Promise<Input> {
     const { stdin } = streams;
     const never = new Promise<void>(() => undefined);
     if (stdin === undefined) return { ended: never, stop: () => undefined };
@@ -180,23 +180,23 @@ export class Attaches {
       stdin.resume();
       return { ended: never, stop: () => undefined };
     }
-    const child = startProgram('socat', ['-u', 'STDIN', `UNIX-CONNECT:${join(bundle, 'attach')},type=5`], {
-      stdio: ['pipe', 'ignore', 'ignore'],
+    const child = await startProgram('socat', ['-u', 'STDIN', `UNIX-CONNECT:${join(bundle, 'attach')},type=5`], {
+      stdio: ['read', 'ignore', 'ignore'],
     });
-    child.once('error', (error) => this.#context.log(`attach: ${new RuntimeError('internal', error.message).message}`));
-    child.stdin?.on('error', () => undefined); // the container reads no more
-    if (child.stdin !== null) stdin.pipe(child.stdin);
+    const [typed] = child.stdio;
+    typed?.on('error', () => undefined); // the container reads no more
+    if (typed !== undefined) stdin.pipe(typed);
     // As with containerd: only whose input ends with the first one who types stays to hear the container out.
     const stays = record.config.stdinOnce && !record.config.tty;
     const delivered = new Promise<void>((resolve) => {
-      child.once('close', () => {
+      void child.exited.then(() => {
         if (stdin.readableEnded) resolve();
       });
     });
     return {
       ended: stays ? never : delivered,
       stop: () => {
-        if (child.stdin !== null) stdin.unpipe(child.stdin);
+        if (typed !== undefined) stdin.unpipe(typed);
         child.kill('SIGKILL');
       },
     };

@@ -2,9 +2,7 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import type { Cgroups } from '../../host/cgroups.ts';
-import { startProgram } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { commandLine, hurry, signalProcess } from './processes.ts';
@@ -59,23 +57,6 @@ function parseSync(line: string): SyncMessage | undefined {
   }
 }
 
-function readLine(stream: Readable, timeoutMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const timer = setTimeout(() => reject(new Error('conmon did not answer in time')), timeoutMs);
-    const done = () => {
-      clearTimeout(timer);
-      resolve(text);
-    };
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
-      if (text.includes('\n')) done();
-    });
-    stream.on('end', done);
-    stream.on('error', done);
-  });
-}
-
 export class Conmon {
   readonly #options: ConmonOptions;
 
@@ -107,7 +88,7 @@ export class Conmon {
     const env = { ...runtime.env, _OCI_SYNCPIPE: '3' };
     const limits = { cwd: request.bundle, env, timeoutMs: runtime.createTimeoutMs };
     // The helper process is in conmon's cgroup already, and so is all that it starts.
-    const line = helper.ready ? helper.runForLine('conmon', this.#args(request), limits) : this.#direct(request, env);
+    const line = helper.runForLine('conmon', this.#args(request), limits);
     let why = 'conmon ended without an answer';
     const answer = parseSync(
       await line.catch((error: unknown) => {
@@ -129,30 +110,6 @@ export class Conmon {
   async #end(id: string): Promise<void> {
     for (const pid of await this.#options.cgroups.processes(this.#options.cgroup))
       if (commandLine(pid).includes(id)) signalProcess(pid, 'SIGKILL');
-  }
-
-  async #direct(request: ConmonRequest, env: Readonly<Record<string, string>>): Promise<string> {
-    const child = startProgram('conmon', this.#args(request), {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-      detached: true,
-      cwd: request.bundle,
-      env: { ...env, _OCI_STARTPIPE: '4' },
-    });
-    const [sync, start] = [child.stdio[3] as Readable, child.stdio[4] as Writable];
-    start.on('error', () => undefined); // it died: the sync pipe tells why
-    const failed = new Promise<never>((_resolve, reject) => child.once('error', reject));
-    failed.catch(() => undefined);
-    const line = readLine(sync, this.#options.runtime.createTimeoutMs);
-    try {
-      // It waits for a byte before it forks, so that it and all it starts are in the right group from the beginning.
-      if (child.pid !== undefined) await this.#options.cgroups.addProcess(this.#options.cgroup, child.pid);
-      start.end(Buffer.from([0]));
-      return await Promise.race([line, failed]);
-    } finally {
-      sync.destroy();
-      start.destroy();
-      child.unref();
-    }
   }
 
   /** Tells a container's terminal its new size. */

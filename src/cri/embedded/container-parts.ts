@@ -18,10 +18,9 @@ export async function containerRoot(
   sandbox: SandboxRecord,
   root: { readonly directory: string; readonly image: OpenedImage },
 ): Promise<string> {
-  const { userNamespaces, helper } = context;
+  const { userNamespaces } = context;
   const layers = await userNamespaces.layers(sandbox, root.image.layers);
   return mountRoot(root.directory, layers, {
-    run: helper.run,
     own: (upper) => userNamespaces.own(sandbox, upper),
   });
 }
@@ -61,7 +60,7 @@ export async function imageMounts(
   sandbox: SandboxRecord,
   container: { readonly id: string; readonly config: ContainerConfig },
 ): Promise<{ mounts: Map<string, OciMount>; onHost: string[] }> {
-  const { images, containers, emptyDirectory, helper, userNamespaces } = context;
+  const { images, containers, emptyDirectory, userNamespaces } = context;
   const { id, config } = container;
   const mounts = new Map<string, OciMount>();
   const onHost: string[] = [];
@@ -77,7 +76,7 @@ export async function imageMounts(
     }
     const root = containers.path(id, `volume${onHost.length}`);
     onHost.push(root);
-    await mountImage(root, layers, emptyDirectory, helper.run);
+    await mountImage(root, layers, emptyDirectory);
     const source = whole ? root : await resolveInRoot(root, m.imageSubPath ?? '');
     if (!(await exists(source)))
       throw new Error(`image volume ${m.image}: ${m.imageSubPath}: no such file or directory`);

@@ -262,7 +262,7 @@ export class Containers {
       if (!this.records.has(id)) return;
       const context = this.#context;
       await context.oci.delete(id, this.cgroup(record));
-      await unmount([join(this.bundle(record), 'rootfs'), ...record.imageMounts], context.helper.run);
+      await unmount([join(this.bundle(record), 'rootfs'), ...record.imageMounts]);
       await context.containers.remove(id);
       await rm(join(context.exitDirectory, id), { force: true });
       this.records.delete(id);

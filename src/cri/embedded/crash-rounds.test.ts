@@ -1,12 +1,13 @@
 // Rounds of pods that are made while their containers, shims, pauses, OCI runtimes and Minke itself are killed at any moment: nothing may
 // leak. A few rounds here; `npm run crash` runs a thousand.
+import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { detectCgroups } from '../../host/cgroup-layout.ts';
 import { listMounts } from '../../host/mounts.ts';
-import { startProgram } from '../../host/programs.ts';
+
 import type { RuntimeService } from '../port.ts';
 import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
 
@@ -61,7 +62,7 @@ async function killOne(): Promise<void> {
 async function hunt(bed: Testbed, most: number): Promise<number> {
   const victim = new URL('./crash-victim.ts', import.meta.url).pathname;
   const args = ['--import', 'tsx', victim, bed.directory, bed.name, String(OCTET), '100000'];
-  const child = startProgram(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   if (child.stdout === null) throw new Error('no output');
   const ended = new Promise((resolve) => child.once('exit', resolve));
   let begun = 0;

@@ -16,6 +16,8 @@ const sandbox = (uid: string) =>
 
 const bed = await openTestbed({ name, octet: Number(octet), directory });
 const { runtime } = await bed.open();
+// Pods begin once there is a process that starts programs.
+await runtime.version();
 process.stdout.write('open\n');
 const kept: string[] = [];
 

@@ -1,11 +1,12 @@
 // Killed at any moment: what ran runs on and is adopted, what was half made is gone, nothing starts twice, and destroy leaves nothing.
+import { spawn } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
 import { detectCgroups } from '../../host/cgroup-layout.ts';
 import { exists } from '../../host/files.ts';
-import { startProgram } from '../../host/programs.ts';
+
 import { containerConfig, podConfig } from '../test-configs.ts';
 import { leftovers, openTestbed, type Testbed, whyNoContainers } from './testbed.ts';
 
@@ -21,7 +22,7 @@ interface Told {
 
 /** Runs the victim, kills it after a while, and answers what it had told by then. */
 async function runAndKill(made: Testbed, afterMs: number, from: 'open' | 'running' = 'open'): Promise<Told> {
-  const child = startProgram(
+  const child = spawn(
     process.execPath,
     [
       '--import',

@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import { startProgram } from '../../host/programs.ts';
+import type { Stdio } from '../../host/spawn.ts';
 import type { ExecResult, ExecStreams, TerminalSize } from '../../machinery/streams.ts';
 import { type ExecSyncResult, RuntimeError } from '../port.ts';
 import type { Containers } from './containers.ts';
@@ -30,6 +32,20 @@ interface Session {
 }
 
 let serial = 0;
+
+const heard = (to: Writable | undefined): Stdio => (to === undefined ? 'ignore' : 'write');
+
+/** Hands on what a command says. Resolves when it says no more. */
+function carry(from: Socket | undefined, to: Writable | undefined, said: () => void): Promise<void> {
+  if (from === undefined || to === undefined) return Promise.resolve();
+  from.on('data', said);
+  to.on('error', () => from.resume());
+  from.pipe(to, { end: false });
+  return new Promise((resolve) => {
+    from.on('error', () => undefined); // as if it had ended
+    from.once('close', () => resolve());
+  });
+}
 
 export class Execs {
   readonly #context: RuntimeContext;
@@ -132,60 +148,44 @@ export class Execs {
     }
   }
 
-  #pipes(session: Session, streams: ExecStreams): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const { stdin, stdout, stderr, signal } = streams;
-      const { oci } = this.#context;
-      const child = startProgram(oci.path, session.args, {
-        env: { ...oci.env },
-        stdio: [
-          stdin === undefined ? 'ignore' : 'pipe',
-          stdout === undefined ? 'ignore' : 'pipe',
-          stderr === undefined ? 'ignore' : 'pipe',
-        ],
-      });
-      let last = 0;
-      const now = () => this.#context.clock.now();
-      if (stdin !== undefined && child.stdin !== null) {
-        child.stdin.on('error', () => undefined); // the command reads no more
-        stdin.pipe(child.stdin);
-      }
-      for (const [from, to] of [
-        [child.stdout, stdout],
-        [child.stderr, stderr],
-      ] as const) {
-        if (from === null || to === undefined) continue;
-        from.on('data', () => {
-          last = now();
-        });
-        to.on('error', () => from.resume());
-        from.pipe(to, { end: false });
-      }
-      const abort = () => {
-        void this.#kill(session, child.pid);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      child.once('error', reject);
-      let code = 0;
-      const blocked = () => stdout?.writableNeedDrain === true || stderr?.writableNeedDrain === true;
-      const drain = () => {
-        if (signal.aborted || (!blocked() && now() - last >= DRAIN_IDLE_MS)) {
-          child.stdout?.destroy();
-          child.stderr?.destroy();
-        } else this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
-      };
-      child.once('exit', (exitCode) => {
-        code = exitCode ?? 137;
-        last = now();
-        if (child.stdin !== null) stdin?.unpipe(child.stdin);
-        child.stdin?.destroy();
-        this.#context.clock.setTimer(DRAIN_IDLE_MS, drain);
-      });
-      child.once('close', () => {
-        signal.removeEventListener('abort', abort);
-        resolve(code);
-      });
+  async #pipes(session: Session, streams: ExecStreams): Promise<number> {
+    const { stdin, stdout, stderr, signal } = streams;
+    const { oci, clock } = this.#context;
+    const child = await startProgram(oci.path, session.args, {
+      env: oci.env,
+      stdio: [stdin === undefined ? 'ignore' : 'read', ...[stdout, stderr].map(heard)],
     });
+    const [input, ...outputs] = child.stdio;
+    if (stdin !== undefined && input !== undefined) {
+      input.on('error', () => undefined); // the command reads no more
+      stdin.pipe(input);
+    }
+    let last = 0;
+    const ended = outputs.map((from, i) =>
+      carry(from, [stdout, stderr][i], () => {
+        last = clock.now();
+      }),
+    );
+    const abort = () => {
+      void this.#kill(session, child.pid);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    const { code } = await child.exited;
+    last = clock.now();
+    if (input !== undefined) stdin?.unpipe(input);
+    input?.destroy();
+    const blocked = () => stdout?.writableNeedDrain === true || stderr?.writableNeedDrain === true;
+    const drain = () => {
+      if (signal.aborted || (!blocked() && clock.now() - last >= DRAIN_IDLE_MS))
+        for (const from of outputs) from?.destroy();
+      else clock.setTimer(DRAIN_IDLE_MS, drain);
+    };
+    const timer = clock.setTimer(DRAIN_IDLE_MS, drain);
+    await Promise.all(ended);
+    timer.cancel();
+    signal.removeEventListener('abort', abort);
+    return code ?? 137;
   }
 
   /** crun hands a change of its own terminal's size on as a signal only; the inner terminal gets its size here. */
@@ -202,8 +202,8 @@ export class Execs {
       }
       try {
         const args = ['rows', String(size.height), 'cols', String(size.width)];
-        const child = startProgram('stty', args, { stdio: [terminal.fd, 'ignore', 'ignore'] });
-        await new Promise<void>((resolve, reject) => child.once('error', reject).once('exit', () => resolve()));
+        const child = await startProgram('stty', args, { stdio: [terminal.fd, 'ignore', 'ignore'] });
+        await child.exited;
         return;
       } finally {
         await terminal.close();

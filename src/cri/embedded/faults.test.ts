@@ -84,8 +84,8 @@ test.skipIf(skip !== undefined)('a runtime that hangs is given up and killed wit
   const conmon = new Conmon({ runtime, cgroups, helper, cgroup: group, exitDirectory: dir, socketDirectory: sockets });
   const id = 'f'.repeat(64);
   const stdio = { terminal: false, stdin: false, stdinOnce: false };
-  await expect(conmon.create({ id, bundle, logPath: join(dir, 'log'), ...stdio })).rejects.toThrow(/too long/);
-  await expect(runtime.runDetached(id, bundle)).rejects.toThrow(/too long/);
+  await expect(conmon.create({ id, bundle, logPath: join(dir, 'log'), ...stdio })).rejects.toThrow(/took longer/);
+  await expect(runtime.runDetached(id, bundle)).rejects.toThrow(/took longer/);
   await expect.poll(() => cgroups.processes(group)).toEqual([helper.pid]);
   helper.close();
   await expect.poll(() => cgroups.processes(group)).toEqual([]);

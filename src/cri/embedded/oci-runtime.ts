@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
 import { writeFileAtomic } from '../../host/files.ts';
 import { bindMount, listMounts, unmount } from '../../host/mounts.ts';
-import { findProgram, ProgramError, startProgram } from '../../host/programs.ts';
+import { findProgram, ProgramError } from '../../host/programs.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciResources, OciSpec } from './spec/types.ts';
 
@@ -186,25 +186,11 @@ export class OciRuntime {
   async #quiet(args: readonly string[], log: string): Promise<void> {
     const { helper } = this.#options;
     const all = [...this.globalArgs, ...args];
-    const code = helper.ready
-      ? await helper.runQuiet(this.path, all, { timeoutMs: this.createTimeoutMs, env: this.env })
-      : await this.#direct(all);
+    const code = await helper.runQuiet(this.path, all, { timeoutMs: this.createTimeoutMs, env: this.env });
     if (code !== 0) {
       const message = await this.logMessage(log);
       throw new ProgramError(message ?? `${this.name}: exit code ${code}`, this.name, code, message ?? '', 'failed');
     }
-  }
-
-  async #direct(args: readonly string[]): Promise<number> {
-    const child = startProgram(this.path, args, { stdio: 'ignore', detached: true, env: { ...this.env } });
-    return new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => child.kill('SIGKILL'), this.createTimeoutMs);
-      child.once('error', reject);
-      child.once('exit', (exitCode) => {
-        clearTimeout(timer);
-        resolve(exitCode ?? 137);
-      });
-    });
   }
 
   /** The last error in a log that the runtime wrote as JSON lines. */

@@ -137,7 +137,7 @@ export async function openContext(
       socketDirectory: join(runDirectory, 'sockets'),
     }),
     network,
-    shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, helper.run, log),
+    shm: sharedMemoryPool(join(runDirectory, 'shm'), clock, log),
     images: options.images,
     userNamespaces: new PodUserNamespaces({ directory: pauseRoot, sandboxes, run: helper.run }),
     apparmor: new AppArmor({ profile: `${own}-default`, enabled: await appArmorEnabled(), run: helper.run, log }),

@@ -1,45 +1,54 @@
 // One forwarded connection into a pod's network namespace, to what listens on its localhost.
-import { startProgram } from '../../host/programs.ts';
+import type { Socket } from 'node:net';
+import { SystemError } from '../../host/native.ts';
+import { connectLocalhost } from '../../host/netns.ts';
 import type { PortStream } from '../../machinery/streams.ts';
 import { RuntimeError } from '../port.ts';
 
-/** Seconds for which socat keeps the other direction open after one side has ended. */
-const HALF_CLOSE_SECONDS = 60;
+/** How long the pod's side may be silent after the caller has said all. */
+const HALF_CLOSE_MS = 60_000;
 
-export async function forwardPort(netns: string | undefined, port: number, stream: PortStream): Promise<void> {
-  // `shut-down`: Node's pipes are sockets, and only so does the end of the pod's side show while the caller's is still open.
-  const socat = ['socat', '-t', String(HALF_CLOSE_SECONDS), 'STDIO,shut-down', `TCP:localhost:${port}`];
-  const [program = '', ...args] = netns === undefined ? socat : ['nsenter', `--net=${netns}`, '--', ...socat];
-  const child = startProgram(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (said.length < 2000) said += chunk.toString('utf8');
-  });
-  let received = false;
-  child.stdout?.on('data', () => {
-    received = true;
-  });
-  if (child.stdin !== null) {
-    child.stdin.on('error', () => undefined); // the other side closed
-    stream.pipe(child.stdin);
+/** As Go words them, in whose words clients know them. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+};
+
+function refused(port: number, error: unknown): RuntimeError {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const why = code === undefined ? String(error) : `connect: ${REASONS[code] ?? code}`;
+  const head = `failed to connect to localhost:${port} inside namespace: dial tcp 127.0.0.1:${port}`;
+  return new RuntimeError('internal', `${head}: ${why}`, error);
+}
+
+function connect(netns: string | undefined, port: number): Socket {
+  try {
+    return connectLocalhost(netns, port);
+  } catch (error) {
+    if (error instanceof SystemError) throw refused(port, error);
+    throw error;
   }
-  child.stdout?.pipe(stream, { end: true });
-  const end = () => child.kill('SIGKILL');
+}
+
+/** Resolves when one side has closed. Throws when nothing listens there. */
+export async function forwardPort(netns: string | undefined, port: number, stream: PortStream): Promise<void> {
+  const pod = connect(netns, port);
+  let failure: unknown;
+  pod.on('error', (error) => {
+    failure = error;
+  });
+  stream.pipe(pod);
+  stream.once('end', () => pod.setTimeout(HALF_CLOSE_MS, () => pod.destroy()));
+  pod.pipe(stream, { end: true });
+  const end = () => pod.destroy();
   // The pod's side has said all: what the caller would still send reaches nobody.
-  child.stdout?.once('end', end);
+  pod.once('end', end);
   stream.once('close', end);
   stream.once('error', end);
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (exitCode) => resolve(exitCode ?? 0));
-  });
+  await new Promise<void>((resolve) => pod.once('close', () => resolve()));
   stream.off('close', end);
   stream.off('error', end);
-  if (code === 0 || received) return;
-  const reason = /: (Connection refused|Connection timed out|No route to host)/.exec(said)?.[1]?.toLowerCase();
-  const why = reason === undefined ? said.trim() : `connect: ${reason}`;
-  throw new RuntimeError(
-    'internal',
-    `failed to connect to localhost:${port} inside namespace: dial tcp 127.0.0.1:${port}: ${why}`,
-  );
+  if (failure !== undefined && pod.bytesRead === 0) throw refused(port, failure);
 }

@@ -2,7 +2,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mount } from '../../host/mounts.ts';
-import type { RunProgram } from '../../host/spawn-helper.ts';
 import type { OciMount } from './spec/types.ts';
 
 /** The kernel takes one page of options. */
@@ -17,7 +16,6 @@ function lower(layers: readonly string[]): string {
 }
 
 export interface RootMounting {
-  readonly run: RunProgram;
   /** Gives the upper directory to whose root the container's is. */
   readonly own: (upper: string) => Promise<void>;
 }
@@ -32,7 +30,7 @@ export async function mountRoot(directory: string, layers: readonly string[], ho
     throw new Error(
       `the image has too many layers (${layers.length}) for one overlay mount in a directory named so long`,
     );
-  await mount({ type: 'overlay', source: 'overlay', target: root, options }, how.run);
+  await mount({ type: 'overlay', source: 'overlay', target: root, options });
   return root;
 }
 
@@ -42,15 +40,10 @@ function readOnlyLower(layers: readonly string[], empty: string): string {
 }
 
 /** An image on the host, read-only. */
-export async function mountImage(
-  target: string,
-  layers: readonly string[],
-  empty: string,
-  run: RunProgram,
-): Promise<void> {
+export async function mountImage(target: string, layers: readonly string[], empty: string): Promise<void> {
   await mkdir(target, { recursive: true });
   const options = ['ro', 'nosuid', 'nodev', readOnlyLower(layers, empty)];
-  await mount({ type: 'overlay', source: 'overlay', target, options }, run);
+  await mount({ type: 'overlay', source: 'overlay', target, options });
 }
 
 /** An image as a read-only volume: made by the runtime in the container's own mount namespace, so nothing is left behind. */

@@ -201,7 +201,7 @@ export class Sandboxes {
     await context.oci.delete(record.id, sandboxCgroup(context, record));
     await Promise.all([
       slot === undefined ? undefined : context.network.release(slot),
-      shm === undefined ? undefined : removeSharedMemory([shm], context.helper.run),
+      shm === undefined ? undefined : removeSharedMemory([shm]),
       context.userNamespaces.release(record),
     ]);
     delete record.slot;

@@ -1,20 +1,14 @@
 // The /dev/shm of pods: small tmpfs mounts made ahead, one for each pod.
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../host/clock.ts';
-import { unmount } from '../../host/mounts.ts';
+import { mount, unmount } from '../../host/mounts.ts';
 import { Pool } from '../../host/pool.ts';
-import type { RunProgram } from '../../host/spawn-helper.ts';
 
 /** As containerd's. */
-const SIZE = '65536k';
+const OPTIONS = ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'];
 
-export function sharedMemoryPool(
-  directory: string,
-  clock: Clock,
-  run: RunProgram,
-  log: (message: string) => void,
-): Pool<string> {
+export function sharedMemoryPool(directory: string, clock: Clock, log: (message: string) => void): Pool<string> {
   let serial = 0;
   const make = async (n: number): Promise<string[]> => {
     const taken = new Set(await readdir(directory));
@@ -23,33 +17,28 @@ export function sharedMemoryPool(
       serial += 1;
       if (!taken.has(String(serial))) paths.push(join(directory, String(serial)));
     }
-    await Promise.all(paths.map((p) => mkdir(p)));
-    const table = `${directory}.fstab.${basename(paths[0] ?? '')}`;
-    await writeFile(
-      table,
-      paths.map((p) => `shm ${p} tmpfs nosuid,noexec,nodev,mode=1777,size=${SIZE} 0 0\n`).join(''),
-    );
     try {
-      await run('mount', ['-n', '-a', '-T', table]);
+      for (const target of paths) {
+        await mkdir(target);
+        await mount({ type: 'tmpfs', source: 'shm', target, options: OPTIONS });
+      }
     } catch (error) {
-      await removeSharedMemory(paths, run);
+      await removeSharedMemory(paths);
       throw error;
-    } finally {
-      await rm(table, { force: true });
     }
     return paths;
   };
   return new Pool<string>({
     clock,
     make,
-    drop: (paths) => removeSharedMemory(paths, run),
+    drop: removeSharedMemory,
     min: 6,
     max: 16,
     onError: (error) => log(`shared memory: ${String(error)}`),
   });
 }
 
-export async function removeSharedMemory(paths: readonly string[], run?: RunProgram): Promise<void> {
-  await unmount(paths, run);
+export async function removeSharedMemory(paths: readonly string[]): Promise<void> {
+  await unmount(paths);
   await Promise.all(paths.map((p) => rm(p, { recursive: true, force: true })));
 }

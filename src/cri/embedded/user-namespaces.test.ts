@@ -40,7 +40,7 @@ describe.skipIf(skip !== undefined)('user namespaces', () => {
 
   test('root is root inside and an id of the pod outside; the image is its own, and so is the network', async () => {
     const pod = await bench.sandbox({ namespaces });
-    const id = await bench.start(pod, ['sh', '-c', 'touch /made; chown 33:34 /made; id -u; sleep 1000']);
+    const id = await bench.start(pod, ['sh', '-c', 'touch /made; chown 33:34 /made; touch /done; sleep 1000']);
     const { pid = 0 } = await opened.runtime.containerStatus(id);
     expect(await readFile(`/proc/${pid}/uid_map`, 'utf8')).toMatch(new RegExp(`^\\s*0\\s+${FIRST}\\s+65536\\s*$`));
     expect(await readFile(`/proc/${pid}/status`, 'utf8')).toContain(`Uid:\t${FIRST}\t`);
@@ -48,7 +48,9 @@ describe.skipIf(skip !== undefined)('user namespaces', () => {
       const done = await opened.runtime.execSync(id, ['sh', '-c', line], 20_000);
       return Buffer.from(done.stdout).toString() + Buffer.from(done.stderr).toString();
     };
-    expect(await run('id -u; stat -c %u:%g /bin/busybox /made')).toBe('0\n0:0\n33:34\n');
+    expect(await run('until [ -e /done ]; do usleep 10000; done; id -u; stat -c %u:%g /bin/busybox /made')).toBe(
+      '0\n0:0\n33:34\n',
+    );
     expect(await run('ip -4 -o addr show dev eth0')).toContain(` 10.${OCTET}.0.`);
     expect(await run('ping -c 1 -W 2 10.229.0.1 >/dev/null && echo reached')).toBe('reached\n');
     expect((await opened.runtime.podSandboxStatus(pod.id)).ips).toHaveLength(1);

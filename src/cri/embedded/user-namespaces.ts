@@ -11,13 +11,11 @@ import { hostIdOf } from './spec/user-namespace.ts';
 export class PodUserNamespaces {
   readonly #mapper: IdMapper;
   readonly #sandboxes: RecordStore<SandboxRecord>;
-  readonly #run: RunProgram;
   readonly #mounted = new Map<string, Promise<void>>();
 
   constructor(options: { directory: string; sandboxes: RecordStore<SandboxRecord>; run: RunProgram }) {
     this.#mapper = new IdMapper(options.directory, options.run);
     this.#sandboxes = options.sandboxes;
-    this.#run = options.run;
   }
 
   #path(record: SandboxRecord): string {
@@ -70,6 +68,6 @@ export class PodUserNamespaces {
   async release(record: SandboxRecord): Promise<void> {
     if (record.config.namespaces.user === undefined) return;
     this.#mounted.delete(record.id);
-    await unmount([this.#path(record)], this.#run);
+    await unmount([this.#path(record)]);
   }
 }

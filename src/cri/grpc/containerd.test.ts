@@ -1,4 +1,5 @@
 // The gRPC runtime against Debian's containerd, under the suite that all runtimes share.
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { exists } from '../../host/files.ts';
 import { goArchitecture } from '../../host/machine.ts';
 import { unmountBelow } from '../../host/mounts.ts';
 import { removeEmptyNatTables } from '../../host/nat-tables.ts';
-import { findProgram, runProgram, startProgram } from '../../host/programs.ts';
+import { findProgram, runProgram } from '../../host/programs.ts';
 import { writeBusyboxArchive } from '../busybox-image.ts';
 import { type RuntimeUnderTest, runtimeConformance } from '../conformance/index.ts';
 import { pauseProgram } from '../embedded/pause.ts';
@@ -72,7 +73,7 @@ async function openContainerd(): Promise<RuntimeUnderTest> {
   await mkdir(join(root, 'cni'));
   await writeFile(join(root, 'cni', '10-mkcd.conflist'), network(root));
   await writeFile(join(root, 'config.toml'), configuration(root));
-  const daemon = startProgram('containerd', ['--config', join(root, 'config.toml')], { stdio: 'ignore' });
+  const daemon = spawn('containerd', ['--config', join(root, 'config.toml')], { stdio: 'ignore' });
   const socket = join(root, 'containerd.sock');
   for (let i = 0; i < 200 && !(await exists(socket)); i += 1) await systemClock.sleep(50);
   const program = new Uint8Array(pauseProgram(goArchitecture()));

@@ -1,5 +1,6 @@
 // A small world for tests of Services: a host in a network namespace of its own, pods on its bridges, and somebody elsewhere.
 import { runProgram, startProgram } from '../../host/programs.ts';
+import type { Spawned } from '../../host/spawn.ts';
 import type { Service } from '../../resources/generated/core-v1.ts';
 import type { EndpointSlice } from '../../resources/generated/discovery-v1.ts';
 import { serviceOfSlice, serviceRoutes } from './routes.ts';
@@ -109,7 +110,7 @@ export interface Asked {
 export class World {
   readonly #name: string;
   readonly #spaces = new Set<string>();
-  readonly #servers: ReturnType<typeof startProgram>[] = [];
+  readonly #servers: Spawned[] = [];
   #table: ServiceTable | undefined;
 
   constructor(name: string) {
@@ -174,11 +175,10 @@ export class World {
   }
 
   async serve(who: string): Promise<void> {
-    const server = startProgram('ip', ['netns', 'exec', this.#space(who), process.execPath, '-e', SERVER, '--', who], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const args = ['netns', 'exec', this.#space(who), process.execPath, '-e', SERVER, '--', who];
+    const server = await startProgram('ip', args, { stdio: ['ignore', 'write', 2] });
     this.#servers.push(server);
-    await new Promise((resolve) => server.stdout?.once('data', resolve));
+    await new Promise((resolve) => server.stdio[1]?.once('data', resolve));
   }
 
   /** Brings a table into the host, by the same transactions as the proxy. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { link, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing } from '../../../host/files.ts';
+import { cLibrary, SystemError } from '../../../host/native.ts';
 import { runProgram } from '../../../host/programs.ts';
 import { hexOf } from './oci.ts';
 import { type LayerHost, type UnpackedLayer, unpackLayer } from './unpack-layer.ts';
@@ -22,10 +23,13 @@ export function chainIds(diffIds: readonly string[]): string[] {
 
 const layerHost: LayerHost = {
   async makeFifo(path) {
-    await runProgram('mkfifo', [path]);
+    const { fifo, koffi } = cLibrary();
+    if (fifo(path, 0o666) !== 0) throw new SystemError(`mkfifo ${path}`, koffi.errno());
   },
   async setAttribute(path, name, value) {
-    await runProgram('setfattr', ['-h', '-n', name, '-v', `0x${Buffer.from(value).toString('hex')}`, path]);
+    const { setAttribute, koffi } = cLibrary();
+    const set = setAttribute(path, name, Buffer.from(value), value.length, 0);
+    if (set !== 0) throw new SystemError(`set ${name} of ${path}`, koffi.errno());
   },
 };
 

@@ -1,0 +1,106 @@
+// What Node cannot ask of Linux: functions of the C library, called in this process. koffi is loaded when the first is needed.
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+import type { KoffiFunc } from 'koffi';
+
+/** Structures whose insides only the C library knows; none is larger than this, neither in glibc nor in musl. */
+const OPAQUE_BYTES = 512;
+
+type Koffi = typeof import('koffi');
+/** A `char *` array, ended by null. */
+type Strings = readonly (string | null)[];
+
+export interface CLibrary {
+  readonly koffi: Koffi;
+  readonly mount: KoffiFunc<(source: string, target: string, type: string, flags: number, data: string) => number>;
+  readonly umount: KoffiFunc<(target: string, flags: number) => number>;
+  readonly pipe: (ends: number[], flags: number) => number;
+  readonly wait: (pid: number, status: number[], options: number) => number;
+  readonly spawn: KoffiFunc<
+    (pid: number[], path: string, actions: Buffer, attributes: Buffer, args: Strings, env: Strings) => number
+  >;
+  readonly actions: {
+    readonly init: (actions: Buffer) => number;
+    readonly open: (actions: Buffer, fd: number, path: string, flags: number, mode: number) => number;
+    readonly dup: (actions: Buffer, from: number, to: number) => number;
+    readonly chdir: (actions: Buffer, path: string) => number;
+    readonly destroy: (actions: Buffer) => number;
+  };
+  readonly attributes: {
+    readonly init: (attributes: Buffer) => number;
+    readonly flags: (attributes: Buffer, flags: number) => number;
+    readonly defaults: (attributes: Buffer, signals: Buffer) => number;
+    readonly mask: (attributes: Buffer, signals: Buffer) => number;
+  };
+  readonly fifo: (path: string, mode: number) => number;
+  readonly setAttribute: (path: string, name: string, value: Uint8Array, bytes: number, flags: number) => number;
+  readonly enter: (namespace: number, type: number) => number;
+  readonly socket: (family: number, type: number, protocol: number) => number;
+  readonly connect: (socket: number, address: Buffer, length: number) => number;
+  readonly fillSignals: (signals: Buffer) => number;
+}
+
+function bind(): CLibrary {
+  const koffi: Koffi = createRequire(import.meta.url)('koffi');
+  // The process itself: Node is linked to its C library, whichever that is.
+  const c = koffi.load(null);
+  const prefix = 'int posix_spawn';
+  return {
+    koffi,
+    mount: c.func('int mount(const char *, const char *, const char *, unsigned long, const char *)'),
+    umount: c.func('int umount2(const char *, int)'),
+    pipe: c.func('int pipe2(_Out_ int *, int)'),
+    wait: c.func('int waitpid(int, _Out_ int *, int)'),
+    spawn: c.func(`${prefix}(_Out_ int *, const char *, void *, void *, const char **, const char **)`),
+    actions: {
+      init: c.func(`${prefix}_file_actions_init(void *)`),
+      open: c.func(`${prefix}_file_actions_addopen(void *, int, const char *, int, unsigned int)`),
+      dup: c.func(`${prefix}_file_actions_adddup2(void *, int, int)`),
+      chdir: c.func(`${prefix}_file_actions_addchdir_np(void *, const char *)`),
+      destroy: c.func(`${prefix}_file_actions_destroy(void *)`),
+    },
+    attributes: {
+      init: c.func(`${prefix}attr_init(void *)`),
+      flags: c.func(`${prefix}attr_setflags(void *, short)`),
+      defaults: c.func(`${prefix}attr_setsigdefault(void *, void *)`),
+      mask: c.func(`${prefix}attr_setsigmask(void *, void *)`),
+    },
+    fifo: c.func('int mkfifo(const char *, unsigned int)'),
+    setAttribute: c.func('int lsetxattr(const char *, const char *, const void *, size_t, int)'),
+    enter: c.func('int setns(int, int)'),
+    socket: c.func('int socket(int, int, int)'),
+    connect: c.func('int connect(int, const void *, unsigned int)'),
+    fillSignals: c.func('int sigfillset(void *)'),
+  };
+}
+
+let library: CLibrary | undefined;
+
+export function cLibrary(): CLibrary {
+  library ??= bind();
+  return library;
+}
+
+export const opaque = (): Buffer => Buffer.alloc(OPAQUE_BYTES);
+
+/** Calls a function on a thread of its own, so that the event loop does not wait. Resolves with what it answers. */
+export function inThread<A extends unknown[]>(f: KoffiFunc<(...args: A) => number>, ...args: A): Promise<number> {
+  return new Promise((resolve, reject) =>
+    f.async(...args, (error: unknown, result: number) => (error ? reject(error) : resolve(result))),
+  );
+}
+
+/** A refusal of the kernel, as Node words its own. */
+export class SystemError extends Error {
+  readonly code: string;
+
+  constructor(
+    readonly call: string,
+    readonly errno: number,
+  ) {
+    const code = getSystemErrorName(-errno);
+    super(`${call}: ${code}`);
+    this.name = 'SystemError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,72 @@
+// Connections inside of other network namespaces. A socket belongs for ever to the namespace that its thread was in when it was made.
+import { closeSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { cLibrary, SystemError } from './native.ts';
+
+// https://man7.org/linux/man-pages/man2/socket.2.html and .../setns.2.html
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2_000_000;
+const CLONE_NEWNET = 0x4000_0000;
+const OWN = '/proc/thread-self/ns/net';
+
+/** Does something in a network namespace. Between going there and coming back nothing else runs on this thread. */
+function inside<T>(netns: string, work: () => T): T {
+  const { enter, koffi } = cLibrary();
+  const [there, own] = [openSync(netns, 'r'), openSync(OWN, 'r')];
+  try {
+    if (enter(there, CLONE_NEWNET) !== 0) throw new SystemError('setns', koffi.errno());
+    try {
+      return work();
+    } finally {
+      // A process that is lost in a pod's network must not go on.
+      if (enter(own, CLONE_NEWNET) !== 0) process.abort();
+    }
+  } finally {
+    closeSync(there);
+    closeSync(own);
+  }
+}
+
+/** Loopback's addresses as the kernel takes them: family in the host's order (little-endian wherever Node runs), port in the network's. */
+const LOOPBACK = [
+  { family: 2, bytes: 16, address: Buffer.from([127, 0, 0, 1]), at: 4 },
+  { family: 10, bytes: 28, address: Buffer.concat([Buffer.alloc(15), Buffer.from([1])]), at: 8 },
+] as const;
+
+function dial(to: (typeof LOOPBACK)[number], port: number): number {
+  const { socket, connect, koffi } = cLibrary();
+  const fd = socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemError('socket', koffi.errno());
+  const name = Buffer.alloc(to.bytes);
+  name.writeUInt16LE(to.family, 0);
+  name.writeUInt16BE(port, 2);
+  to.address.copy(name, to.at);
+  if (connect(fd, name, name.length) === 0) return fd;
+  const errno = koffi.errno();
+  if (errno === constants.errno.EINPROGRESS) return fd;
+  closeSync(fd);
+  throw new SystemError('connect', errno);
+}
+
+/**
+ * Connects to what listens on localhost in a network namespace (a path; this process' own unless given), by IPv4 and else by IPv6.
+ * Throws a SystemError, IPv4's, when nothing listens.
+ */
+export function connectLocalhost(netns: string | undefined, port: number): Socket {
+  const connect = () => {
+    const [four, six] = LOOPBACK;
+    try {
+      return dial(four, port);
+    } catch (error) {
+      try {
+        return dial(six, port);
+      } catch {
+        throw error;
+      }
+    }
+  };
+  const fd = netns === undefined ? connect() : inside(netns, connect);
+  return new Socket({ fd, allowHalfOpen: true });
+}
