@@ -170,6 +170,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   refuseDelete?(name: string): string | undefined;
   /** Default propagation of a DELETE without one. Default background. */
   readonly defaultPropagation?: 'Background' | 'Orphan';
+  /** Why what was read cannot be an object of the kind, in Go's words: text that ought to be a number, say. Undefined when it can. */
+  unreadable?(object: T): string | undefined;
   /** Deprecated versions carry a `Warning` header with this text. */
   readonly deprecation?: string;
 }

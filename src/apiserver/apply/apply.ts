@@ -110,6 +110,7 @@ export function conversionProblem(
   request: Pick<ApplyRequest, 'applied' | 'apiVersion' | 'kind'>,
   problem: string,
 ): string {
+  if (problem.startsWith('strconv.')) return `failed to convert to unversioned (${nameOf(request)}): ${problem}`;
   const told = problem.startsWith('illegal base64 data') ? `error decoding from json: ${problem}` : problem;
   const kind = gvkText(request.apiVersion, request.kind);
   return `failed to convert new object (${nameOf(request)}) to proper version: unable to convert unstructured object to ${kind}: ${told}`;

@@ -42,6 +42,13 @@ function withMetadata(object: Record<string, unknown>): KubeObject {
 
 /** The body of a write. Throws a BadRequest in Kubernetes' words. */
 export function decodeBody(entry: CatalogEntry, catalog: Catalog, body: Uint8Array, contentType: MediaType): Decoded {
+  const decoded = decodeAny(entry, catalog, body, contentType);
+  const problem = entry.row.unreadable?.(decoded.object);
+  if (problem !== undefined) throw notHandled({ kind: entry.row.kind, apiVersion: apiVersionOf(entry.row) }, problem);
+  return decoded;
+}
+
+function decodeAny(entry: CatalogEntry, catalog: Catalog, body: Uint8Array, contentType: MediaType): Decoded {
   if (contentType === PROTOBUF) return decodeProtobuf(entry, body);
   if (contentType === 'application/yaml') checkYamlSize(body);
   const options = {
@@ -173,7 +180,10 @@ export function decodePatched(entry: CatalogEntry, value: unknown, refuse: (prob
   return readOr(refuse, () => {
     if (entry.custom) return customDecoded(entry, deepClone(value as Record<string, unknown>), []);
     const decoded = decodeValue(schemaOf(entry), value);
-    return { object: withMetadata(decoded.object), strict: decoded.strictErrors };
+    const object = withMetadata(decoded.object);
+    const problem = entry.row.unreadable?.(object);
+    if (problem !== undefined) throw new DecodeError(problem);
+    return { object, strict: decoded.strictErrors };
   });
 }
 

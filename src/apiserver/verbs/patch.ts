@@ -1,10 +1,12 @@
 // PATCH: JSON patch, merge patch, strategic merge patch and server-side apply.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
+
 import { ApiError, notFound } from '../../machinery/errors.ts';
 import type { WireResponse } from '../../machinery/http.ts';
 import { isJsonObject, type JsonObject, type KubeObject } from '../../machinery/object.ts';
 import { apiVersionOf } from '../../resources/definition.ts';
 import { bareType } from '../http/negotiation.ts';
+import { plainError } from '../http/responses.ts';
 import {
   checkRestorable,
   goText,
@@ -114,7 +116,10 @@ export function patchObject(
   const typed = entry.custom || patch.kind === 'strategic';
   const problem = typed ? kindOfPatch(patch) : kindProblem(entry, context.kernel.catalog, result);
   if (problem !== undefined) throw invalidPatch(shown(), problem);
-  const refuse = (problem: string): ApiError => invalidPatch(shown(), wordsOf(patch.kind, problem));
+  // What a strategic patch made is of its type already when it turns out not to be readable.
+  const late = (problem: string): boolean => patch.kind === 'strategic' && problem.startsWith('strconv.');
+  const refuse = (problem: string): ApiError =>
+    late(problem) ? plainError(problem) : invalidPatch(shown(), wordsOf(patch.kind, problem));
   const decoded = decodePatchOf(entry, { old, result }, refuse);
   const all = { object: decoded.object, strict: [...patch.strict, ...decoded.strict] };
   const draft = cloneObject(

@@ -1,5 +1,8 @@
 // DaemonSet. https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/
+import { exactInteger } from '../../machinery/exact-json.ts';
 import { FieldPath } from '../../machinery/field-error.ts';
+import { greatestOf, type Int64, plus } from '../../machinery/int64.ts';
+import { goQuote } from '../../machinery/json.ts';
 import {
   ageColumn,
   checkAtMost100,
@@ -56,12 +59,22 @@ const COUNTS = [
   'collisionCount',
 ] as const;
 
-function templateGeneration(set: DaemonSet): number {
-  const text = set.metadata.annotations?.[TEMPLATE_GENERATION] ?? '';
-  return /^[+-]?\d+$/.test(text) ? Number(text) : 0;
+/** Within Kubernetes it is a number, which it must be wherever it is said. */
+function unreadable(set: DaemonSet): string | undefined {
+  const text = set.metadata.annotations?.[TEMPLATE_GENERATION];
+  if (text === undefined) return undefined;
+  if (!/^[+-]?\d+$/.test(text)) return `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`;
+  const value = BigInt(text.replace('+', ''));
+  const fits = value === BigInt.asIntN(64, value);
+  return fits ? undefined : `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`;
 }
 
-function setTemplateGeneration(draft: DaemonSet, generation: number): void {
+function templateGeneration(set: DaemonSet): Int64 {
+  const text = set.metadata.annotations?.[TEMPLATE_GENERATION];
+  return text === undefined || unreadable(set) !== undefined ? 0 : exactInteger(text.replace('+', ''));
+}
+
+function setTemplateGeneration(draft: DaemonSet, generation: Int64): void {
   draft.metadata.annotations = { ...draft.metadata.annotations, [TEMPLATE_GENERATION]: String(generation) };
 }
 
@@ -138,7 +151,7 @@ const keepStatus = statusKept<DaemonSet>();
 function prepareForCreate(...args: Parameters<typeof keepStatus.prepareForCreate>): void {
   keepStatus.prepareForCreate(...args);
   const [draft] = args;
-  setTemplateGeneration(draft, Math.max(templateGeneration(draft), 1));
+  setTemplateGeneration(draft, greatestOf(templateGeneration(draft), 1));
 }
 
 /** Clients cannot set the template's generation: it counts changes of the template. */
@@ -146,7 +159,7 @@ function prepareForUpdate(...args: Parameters<typeof keepStatus.prepareForUpdate
   keepStatus.prepareForUpdate(...args);
   const [draft, old] = args;
   const changed = !semanticEqual(draft.spec?.template, old.spec?.template);
-  setTemplateGeneration(draft, templateGeneration(old) + (changed ? 1 : 0));
+  setTemplateGeneration(draft, plus(templateGeneration(old), changed ? 1 : 0));
 }
 
 function count(name: string, field: keyof DaemonSetStatus): Column<DaemonSet> {
@@ -170,6 +183,7 @@ export const daemonSets = defineResource<DaemonSet>({
   verbs: ALL_VERBS,
   schema: 'io.k8s.api.apps.v1.DaemonSet',
   resetFields: ['status'],
+  unreadable,
   strategy: {
     applyDefaults,
     prepareForCreate,

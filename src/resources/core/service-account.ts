@@ -1,6 +1,6 @@
 // ServiceAccounts: who a pod is to the API, and its tokens.
 // Source: https://kubernetes.io/docs/concepts/security/service-accounts/
-import { ageColumn, column, nameColumn } from '../checks/index.ts';
+import { nameAndAge } from '../checks/index.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../common/index.ts';
 import { ALL_VERBS, defineResource } from '../definition.ts';
 import type { ServiceAccount } from '../generated/core-v1.ts';
@@ -51,13 +51,5 @@ export const serviceAccounts = defineResource<ServiceAccount>({
       version: 'v1',
     },
   },
-  columns: [
-    nameColumn(),
-    column({
-      name: 'Secrets',
-      description: ['core/v1', 'ServiceAccount', 'secrets'],
-      cell: (account) => (account.secrets ?? []).length,
-    }),
-    ageColumn(),
-  ],
+  columns: nameAndAge(),
 });
