@@ -52,20 +52,18 @@ export function compileList(checker: Checker, node: Extract<ASTNode, { op: 'list
       type: listOf(type ?? UNKNOWN),
       isConstant,
       run: (state) => {
-        const made = items.map((item) => item.run(state));
         if (!isConstant) spend(state, NEW_LIST);
-        return made;
+        return items.map((item) => item.run(state));
       },
     };
   const run = (state: Run): unknown[] => {
-    const made = items.flatMap((item, i) => {
+    spend(state, NEW_LIST);
+    return items.flatMap((item, i) => {
       const value = item.run(state);
       if (!node.optional.has(i)) return [value];
       const optional = present(value);
       return optional.present ? [optional.value] : [];
     });
-    spend(state, NEW_LIST);
-    return made;
   };
   return { type: listOf(type ?? UNKNOWN), run };
 }
@@ -80,6 +78,7 @@ export function compileMap(checker: Checker, node: Extract<ASTNode, { op: 'map' 
     type: mapOf(key ?? UNKNOWN, value ?? UNKNOWN),
     isConstant,
     run: (state) => {
+      if (!isConstant) spend(state, NEW_MAP);
       const out: MapValue = new Map();
       for (const [i, [k, v]] of entries.entries()) {
         const name = k.run(state);
@@ -91,7 +90,6 @@ export function compileMap(checker: Checker, node: Extract<ASTNode, { op: 'map' 
         if (out.has(name)) throw new CelError(`Failed with repeated key`);
         out.set(name, held.value);
       }
-      if (!isConstant) spend(state, NEW_MAP);
       return out;
     },
   };

@@ -163,10 +163,13 @@ class Compiler implements Checker {
       type: optional ? optionalOf(type.kind === 'optional' ? type.of : type) : type,
       path: target.path ?? 'plain',
       run: (state) => {
-        const value = target.run(state);
+        const value = attempt(target, state);
         spend(state, before);
+        if (value instanceof CelError) throw value;
+        // A step that leads nowhere is a step, unless it was optional.
+        if (!optional) spend(state, 1);
         const found = optional ? optionalField(value, name) : field(value, name);
-        if (!(optional && found instanceof Optional && !found.present)) spend(state, 1);
+        if (optional && !(found instanceof Optional && !found.present)) spend(state, 1);
         return found;
       },
     };
@@ -287,8 +290,9 @@ class Compiler implements Checker {
     return {
       type: node.op === '!_' ? BOOL : type,
       run: (state) => {
-        const value = operand.run(state);
+        const value = attempt(operand, state);
         spend(state, 1);
+        if (value instanceof CelError) throw value;
         if (node.op === '!_') return typeof value === 'boolean' ? !value : refuse();
         if (typeof value === 'bigint') return checkedInt(-value);
         return typeof value === 'number' ? -value : refuse();
@@ -316,9 +320,12 @@ class Compiler implements Checker {
     return {
       type,
       run: (state) => {
-        const a = left.run(state);
-        const b = right.run(state);
+        // Both sides are worked out and paid for, also when one fails.
+        const a = attempt(left, state);
+        const b = attempt(right, state);
         spend(state, cost(a, b));
+        if (a instanceof CelError) throw a;
+        if (b instanceof CelError) throw b;
         return operate(a, b);
       },
     };

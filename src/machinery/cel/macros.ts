@@ -92,9 +92,9 @@ function compileComprehension(checker: Checker, macro: MacroForm, target: Compil
     run: (state) => {
       const range = target.run(state);
       const each = rounds(range instanceof Optional ? range.value : range, macro.variables, state);
-      const made = runComprehension(macro.name, each, { condition, result: last });
+      // What the rounds have come to is looked at in the end, whatever it is.
       spend(state, macro.name === 'exists_one' || macro.name === 'existsOne' ? 2 : 1);
-      return made;
+      return runComprehension(macro.name, each, { condition, result: last });
     },
   };
 }

@@ -1,7 +1,7 @@
 // Calls of functions: which of their overloads fit, in the check and at run time.
 import type { Overload } from './library.ts';
 import { accepts } from './literals.ts';
-import { type Compiled, spend } from './run.ts';
+import { attempt, type Compiled, type Run, spend } from './run.ts';
 import { spentOn } from './spent-calls.ts';
 import type { ASTNode } from './syntax.ts';
 import { assignable, type Bindings, type CelType, DYN, same, substitute, typeText } from './types.ts';
@@ -44,15 +44,44 @@ export function applyOverload(
   const call: Compiled = {
     type: fitting.every((f) => same(f.result, first.result)) ? first.result : DYN,
     run: (state) => {
-      const values = args.map((a) => a.run(state));
-      const chosen = dynamic ? (fitting.find((f) => accepts(f.overload, values, member)) ?? first) : first;
-      if (!accepts(chosen.overload, values, member)) throw new CelError('no such overload');
-      const result = chosen.overload.run(values);
-      spend(state, spentOn(called.name, { args: values, result, isMember: member, isResolved: !dynamic }));
+      const values = argumentsOf(called.name, args, state);
+      const failure = values.find((value) => value instanceof CelError);
+      const result =
+        failure ??
+        answerOf(() => {
+          const chosen = dynamic ? (fitting.find((f) => accepts(f.overload, values, member)) ?? first) : first;
+          if (!accepts(chosen.overload, values, member)) throw new CelError('no such overload');
+          return chosen.overload.run(values);
+        });
+      // A call without all its arguments is none; one that fails is.
+      if (values.length === args.length)
+        spend(state, spentOn(called.name, { args: values, result, isMember: member, isResolved: !dynamic }));
+      if (result instanceof CelError) throw result;
       return result;
     },
   };
   return !member && FOLDED.has(called.name) && args.every((a) => a.isConstant === true) ? folded(checker, call) : call;
+}
+
+/** Of up to two arguments all are worked out; of more, and of what stands in for a missing value, none behind one that failed. */
+function argumentsOf(name: string, args: readonly Compiled[], state: Run): unknown[] {
+  const isLazy = args.length > 2 || name === 'or' || name === 'orValue';
+  const values: unknown[] = [];
+  for (const arg of args) {
+    const value = attempt(arg, state);
+    values.push(value);
+    if (isLazy && value instanceof CelError) break;
+  }
+  return values;
+}
+
+function answerOf(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof CelError) return error;
+    throw error;
+  }
 }
 
 /** Conversions of constants are worked out once, before the expression runs. */

@@ -66,29 +66,54 @@ const NEW_LIST = 10;
 export function runComprehension(name: string, items: readonly Each[], parts: Round): unknown {
   if (name === 'all' || name === 'exists') return decide(name, items, parts);
   const step = STEPS[name] ?? (parts.result.isConstant === true ? 2 : 2 + NEW_LIST);
-  const kept = items.filter((e) => {
-    const value = parts.condition?.run(e.state) ?? true;
-    if (typeof value !== 'boolean') throw new CelError('no such overload');
-    return value;
-  });
-  const each = (e: Each): unknown => {
-    spend(e.state, step);
-    return parts.result.run(e.state);
-  };
+  const rounds = new Rounds(name, step, parts);
+  for (const e of items) rounds.go(e);
+  if (rounds.failure !== undefined) throw rounds.failure;
+  const { kept } = rounds;
   switch (name) {
     case 'exists_one':
     case 'existsOne':
-      for (const e of kept) spend(e.state, step);
       return kept.length === 1;
-    case 'filter':
-      for (const e of kept) spend(e.state, step);
-      return kept.map((e) => e.value);
     case 'transformMap':
-      return merged(kept.map((e) => new Map([[e.value, each(e)]])));
     case 'transformMapEntry':
-      return merged(kept.map(each));
+      return merged(kept);
     default:
-      return kept.map(each);
+      return kept;
+  }
+}
+
+/** Of the macros that only count or choose, what a round keeps is its item. */
+const CHOOSING: ReadonlySet<string> = new Set(['exists_one', 'existsOne', 'filter']);
+
+/** All rounds are gone through and paid for, also when one fails: what has failed is carried along as the result so far. */
+class Rounds {
+  readonly kept: unknown[] = [];
+  failure: CelError | undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly step: number,
+    private readonly parts: Round,
+  ) {}
+
+  go(e: Each): void {
+    const { condition } = this.parts;
+    const holds = condition === undefined ? true : attempt(condition, e.state);
+    // A choice that cannot be made is the result so far, whatever that was.
+    if (typeof holds !== 'boolean') this.failure = holds instanceof CelError ? holds : new CelError('no such overload');
+    else if (holds) this.keep(e);
+  }
+
+  private keep(e: Each): void {
+    // With three arguments, of which the first has failed, the others are not looked at.
+    if (this.name === 'transformMap' && this.failure !== undefined) {
+      spend(e.state, 1);
+      return;
+    }
+    spend(e.state, this.step);
+    const value = CHOOSING.has(this.name) ? e.value : attempt(this.parts.result, e.state);
+    if (value instanceof CelError) this.failure ??= value;
+    else this.kept.push(this.name === 'transformMap' ? new Map([[e.value, value]]) : value);
   }
 }
 

@@ -180,6 +180,54 @@ test.each([
   expect(spent(source)).toBe(cost);
 });
 
+test.each([
+  // As https://github.com/google/cel-go/blob/master/interpreter/runtimecost.go counts: a step counts when it is over, also when it has failed.
+  ['i / 0', 2],
+  ['i / 0 == 1', 3],
+  ['-(i / 0)', 3],
+  ['i / 0 + i', 4],
+  ['object.nothing', 2],
+  ['object.nothing.more', 2],
+  ['object.nothing == object.data.t', 6],
+  ["object.data['nothing']", 3],
+  ['size(object.nothing)', 3],
+  ["object.nothing.startsWith('a')", 3],
+  ['[i / 0, i]', 12],
+  ["{'a': i / 0}", 32],
+  ["object.data.t.replace('a', string(i / 0))", 12],
+  ["string(i / 0).replace('a', object.data.t)", 3],
+  ['false || i / 0 == 1', 3],
+  ['i / 0 == 1 || true', 3],
+  ['i / 0 == 1 && false', 3],
+  ['[1,0,2].map(x, 1 / x)', 43],
+  ['[1,0,2].filter(x, 1 / x > 0)', 23],
+  ['[1,0,2].exists_one(x, 1 / x > 0)', 13],
+  ['[1,0,2].all(x, 1 / x >= 0)', 19],
+  ["{'a':0,'b':1}.transformMap(k, v, 1 / v)", 7],
+])('%s, a part of which fails, costs %d', (source, cost) => {
+  const budget = { left: 1e9 };
+  const { evaluate } = compileCel(source, { object: DYN, i: INT });
+  try {
+    evaluate({ object: fromJson(OBJECT, DYN), i: 2 }, budget);
+  } catch (error) {
+    expect(error).not.toBeInstanceOf(TypeError);
+  }
+  expect(1e9 - budget.left).toBe(cost);
+});
+
+test('what has failed is the first that failed, or the last choice that could not be made', () => {
+  const failure = (source: string): string => {
+    try {
+      return String(compileCel(source, {}).evaluate({}, { left: 1e9 }));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(failure("[dyn(0), dyn('a'), dyn(1)].map(x, 1 / x)")).toBe('division by zero');
+  expect(failure("[dyn(0), dyn('a'), dyn(1)].filter(x, 1 / x > 0)")).toBe('no such overload');
+  expect(failure("{'a': 0}.nothing + 1 / 0")).toBe('no such key: nothing');
+});
+
 test('a budget ends an expression', () => {
   const { evaluate } = compileCel('[1, 2, 3].all(x, x > 0)', {});
   expect(evaluate({}, { left: 16 })).toBe(true);

@@ -49,6 +49,7 @@ export function compileStruct(
     return { name: celNameOf(field.name), made, optional: field.optional };
   });
   const run = (state: Run): StructValue => {
+    spend(state, NEW_STRUCT);
     const values: [string, unknown][] = [];
     for (const part of parts) {
       const value = part.made.run(state);
@@ -57,7 +58,6 @@ export function compileStruct(
         throw new CelError('cannot initialize optional entry from non-optional value');
       else if (value.present) values.push([part.name, value.value]);
     }
-    spend(state, NEW_STRUCT);
     return new StructValue(type, values);
   };
   return { type, run };
