@@ -26,7 +26,8 @@ const CONTAINER: Json = {
 const POD_SPEC: Json = {
   containers: [CONTAINER],
   volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }],
-  tolerations: [{ key: 'k', operator: 'Exists', effect: 'NoSchedule' }],
+  tolerations: [{ key: 'k', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }],
+  terminationGracePeriodSeconds: 30,
   affinity: {
     nodeAffinity: {
       requiredDuringSchedulingIgnoredDuringExecution: {

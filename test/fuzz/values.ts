@@ -116,9 +116,32 @@ export function spoil(chance: Chance, good: Json): Json {
   return object;
 }
 
+/** Numbers as JSON.stringify does not spell them, and integers of more bits than its numbers have. */
+const SPELLINGS = [
+  '1.0',
+  '1e3',
+  '-0',
+  '0.10',
+  '1E400',
+  '4294967297',
+  '9007199254740993',
+  '-9007199254740993',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  '1000000000000000000000000',
+];
+
+function respelled(chance: Chance, json: string): string {
+  return json.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g, (token) =>
+    token.startsWith('"') || chance.happens(0.7) ? token : chance.pick(SPELLINGS),
+  );
+}
+
 /** JSON, now and then broken. */
 export function body(chance: Chance, given: Json): string {
-  const json = JSON.stringify(given);
+  const plain = JSON.stringify(given);
+  const json = chance.happens(0.3) ? respelled(chance, plain) : plain;
   if (!chance.happens(0.05)) return json;
   const at = chance.below(json.length + 1);
   return chance.happens(0.5) ? json.slice(0, at) : json.slice(0, at) + text(chance) + json.slice(at);
