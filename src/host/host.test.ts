@@ -76,6 +76,14 @@ test('a helper that was killed is replaced, and what it had begun fails', async 
   other.close();
 });
 
+test('a line is waited for, and so is the end of the program that left its writer behind', async () => {
+  const file = join(root, 'written');
+  const script = `(echo said >&3; exec sleep 100 >&- 3>&-) & sleep 0.3; echo $! > ${file}`;
+  expect(await helper.runForLine('sh', ['-c', script])).toBe('said\n');
+  process.kill(Number(await readFile(file, 'utf8')), 'SIGKILL');
+  expect(await helper.runForLine('sh', ['-c', 'exit 3'])).toBe('');
+  await expect(helper.runForLine('sleep', ['100'], { timeoutMs: 100 })).rejects.toMatchObject({ reason: 'timeout' });
+});
 test('an argument is never read by a shell', async () => {
   expect((await runProgram('echo', ['$(id); `id` > /dev/null'])).stdout.toString()).toBe('$(id); `id` > /dev/null\n');
 });

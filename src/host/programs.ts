@@ -247,10 +247,12 @@ function firstLine(stream: Socket | undefined): Promise<string> {
 }
 
 /**
- * Starts a program that says one line on descriptor 3 and then lives on by itself, in a session of its own. Answers what it said, which
- * is nothing when it ended without a word.
+ * Starts a program that leaves a child behind, in a session of its own, which says one line on descriptor 3 and lives on. Waits for the
+ * line, and for the end of the program itself, which has done all that it does then. Answers what was said, which is nothing when the
+ * child ended without a word.
  */
 export async function runForLine(name: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const running = await start(name, args, { stdio: ['ignore', 'ignore', 'ignore', 'write'], detached: true, options });
-  return running.until(() => firstLine(running.stdio[3]));
+  const [line] = await running.until((child) => Promise.all([firstLine(running.stdio[3]), child.exited]));
+  return line;
 }
