@@ -20,21 +20,34 @@ export interface Random {
   float(): number;
 }
 
+/** The longest that Node waits, 24.8 days; what is longer it calls at once. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+/** Waits as long as it is told to, whatever that is. */
+function setTimer(ms: number, callback: () => void): Timer {
+  const due = Date.now() + ms;
+  const wait = (left: number) =>
+    left <= LONGEST_WAIT_MS
+      ? setTimeout(callback, left)
+      : setTimeout(() => {
+          timer = wait(due - Date.now());
+        }, LONGEST_WAIT_MS);
+  let timer = wait(ms);
+  return { cancel: () => clearTimeout(timer) };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimer(ms, callback) {
-    const t = setTimeout(callback, ms);
-    return { cancel: () => clearTimeout(t) };
-  },
+  setTimer,
   sleep(ms, signal) {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
       const done = () => {
-        clearTimeout(t);
+        timer.cancel();
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const t = setTimeout(done, ms);
+      const timer = setTimer(ms, done);
       signal?.addEventListener('abort', done, { once: true });
     });
   },

@@ -33,6 +33,7 @@ for (const [name, run] of [
   });
 
   test(`a program ${name} that is missing, hangs or says too much`, async () => {
+    expect((await run('sh', ['-c', 'sleep 0.1; echo late'], { timeoutMs: 2 ** 32 })).stdout.toString()).toBe('late\n');
     await expect(run('no-such-program', [])).rejects.toMatchObject({ reason: 'missing' });
     const begun = Date.now();
     await expect(run('sleep', ['100'], { timeoutMs: 100 })).rejects.toMatchObject({ reason: 'timeout' });

@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { systemClock, type Timer } from './clock.ts';
 import { type Spawned, type Stdio, spawnProcess } from './spawn.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -113,7 +114,7 @@ function drain(outputs: readonly Output[], silenceMs: number): void {
 class Running {
   readonly #child: Spawned;
   readonly #what: string;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #timer: Timer | undefined;
   readonly #options: RunOptions;
   #killed: 'timeout' | 'aborted' | undefined;
   readonly #abort = () => this.#kill('aborted');
@@ -127,7 +128,7 @@ class Running {
     this.#options = started.options;
     this.#what = titleOf(name, args);
     const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = started.options;
-    this.#timer = timeoutMs > 0 ? setTimeout(() => this.#kill('timeout'), timeoutMs) : undefined;
+    this.#timer = timeoutMs > 0 ? systemClock.setTimer(timeoutMs, () => this.#kill('timeout')) : undefined;
     signal?.addEventListener('abort', this.#abort, { once: true });
     if (signal?.aborted) this.#abort();
   }
@@ -146,7 +147,7 @@ class Running {
   /** Waits for what is wanted of it. Throws when it was killed instead, with what it said until then. */
   async until<T>(wanted: (child: Spawned) => Promise<T>, said: () => string = () => ''): Promise<T> {
     const result = await wanted(this.#child);
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#options.signal?.removeEventListener('abort', this.#abort);
     if (this.#killed === undefined) return result;
     const how = this.#killed === 'timeout' ? `took longer than ${this.#options.timeoutMs} ms` : 'was called off';

@@ -8,6 +8,7 @@ import type { Probe } from '../../resources/generated/core-v1.ts';
 import { probeGrpc } from './grpc.ts';
 import { probeHttp } from './http.ts';
 import type { ProbeResult } from './result.ts';
+import { runProbe } from './run.ts';
 import { probeTcp } from './tcp.ts';
 import { type ProbeKind, ProbeWorker } from './worker.ts';
 
@@ -60,6 +61,18 @@ describe('an HTTP probe', () => {
     expect((await probeHttp(target(silent), 50)).output).toBe(
       `Get "http://127.0.0.1:${silent}/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
     );
+  });
+});
+
+describe('a probe that may take sixty years', () => {
+  it('is answered nevertheless', async () => {
+    const port = await serve(200);
+    const container = { name: 'c', image: 'i' };
+    const exec = () => Promise.reject(new Error('no command'));
+    const reach = { http: probeHttp, tcp: probeTcp, grpc: probeGrpc };
+    const at = { podIp: '127.0.0.1', container, containerId: 'x', exec, reach };
+    for (const how of [{ httpGet: { port } }, { tcpSocket: { port } }])
+      expect(await runProbe({ ...how, timeoutSeconds: 2_000_000_000 }, at)).toMatchObject({ outcome: 'success' });
   });
 });
 

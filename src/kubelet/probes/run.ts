@@ -53,8 +53,11 @@ async function probeExec(target: ProbeTarget, command: readonly string[], timeou
   }
 }
 
+/** What Node waits at most, 24.8 days; what is longer it takes for nothing. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 export async function runProbe(probe: Probe, target: ProbeTarget): Promise<ProbeResult> {
-  const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+  const timeoutMs = Math.min((probe.timeoutSeconds ?? 1) * 1000, LONGEST_WAIT_MS);
   try {
     if (probe.exec !== undefined) return await probeExec(target, probe.exec.command ?? [], timeoutMs);
     if (probe.httpGet !== undefined) {
