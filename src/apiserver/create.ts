@@ -17,7 +17,7 @@ import type { Auditor } from './audit/index.ts';
 import { chainAuthenticators, staticTokens } from './auth/authenticator.ts';
 import { chainAuthorizers } from './auth/authorizer.ts';
 import { nodeAuthorizer } from './auth/node-authorizer.ts';
-import { NodePodIndex } from './auth/node-pods.ts';
+import { NodeGraph } from './auth/node-graph.ts';
 import { RbacAuthorizer } from './auth/rbac.ts';
 import { TokenIssuer } from './auth/tokens.ts';
 import { bootstrap, keepKubernetesService } from './bootstrap.ts';
@@ -140,8 +140,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clusterRoles: caches.of<ClusterRole & KubeObject>('rbac.authorization.k8s.io/v1/clusterroles'),
     clusterRoleBindings: caches.of<ClusterRoleBinding & KubeObject>('rbac.authorization.k8s.io/v1/clusterrolebindings'),
   });
-  const nodePods = new NodePodIndex(store, catalog);
-  const authorizer = chainAuthorizers([nodeAuthorizer(nodePods), rbac]);
+  const nodeGraph = new NodeGraph(store, catalog);
+  const authorizer = chainAuthorizers([nodeAuthorizer(nodeGraph), rbac]);
   const version = versionInfo(options.version ?? DEFAULT_VERSION);
   const metrics = new Metrics({ parts: () => kernel, loads: () => flow.loads(), version });
   const schemas = caches.of<FlowSchema & KubeObject>('flowcontrol.apiserver.k8s.io/v1/flowschemas');
@@ -228,7 +228,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const keepUp = upkeep({ caches, catalog });
   await caches.start();
-  await nodePods.start();
+  await nodeGraph.start();
   await services.start();
   start.done(
     'generic-apiserver-start-informers',
@@ -300,7 +300,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       custom.close();
       aggregator.close();
       caches.close();
-      nodePods.close();
+      nodeGraph.close();
       services.close();
       await Promise.all(servers.map((server) => server.close()));
     },

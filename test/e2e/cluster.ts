@@ -1,6 +1,6 @@
 // A cluster of its own for an end-to-end test: its directory, port and kubeconfig; all of it is gone afterwards.
 import { type ExecFileException, execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -77,8 +77,16 @@ export interface TestCluster {
   /** Any kubectl; the default is the newest found. */
   kubectl(args: readonly string[], options?: { version?: string; input?: string; timeoutMs?: number }): Promise<Ran>;
   up(...more: string[]): Promise<Ran>;
-  /** Takes the cluster down and removes its directory. */
+  /** The lines of its log that tell of requests which its own nodes may not make. */
+  refusals(): string[];
+  /** Takes the cluster down and removes its directory. Throws when one of its nodes asked for what no node may have. */
   remove(): Promise<void>;
+}
+
+function refusedNodes(log: string): string[] {
+  if (!existsSync(log)) return [];
+  const lines = readFileSync(log, 'utf8').split('\n');
+  return lines.filter((line) => /is forbidden: (User \\*"system:node:|.*node \\*")/.test(line));
 }
 
 export async function testCluster(): Promise<TestCluster> {
@@ -103,9 +111,13 @@ export async function testCluster(): Promise<TestCluster> {
       return run(file, args, { env, ...options });
     },
     up: (...more) => minke('up', '--port', String(port), '--disable-default-registry-endpoint', ...more),
+    refusals: () => refusedNodes(join(data, 'minke.log')),
     async remove() {
+      // A node that asks for what a pod needed which has just gone is refused, and rightly.
+      const refused = refusedNodes(join(data, 'minke.log')).filter((line) => !line.includes('no relationship found'));
       await minke('down', '--purge');
       rmSync(dir, { recursive: true, force: true });
+      if (refused.length > 0) throw new Error(`nodes asked for what they may not have:\n${refused.join('\n')}`);
     },
   };
 }

@@ -26,7 +26,7 @@ import { peersAmong } from './dynamic/equivalent.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
-import { nodeRestriction } from './node-restriction.ts';
+import { nodeRestriction } from './node-restriction/plugin.ts';
 import type { AdmissionPlugin, ObserveAdmission } from './plugin.ts';
 import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
@@ -117,7 +117,7 @@ export function admissionPlugins(parts: AdmissionParts): AdmissionPlugin[] {
     namespaceLifecycle(caches.of<Namespace & KubeObject>('/v1/namespaces')),
     limitRanger(caches.of<LimitRange & KubeObject>('/v1/limitranges')),
     serviceAccountAdmission(caches.of<ServiceAccount & KubeObject>('/v1/serviceaccounts'), random),
-    nodeRestriction(liveLookup(parts.store, parts.catalog)),
+    nodeRestriction({ lookup: liveLookup(parts.store, parts.catalog), authorizer: parts.authorizer }),
     podResize(liveLookup(parts.store, parts.catalog)),
     taintNodesByCondition,
     podTopologyLabels(liveLookup(parts.store, parts.catalog)),

@@ -1,7 +1,14 @@
 // The checks of access reviews, and what is said of selectors that could not be read.
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../machinery/object.ts';
-import { type AccessSpec, checkLocal, checkMetadata, checkSpec, evaluationError } from './access-review.ts';
+import {
+  type AccessSpec,
+  checkLocal,
+  checkMetadata,
+  checkSpec,
+  evaluationError,
+  selectedFields,
+} from './access-review.ts';
 
 const texts = (spec: AccessSpec, needsUser = false): string[] =>
   checkSpec(spec, needsUser).map((e) => `${e.field}: ${e.body}`);
@@ -88,5 +95,25 @@ describe('an access review', () => {
     [{ fieldSelector: { rawSelector: 'a=b' }, labelSelector: { rawSelector: 'a in (b)' } }, ''],
   ])('says what it left out of %j', (selectors, wanted) => {
     expect(evaluationError(selectors as AccessSpec['resourceAttributes'])).toBe(wanted);
+  });
+
+  it.each([
+    [{ rawSelector: 'spec.nodeName=n' }, 'spec.nodeName=n'],
+    [{ rawSelector: 'x' }, ''],
+    [
+      {
+        requirements: [
+          { key: 'a', operator: 'In', values: ['x,y'] },
+          { key: 'b', operator: 'NotIn', values: ['z'] },
+          { key: 'c', operator: 'In', values: ['1', '2'] },
+          { key: 'd', operator: 'Exists' },
+        ],
+      },
+      'a=x\\,y,b!=z',
+    ],
+    [undefined, ''],
+  ])('is narrowed to the fields of %j that it understands', (fieldSelector, wanted) => {
+    const attributes = fieldSelector === undefined ? {} : { fieldSelector };
+    expect(selectedFields(attributes as AccessSpec['resourceAttributes'])).toBe(wanted);
   });
 });

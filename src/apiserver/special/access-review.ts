@@ -1,7 +1,7 @@
 // What an access review may ask: its checks, and what it says of selectors that it could not read.
 // Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/apis/authorization/validation/validation.go
 import { type FieldError, FieldPath, fieldErrors } from '../../machinery/field-error.ts';
-import { parseFieldSelector } from '../../machinery/field-selector.ts';
+import { fieldSelectorText, parseFieldSelector } from '../../machinery/field-selector.ts';
 import { deepEqual } from '../../machinery/json.ts';
 import { parseLabelSelector } from '../../machinery/label-selector.ts';
 import { isQualifiedName, isValidLabelValue } from '../../machinery/names.ts';
@@ -188,4 +188,18 @@ export function evaluationError(resource: ResourceAttributes | undefined): strin
     ...unread('fieldSelector', resource.fieldSelector, { parse: parseFieldSelector, knows: knowsField }),
     ...unread('labelSelector', resource.labelSelector, { parse: parseLabelSelector, knows: knowsLabel }),
   ].join('; ');
+}
+
+/** The fields that a question is narrowed to, without what could not be read; '' for none. */
+export function selectedFields(resource: ResourceAttributes | undefined): string {
+  const { rawSelector = '', requirements } = resource?.fieldSelector ?? {};
+  const all = requirements ?? [];
+  if (all.length === 0) return readable(() => parseFieldSelector(rawSelector)) ? rawSelector : '';
+  return fieldSelectorText(
+    all.filter(knowsField).map(({ key, operator, values }) => ({
+      path: key,
+      op: operator === 'NotIn' ? '!=' : '=',
+      value: values?.[0] ?? '',
+    })),
+  );
 }

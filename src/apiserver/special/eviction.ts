@@ -13,6 +13,8 @@ import type { CatalogEntry } from '../registry/catalog.ts';
 import type { Kernel, RequestContext, Target } from '../registry/context.ts';
 import { deleteObject } from '../registry/deletion.ts';
 import { readObject } from '../registry/objects.ts';
+import { optionsDocument } from '../registry/options.ts';
+import { admissionRequest } from '../registry/write.ts';
 import { outputOfObject, valueAnswer } from '../verbs/answer.ts';
 import { checkNamespace } from '../verbs/body.ts';
 import { checkDeleteOptions, type DeleteOptions } from '../verbs/delete-options.ts';
@@ -159,7 +161,17 @@ export async function podEviction(context: RequestContext, target: Target): Prom
   checkNamespace({ ...target, entry: EVICTION }, eviction);
   if (eviction.metadata.name !== target.name) throw badRequest('name in URL does not match name in Eviction object');
   checkOptions(eviction, target.name, context.request.query.getAll('dryRun'));
+  const { admission } = context.kernel;
+  const request = admissionRequest(context, target, {
+    operation: 'CREATE',
+    object: eviction,
+    old: undefined,
+    dryRun: options.dryRun,
+    options: optionsDocument('CreateOptions', options),
+  });
+  await admission.admit(request);
   const pod = await readOne<StoredPod>(context.kernel, target.entry, target.namespace, target.name);
+  await admission.validate(request);
   const deletion = optionsOf(eviction, options.dryRun);
   checkDeleteOptions(eviction.deleteOptions?.dryRun ?? [], deletion.propagationPolicy, deletion.orphanDependents);
   await askBudgets(context, pod, deletion.dryRun);

@@ -10,6 +10,7 @@ import type { TokenReview } from '../../resources/generated/authentication-v1.ts
 import type { SelfSubjectRulesReview, SubjectAccessReview } from '../../resources/generated/authorization-v1.ts';
 import { withAuthenticated } from '../auth/authenticator.ts';
 import type { Attributes, Authorizer } from '../auth/authorizer.ts';
+import { nodeOf } from '../auth/node-authorizer.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import { dedupeOwners } from '../registry/before.ts';
@@ -17,7 +18,14 @@ import type { RequestContext, Target } from '../registry/context.ts';
 import { trackOwnership } from '../registry/managed.ts';
 import { objectAnswer, outputOfObject } from '../verbs/answer.ts';
 import { checkNamespace, wipeSystemFields } from '../verbs/body.ts';
-import { type AccessSpec, checkLocal, checkMetadata, checkSpec, evaluationError } from './access-review.ts';
+import {
+  type AccessSpec,
+  checkLocal,
+  checkMetadata,
+  checkSpec,
+  evaluationError,
+  selectedFields,
+} from './access-review.ts';
 import { readPosted } from './kinds.ts';
 
 type Handler = (context: RequestContext, target: Target) => Promise<WireResponse>;
@@ -93,6 +101,7 @@ function refuse(errors: readonly FieldError[]): Error {
 function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
   const resource = spec.resourceAttributes;
   const plain = spec.nonResourceAttributes;
+  const fieldSelector = selectedFields(resource);
   return {
     user,
     verb: resource?.verb ?? plain?.verb ?? '',
@@ -104,6 +113,7 @@ function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
     namespace: resource?.namespace ?? '',
     name: resource?.name ?? '',
     path: plain?.path ?? '',
+    ...(fieldSelector === '' ? {} : { fieldSelector }),
   };
 }
 
@@ -159,6 +169,9 @@ export function selfSubjectRulesReview(rbac: RbacAuthorizer): Handler {
       if ((nonResourceURLs ?? []).length > 0) nonResourceRules.push({ verbs: rule.verbs, nonResourceURLs });
       else if (isJsonObject(rest)) resourceRules.push(rest);
     }
-    return Promise.resolve(answer({ resourceRules, nonResourceRules, incomplete: false }, { spec: {} }));
+    // What a node may do depends on its pods: it cannot be told as rules.
+    const incomplete = nodeOf(context.user) !== undefined;
+    const problem = incomplete ? { evaluationError: 'node authorizer does not support user rule resolution' } : {};
+    return Promise.resolve(answer({ resourceRules, nonResourceRules, incomplete, ...problem }, { spec: {} }));
   };
 }

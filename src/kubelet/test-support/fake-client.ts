@@ -130,7 +130,12 @@ function collectionOf<T extends KubeObject>(api: FakeApi, plural: string): Resou
   };
   const refuse = (): Promise<never> => Promise.reject(new Error('not in the fake'));
   return {
-    get: async (namespace, name) => must(namespace, name),
+    async get(namespace, name) {
+      // As a node is answered: of pods that are not its own it learns nothing, not even that they are gone.
+      if (plural === 'pods' && api.read(plural, namespace, name) === undefined)
+        throw new ApiError({ reason: 'Forbidden', message: `pods "${name}" is forbidden: no relationship found` });
+      return must(namespace, name);
+    },
     async list(_namespace, options): Promise<KubeList<T>> {
       const items = api.all<T>(plural).filter((o) => api.matches(o, options?.fieldSelector));
       return { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: String(api.version) }, items };

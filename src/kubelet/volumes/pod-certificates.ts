@@ -167,7 +167,7 @@ export class PodCertificates {
     const { namespace = '', name = '', resourceVersion } = request.metadata;
     const requests = this.deps.client.resource(POD_CERTIFICATE_REQUESTS);
     const options = {
-      fieldSelector: `metadata.name=${name}`,
+      fieldSelector: `metadata.name=${name},spec.nodeName=${request.spec.nodeName}`,
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     };
     while (!signal.aborted) {
