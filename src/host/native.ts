@@ -37,7 +37,8 @@ export interface CLibrary {
   readonly enter: (namespace: number, type: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly connect: (socket: number, address: Buffer, length: number) => number;
-  readonly fillSignals: (signals: Buffer) => number;
+  readonly poll: KoffiFunc<(descriptors: Buffer, count: number, timeoutMs: number) => number>;
+  readonly option: (socket: number, level: number, name: number, value: Buffer, length: number[]) => number;
 }
 
 function bind(): CLibrary {
@@ -70,7 +71,8 @@ function bind(): CLibrary {
     enter: c.func('int setns(int, int)'),
     socket: c.func('int socket(int, int, int)'),
     connect: c.func('int connect(int, const void *, unsigned int)'),
-    fillSignals: c.func('int sigfillset(void *)'),
+    poll: c.func('int poll(void *, unsigned long, int)'),
+    option: c.func('int getsockopt(int, int, int, void *, _Inout_ unsigned int *)'),
   };
 }
 

@@ -2,13 +2,18 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { cLibrary, SystemError } from './native.ts';
+import { cLibrary, inThread, SystemError } from './native.ts';
 
 // https://man7.org/linux/man-pages/man2/socket.2.html and .../setns.2.html
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2_000_000;
 const CLONE_NEWNET = 0x4000_0000;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const POLLOUT = 4;
+/** A pod that takes no note of who connects is given up then. */
+const PATIENCE_MS = 30_000;
 const OWN = '/proc/thread-self/ns/net';
 
 /** Does something in a network namespace. Between going there and coming back nothing else runs on this thread. */
@@ -35,6 +40,7 @@ const LOOPBACK = [
   { family: 10, bytes: 28, address: Buffer.concat([Buffer.alloc(15), Buffer.from([1])]), at: 8 },
 ] as const;
 
+/** A socket that begins to connect. */
 function dial(to: (typeof LOOPBACK)[number], port: number): number {
   const { socket, connect, koffi } = cLibrary();
   const fd = socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -50,23 +56,34 @@ function dial(to: (typeof LOOPBACK)[number], port: number): number {
   throw new SystemError('connect', errno);
 }
 
+/** Waits until a socket is connected, or will not be. https://man7.org/linux/man-pages/man2/connect.2.html#ERRORS (EINPROGRESS) */
+async function connected(fd: number): Promise<Socket> {
+  const { poll, option } = cLibrary();
+  const wanted = Buffer.alloc(8);
+  wanted.writeInt32LE(fd, 0);
+  wanted.writeInt16LE(POLLOUT, 4);
+  const ready = await inThread(poll, wanted, 1, PATIENCE_MS);
+  const why = Buffer.alloc(4);
+  option(fd, SOL_SOCKET, SO_ERROR, why, [why.length]);
+  const errno = ready === 0 ? constants.errno.ETIMEDOUT : why.readInt32LE(0);
+  if (errno === 0) return new Socket({ fd, allowHalfOpen: true });
+  closeSync(fd);
+  throw new SystemError('connect', errno);
+}
+
 /**
  * Connects to what listens on localhost in a network namespace (a path; this process' own unless given), by IPv4 and else by IPv6.
- * Throws a SystemError, IPv4's, when nothing listens.
+ * Rejects with a SystemError, IPv4's, when nothing listens.
  */
-export function connectLocalhost(netns: string | undefined, port: number): Socket {
-  const connect = () => {
-    const [four, six] = LOOPBACK;
+export async function connectLocalhost(netns: string | undefined, port: number): Promise<Socket> {
+  let first: unknown;
+  for (const to of LOOPBACK) {
     try {
-      return dial(four, port);
+      const begin = () => dial(to, port);
+      return await connected(netns === undefined ? begin() : inside(netns, begin));
     } catch (error) {
-      try {
-        return dial(six, port);
-      } catch {
-        throw error;
-      }
+      first ??= error;
     }
-  };
-  const fd = netns === undefined ? connect() : inside(netns, connect);
-  return new Socket({ fd, allowHalfOpen: true });
+  }
+  throw first;
 }

@@ -84,10 +84,10 @@ const attributes = new Map<boolean, Buffer>();
 function attributesFor(detached: boolean): Buffer {
   const known = attributes.get(detached);
   if (known !== undefined) return known;
-  const { attributes: calls, fillSignals } = cLibrary();
+  const { attributes: calls } = cLibrary();
   const made = opaque();
-  const [all, none] = [opaque(), opaque()];
-  fillSignals(all);
+  // All 64 of the kernel's: sigfillset leaves out two of the C library's own, which the program would ignore then, and its children too.
+  const [all, none] = [opaque().fill(0xff), opaque()];
   calls.init(made);
   calls.flags(made, SETSIGDEF | SETSIGMASK | (detached ? SETSID : 0));
   calls.defaults(made, all);
@@ -117,25 +117,24 @@ function pipeAbove(lowest: number): [number, number] {
 
 interface Plumbing {
   /** The program's ends, which are closed here once it has them. */
-  readonly theirs: readonly number[];
-  /** Our end of each descriptor. */
-  readonly ours: readonly (number | undefined)[];
+  readonly theirs: number[];
+  /** Our ends, by the program's descriptors. */
+  readonly ours: Map<number, number>;
 }
 
-function plumb(actions: Buffer, stdio: readonly Stdio[]): Plumbing {
+function plumb(actions: Buffer, stdio: readonly Stdio[], { theirs, ours }: Plumbing): void {
   const { actions: calls } = cLibrary();
-  const theirs: number[] = [];
-  const ours = stdio.map((what, fd) => {
+  for (const [fd, what] of stdio.entries()) {
     if (what === 'ignore') calls.open(actions, fd, '/dev/null', O_RDWR, 0);
-    if (typeof what === 'number') calls.dup(actions, what, fd);
-    if (what !== 'read' && what !== 'write') return undefined;
-    const [readable, writable] = pipeAbove(stdio.length);
-    const [mine, its] = what === 'read' ? [writable, readable] : [readable, writable];
-    calls.dup(actions, its, fd);
-    theirs.push(its);
-    return mine;
-  });
-  return { theirs, ours };
+    else if (typeof what === 'number') calls.dup(actions, what, fd);
+    else {
+      const [readable, writable] = pipeAbove(stdio.length);
+      const its = what === 'read' ? readable : writable;
+      theirs.push(its);
+      ours.set(fd, what === 'read' ? writable : readable);
+      calls.dup(actions, its, fd);
+    }
+  }
 }
 
 function socketOf(fd: number | undefined, what: Stdio | undefined): Socket | undefined {
@@ -149,32 +148,41 @@ function socketOf(fd: number | undefined, what: Stdio | undefined): Socket | und
 const environment = (env: Readonly<Record<string, string | undefined>>) =>
   Object.entries(env).map(([name, value]) => `${name}=${value ?? ''}`);
 
-/** Starts a program. Rejects with a SystemError when it cannot be started. */
-export async function spawnProcess(request: SpawnRequest): Promise<Spawned> {
+/** Answers the program's PID. */
+async function start(request: SpawnRequest, ends: Plumbing): Promise<number> {
   const { file, args, stdio, cwd } = request;
   const { actions: calls, spawn } = cLibrary();
-  listen();
   const actions = opaque();
   calls.init(actions);
-  const { theirs, ours } = plumb(actions, stdio);
-  if (cwd !== undefined) calls.chdir(actions, cwd);
-  const pids = [0];
-  const env = [...environment(request.env ?? process.env), null];
-  const how = attributesFor(request.detached ?? false);
-  const failed = await inThread(spawn, pids, file, actions, how, [file, ...args, null], env).finally(() => {
+  try {
+    plumb(actions, stdio, ends);
+    if (cwd !== undefined) calls.chdir(actions, cwd);
+    const pids = [0];
+    const env = [...environment(request.env ?? process.env), null];
+    const how = attributesFor(request.detached ?? false);
+    const failed = await inThread(spawn, pids, file, actions, how, [file, ...args, null], env);
+    if (failed !== 0) throw new SystemError(`start ${file}`, failed);
+    return pids[0] ?? 0;
+  } catch (error) {
+    for (const fd of ends.ours.values()) closeSync(fd);
+    throw error;
+  } finally {
     calls.destroy(actions);
-    theirs.forEach(closeSync);
-  });
-  if (failed !== 0) {
-    for (const fd of ours) if (fd !== undefined) closeSync(fd);
-    throw new SystemError(`start ${file}`, failed);
+    ends.theirs.forEach(closeSync);
   }
-  const pid = pids[0] ?? 0;
+}
+
+/** Starts a program. Rejects with a SystemError when it cannot be started. */
+export async function spawnProcess(request: SpawnRequest): Promise<Spawned> {
+  listen();
+  const { stdio } = request;
+  const ends: Plumbing = { theirs: [], ours: new Map() };
+  const pid = await start(request, ends);
   if (running.size === 0) alive = setInterval(() => undefined, FOREVER_MS);
   const exited = new Promise<Exit>((resolve) => running.set(pid, resolve));
   reap(pid); // it may have ended, and told so, before it was known here
   const kill = (signal: NodeJS.Signals) => {
     if (running.has(pid)) process.kill(pid, signal);
   };
-  return { pid, stdio: ours.map((fd, i) => socketOf(fd, stdio[i])), exited, kill };
+  return { pid, stdio: stdio.map((what, fd) => socketOf(ends.ours.get(fd), what)), exited, kill };
 }

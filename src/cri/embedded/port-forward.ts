@@ -23,9 +23,9 @@ function refused(port: number, error: unknown): RuntimeError {
   return new RuntimeError('internal', `${head}: ${why}`, error);
 }
 
-function connect(netns: string | undefined, port: number): Socket {
+async function connect(netns: string | undefined, port: number): Promise<Socket> {
   try {
-    return connectLocalhost(netns, port);
+    return await connectLocalhost(netns, port);
   } catch (error) {
     if (error instanceof SystemError) throw refused(port, error);
     throw error;
@@ -34,7 +34,7 @@ function connect(netns: string | undefined, port: number): Socket {
 
 /** Resolves when one side has closed. Throws when nothing listens there. */
 export async function forwardPort(netns: string | undefined, port: number, stream: PortStream): Promise<void> {
-  const pod = connect(netns, port);
+  const pod = await connect(netns, port);
   let failure: unknown;
   pod.on('error', (error) => {
     failure = error;
