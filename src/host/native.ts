@@ -37,7 +37,7 @@ export interface CLibrary {
   readonly enter: (namespace: number, type: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly connect: (socket: number, address: Buffer, length: number) => number;
-  readonly poll: KoffiFunc<(descriptors: Buffer, count: number, timeoutMs: number) => number>;
+  readonly poll: (descriptors: Buffer, count: number, timeoutMs: number) => number;
   readonly option: (socket: number, level: number, name: number, value: Buffer, length: number[]) => number;
 }
 
@@ -85,11 +85,26 @@ export function cLibrary(): CLibrary {
 
 export const opaque = (): Buffer => Buffer.alloc(OPAQUE_BYTES);
 
-/** Calls a function on a thread of its own, so that the event loop does not wait. Resolves with what it answers. */
+/** Node has four threads for all of its work; koffi refuses more than 256 calls that wait for one. */
+const CALLS_AT_A_TIME = 32;
+const queue: (() => void)[] = [];
+let calls = 0;
+
+/** Calls a function on another thread, so that the event loop does not wait. Resolves with what it answers. */
 export function inThread<A extends unknown[]>(f: KoffiFunc<(...args: A) => number>, ...args: A): Promise<number> {
-  return new Promise((resolve, reject) =>
-    f.async(...args, (error: unknown, result: number) => (error ? reject(error) : resolve(result))),
-  );
+  return new Promise((resolve, reject) => {
+    const call = () => {
+      calls += 1;
+      f.async(...args, (error: unknown, result: number) => {
+        calls -= 1;
+        queue.shift()?.();
+        if (error) reject(error);
+        else resolve(result);
+      });
+    };
+    if (calls < CALLS_AT_A_TIME) call();
+    else queue.push(call);
+  });
 }
 
 /** A refusal of the kernel, as Node words its own. */
