@@ -206,6 +206,7 @@ const TABLE: readonly (readonly [request: string, said: string])[] = [
   [`get ${PCR} a/other`, RELATED],
   [`watch ${PCR} a/?metadata.name=pcr,spec.nodeName=n1`, OK],
   [`watch ${PCR} a/pcr`, 'can only list/watch podcertificaterequests with nodeName field selector'],
+  [`delete ${PCR} a/pcr`, 'nodes may not delete podcertificaterequests'],
   [`update ${PCR}/status a/pcr`, 'nodes may not access the status subresource of PodCertificateRequests'],
   // What every node may do alike.
   ['list /services -/', OK],

@@ -122,7 +122,7 @@ const podCertificateRequests: Rule = (asked) => {
   if (subresource !== '') return no('nodes may not access the status subresource of PodCertificateRequests');
   if (verb === 'create') return ALLOWED;
   if (verb === 'get') return related(asked, 'podcertificaterequests');
-  if (!READ.includes(verb)) return NO_OPINION;
+  if (!READ.includes(verb)) return no(`nodes may not ${verb} podcertificaterequests`);
   return selects(asked, 'spec.nodeName')
     ? ALLOWED
     : no('can only list/watch podcertificaterequests with nodeName field selector');

@@ -18,6 +18,8 @@ async function commonNameOf(requestBase64: string): Promise<string> {
   await import('reflect-metadata');
   const { Pkcs10CertificateRequest } = await import('@peculiar/x509');
   const pem = Buffer.from(requestBase64, 'base64').toString('utf8');
+  if (/-----BEGIN ([^-\n]*)-----/.exec(pem)?.[1] !== 'CERTIFICATE REQUEST')
+    throw new Error('PEM block type must be CERTIFICATE REQUEST');
   return new Pkcs10CertificateRequest(pem).subjectName.getField('CN').at(-1) ?? '';
 }
 

@@ -131,7 +131,7 @@ const csr = (commonName: string, signerName = 'kubernetes.io/kube-apiserver-clie
   metadata: { generateName: 'csr-' },
   spec: {
     signerName,
-    request: requests.get(commonName),
+    request: requests.get(commonName) ?? 'eA==',
     usages: ['digital signature', 'client auth'],
   },
 });
@@ -359,6 +359,13 @@ const TABLE: readonly Row[] = [
     () => withSource({ podCertificate: { signerName: 'a.b/c', keyType: 'ED25519', credentialBundlePath: 'x' } }),
     `node "n1" ${DIFFERS} podcertificates`,
   ],
+  [
+    'refers to who knows what',
+    'POST',
+    PODS,
+    () => withVolume({ projected: { sources: [{}] } }),
+    'error checking mirror pod for API references: unknown source for projected volume "v"',
+  ],
   // Pods that are there.
   ['deletes its pod', 'DELETE', `${PODS}/mine`, undefined, OK],
   [
@@ -489,6 +496,13 @@ const TABLE: readonly Row[] = [
     CSRS,
     () => csr('system:node:n2'),
     'can only create a node CSR with CN=system:node:n1',
+  ],
+  [
+    'asks for a certificate in another form',
+    'POST',
+    CSRS,
+    () => csr('nobody'),
+    'unable to parse csr: PEM block type must be CERTIFICATE REQUEST',
   ],
   ['asks another signer', 'POST', CSRS, () => csr('anybody', 'example.com/signer'), OK],
   [

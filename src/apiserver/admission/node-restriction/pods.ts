@@ -64,7 +64,7 @@ const REFERRING_SOURCES: readonly (readonly [keyof VolumeProjection, what: strin
 
 const has = <T extends object>(object: T, key: keyof T): boolean => (object[key] ?? undefined) !== undefined;
 
-/** What a volume refers to in the API; undefined for nothing. */
+/** What a volume refers to in the API; undefined for nothing. Throws for what it does not know: that may refer to anything. */
 function referredByVolume(volume: Volume): string | undefined {
   if (LOCAL.some((key) => has(volume, key))) return undefined;
   const direct = REFERRING.find(([key]) => has(volume, key));
@@ -72,7 +72,10 @@ function referredByVolume(volume: Volume): string | undefined {
   for (const source of volume.projected?.sources ?? []) {
     const found = REFERRING_SOURCES.find(([key]) => has(source, key));
     if (found !== undefined) return found[1];
+    if (!has(source, 'downwardAPI'))
+      throw new Error(`unknown source for projected volume ${JSON.stringify(volume.name)}`);
   }
+  if (!has(volume, 'projected')) throw new Error(`unknown volume type for volume  ${JSON.stringify(volume.name)}`);
   return undefined;
 }
 
@@ -86,6 +89,14 @@ function referredBy(pod: StoredPod): string | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function referencesIn(request: AdmissionRequest, pod: StoredPod): string | undefined {
+  try {
+    return referredBy(pod);
+  } catch (error) {
+    throw refuse(request, `error checking mirror pod for API references: ${(error as Error).message}`);
+  }
 }
 
 async function checkOwner(request: AdmissionRequest, node: string, lookup: LiveLookup): Promise<void> {
@@ -113,7 +124,7 @@ async function checkNew(request: AdmissionRequest, node: string, lookup: LiveLoo
   if (pod.spec?.nodeName !== node)
     throw refuse(request, `${who} can only create pods with spec.nodeName set to itself`);
   await checkOwner(request, node, lookup);
-  const referred = referredBy(pod);
+  const referred = referencesIn(request, pod);
   if (referred !== undefined) throw refuse(request, `${who} can not create pods that reference ${referred}`);
 }
 
