@@ -94,13 +94,13 @@ let calls = 0;
 export function inThread<A extends unknown[]>(f: KoffiFunc<(...args: A) => number>, ...args: A): Promise<number> {
   return new Promise((resolve, reject) => {
     const call = () => {
-      calls += 1;
       f.async(...args, (error: unknown, result: number) => {
         calls -= 1;
         queue.shift()?.();
         if (error) reject(error);
         else resolve(result);
       });
+      calls += 1;
     };
     if (calls < CALLS_AT_A_TIME) call();
     else queue.push(call);
