@@ -46,15 +46,18 @@ export class LogFilter {
   private out: Buffer = Buffer.alloc(0);
   private used = 0;
   private left: number;
+  /** What is written while the last lines are sent is not one of them, unless they are followed. */
+  private linesLeft: number;
   private since: number | undefined;
   private lineBegins = true;
   constructor(private readonly query: LogQuery) {
     this.left = query.limitBytes ?? Number.POSITIVE_INFINITY;
+    this.linesLeft = query.follow ? Number.POSITIVE_INFINITY : (query.tailLines ?? Number.POSITIVE_INFINITY);
     this.since = query.since;
   }
 
   get full(): boolean {
-    return this.left <= 0;
+    return this.left <= 0 || this.linesLeft <= 0;
   }
 
   /** What the reader sees of the whole lines in `data` before `end`, in memory of its own. */
@@ -101,6 +104,7 @@ export class LogFilter {
     const named = a + 1 + STREAM_LENGTH;
     const b = named < to && data[named] === SPACE ? named : spaceAfter(data, a + 1, to);
     if (b >= to) return;
+    this.linesLeft--;
     const c = spaceAfter(data, b + 1, to);
     const wanted = this.query.stream;
     if (wanted !== undefined && (data[a + 4] === STDERR_E ? 'stderr' : 'stdout') !== wanted) return;

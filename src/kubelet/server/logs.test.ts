@@ -1,4 +1,5 @@
 // Container logs: read, filtered, followed and rotated.
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { appendFile, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -102,6 +103,30 @@ async function until(ok: () => boolean): Promise<void> {
   for (let i = 0; i < 300 && !ok(); i++) await new Promise((r) => setTimeout(r, 10));
   expect(ok()).toBe(true);
 }
+
+it('sends no more than the last lines that were asked for, though more are written meanwhile, unless they are followed', async () => {
+  const line = (text: string) => `2026-01-01T00:00:00.000000001+00:00 stdout F ${text}\n`;
+  const written = (query: Partial<LogQuery>) => {
+    writeFileSync(file, line('one') + line('two'));
+    const sink = new Sink();
+    let looked = false;
+    // Asked for after the last lines were found, and before they are read.
+    const endsAfterMore = () => {
+      if (!looked) appendFileSync(file, line('three'));
+      looked = true;
+      return true;
+    };
+    const source = { file, clock: systemClock, ended: endsAfterMore, onChange: () => () => undefined };
+    logStream(source, { follow: false, timestamps: false, ...query }, (error) => {
+      throw error;
+    }).start(sink);
+    return until(() => sink.ended).then(() => sink.text);
+  };
+  expect(await written({ tailLines: 1 })).toBe('two\n');
+  expect(await written({ tailLines: 1, follow: true })).toBe('two\nthree\n');
+  expect(await written({ tailLines: 1, stream: 'stderr' })).toBe('');
+  expect(await written({})).toBe('one\ntwo\nthree\n');
+});
 
 it('gives lines without the carriage return that a terminal ends them with, and keeps it elsewhere', async () => {
   const stamp = '2026-01-01T00:00:00.000000001+00:00 stdout';
