@@ -79,7 +79,8 @@ describe('a path that is no resource', () => {
     ['/apis/apps', 'text/plain', 406],
     ['/openapi/v2', 'application/yaml', 406],
     ['/openapi/v3/api/v1', 'application/*', 200],
-    ['/openapi/v3/api/v1', 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf', 406],
+    ['/openapi/v3/api/v1', 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf', 200],
+    ['/openapi/v3/api/v1', 'application/vnd.kubernetes.protobuf', 406],
     ['/openapi/v3/api/v1', 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf,application/json', 200],
   ])('%s with Accept: %s answers %i', async (path, accept, wanted) => {
     expect((await get(path, accept)).status).toBe(wanted);

@@ -106,6 +106,10 @@ test('its OpenAPI is part of ours, of its own version alone', async () => {
   expect(JSON.stringify((await index())['apis/apps/v1'])).not.toContain('DEF');
   const { body: third } = await server.call('GET', '/openapi/v3/apis/sea.example.com/v1');
   expect(third.info).toEqual({ title: 'Sea' });
+  const accept = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
+  const encoded = await server.raw('GET', '/openapi/v3/apis/sea.example.com/v1', { accept });
+  // openapi 1, info 2 with its title 1, paths 4.
+  expect(Buffer.from(encoded.body as Uint8Array).toString('hex')).toBe('0a05332e302e3012050a035365612200');
   const { body, headers } = await server.call('GET', '/openapi/v2');
   const { paths, definitions } = body as {
     paths: Record<string, { get: object }>;

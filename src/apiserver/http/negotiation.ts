@@ -61,13 +61,19 @@ function parseClause(text: string): AcceptClause | undefined {
   return { type, params, quality: Number.isFinite(quality) ? quality : 1 };
 }
 
-/** The clauses of an Accept header, best first (stable for equal quality). */
-export function parseAccept(header: string): AcceptClause[] {
+/** The clauses of an Accept header, as they stand. */
+export function acceptClauses(header: string): AcceptClause[] {
   const clauses: AcceptClause[] = [];
   for (const part of header.split(',')) {
     const clause = parseClause(part);
     if (clause !== undefined) clauses.push(clause);
   }
+  return clauses;
+}
+
+/** The clauses of an Accept header, best first (stable for equal quality). */
+export function parseAccept(header: string): AcceptClause[] {
+  const clauses = acceptClauses(header);
   if (clauses.some((c) => c.quality !== 1)) clauses.sort((a, b) => b.quality - a.quality);
   return clauses;
 }

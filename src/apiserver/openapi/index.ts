@@ -3,32 +3,33 @@
 
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../host/clock.ts';
-import { jsonText } from '../../machinery/exact-json.ts';
+import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
-import type { JsonObject } from '../../machinery/object.ts';
-import { parseAccept } from '../http/negotiation.ts';
+import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
 import { textResponse, utf8 } from '../http/responses.ts';
 import type { NonResourcePaths } from '../non-resource.ts';
 import type { Catalog } from '../registry/catalog.ts';
 import { Documents } from './documents.ts';
+import { contentType, formFor } from './forms.ts';
 import { joined } from './merge.ts';
 import { PeerDocuments, type Peers } from './peers.ts';
+import type { Dialect } from './schemas.ts';
 
 interface Built {
   readonly body: Uint8Array;
+  /** Of its JSON, also for protobuf: that the forms differ is told by Vary. */
   readonly etag: string;
 }
 
-/** Clients ask for the old name, which is no valid media type; the answer bears the new one. */
-const V2_PROTOBUF_ASKED = /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/;
-const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-
-const SERVABLE = ['*/*', 'application/*', 'application/json'];
-
-/** JSON, or v2's form of protobuf, which is not read as a media type. That of v3 is not made. */
-function isServable(accept: string | undefined): boolean {
-  if (accept === undefined || accept === '' || V2_PROTOBUF_ASKED.test(accept)) return true;
-  return parseAccept(accept).some(({ type }) => SERVABLE.includes(type));
+/** In protobuf. The encoders are loaded when first asked for. */
+async function inProtobuf({ body, etag }: Built, dialect: Dialect): Promise<Built> {
+  const document = parseExact(Buffer.from(body).toString('utf8'));
+  if (!isJsonObject(document)) throw new Error('an OpenAPI document is an object');
+  const encode =
+    dialect === 'v2'
+      ? (await import('./swagger-protobuf.ts')).encodeSwagger
+      : (await import('./document-protobuf.ts')).encodeDocument;
+  return { body: encode(document), etag };
 }
 
 function built(value: unknown): Built {
@@ -38,6 +39,7 @@ function built(value: unknown): Built {
 
 class OpenApi {
   private readonly known = new Map<string, Promise<Built>>();
+  private readonly encoded = new WeakMap<Built, Promise<Built>>();
   private readonly documents: Documents;
   private generation = 0;
   /** What the joined document of v2 has of other servers. */
@@ -61,20 +63,35 @@ class OpenApi {
     if (request.path === '/openapi/v3') return this.index();
     const name = request.path.slice('/openapi/v3/'.length);
     if (!request.path.startsWith('/openapi/v3/')) return undefined;
-    if (this.documents.has(name)) return this.answer(request, await this.third(name), 'application/json');
+    if (this.documents.has(name)) return this.answer(request, 'v3', await this.third(name));
     const elsewhere = await this.peers.third(name);
-    return elsewhere === undefined ? undefined : this.answer(request, built(elsewhere), 'application/json');
+    return elsewhere === undefined ? undefined : this.answer(request, 'v3', built(elsewhere));
   }
 
   private third(name: string): Promise<Built> {
     return this.remembered(`v3 ${name}`, () => this.documents.third(name));
   }
 
-  private answer(request: WireRequest, { body, etag }: Built, type: string): WireResponse {
-    if (!isServable(request.headers.accept)) return { status: 406, headers: {}, body: new Uint8Array(0) };
+  private async answer(request: WireRequest, dialect: Dialect, json: Built): Promise<WireResponse> {
+    const form = formFor(request.headers.accept, dialect);
+    if (form === undefined) return { status: 406, headers: { vary: 'Accept' }, body: new Uint8Array(0) };
+    const { etag } = json;
+    const type = contentType(dialect, form);
     const headers = { 'content-type': type, etag, 'cache-control': 'no-cache, private', vary: 'Accept' };
     if (request.headers['if-none-match'] === etag) return { status: 304, headers, body: new Uint8Array(0) };
+    const { body } = form === 'json' ? json : await this.protobuf(json, dialect);
     return { status: 200, headers, body };
+  }
+
+  /** Made once for as long as there is the JSON that it is made of. */
+  private protobuf(json: Built, dialect: Dialect): Promise<Built> {
+    let known = this.encoded.get(json);
+    if (known === undefined) {
+      known = inProtobuf(json, dialect);
+      this.encoded.set(json, known);
+      known.catch(() => this.encoded.delete(json));
+    }
+    return known;
   }
 
   /** The hash tells clients when to fetch anew. */
@@ -108,16 +125,7 @@ class OpenApi {
   }
 
   private async second(request: WireRequest): Promise<WireResponse> {
-    const accept = request.headers.accept ?? '';
-    const json = await this.secondBuilt();
-    if (V2_PROTOBUF_ASKED.test(accept) && !accept.includes('application/json')) {
-      const { encodeSwagger } = await import('./swagger-protobuf.ts');
-      const bytes = await this.bytes(`v2 protobuf ${json.etag}`, async () =>
-        encodeSwagger(JSON.parse(Buffer.from(json.body).toString('utf8')) as JsonObject),
-      );
-      return this.answer(request, bytes, V2_PROTOBUF);
-    }
-    return this.answer(request, json, 'application/json');
+    return this.answer(request, 'v2', await this.secondBuilt());
   }
 
   /** Made anew when another server says something else. */
@@ -125,21 +133,9 @@ class OpenApi {
     const others = await this.peers.second();
     if (others.some((one, i) => one !== this.others[i]) || others.length !== this.others.length) {
       this.others = others;
-      for (const key of this.known.keys()) if (key.startsWith('v2')) this.known.delete(key);
+      this.known.delete('v2');
     }
     return this.remembered('v2', async () => others.reduce(joined, await this.documents.second()));
-  }
-
-  private bytes(key: string, make: () => Promise<Uint8Array>): Promise<Built> {
-    let known = this.known.get(key);
-    if (known === undefined) {
-      known = make().then((body) => ({
-        body,
-        etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`,
-      }));
-      this.known.set(key, known);
-    }
-    return known;
   }
 }
 

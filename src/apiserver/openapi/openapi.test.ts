@@ -89,9 +89,10 @@ describe('the document of v2', () => {
   });
 
   it('is sent as protobuf with all that it says', async () => {
-    const json = (await server.call('GET', '/openapi/v2')).text;
-    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const { text: json, headers: others } = await server.call('GET', '/openapi/v2');
+    const accept = 'application/json;q=0.8, application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
     const { headers, body } = await server.raw('GET', '/openapi/v2', { accept });
+    expect(headers.etag).toBe(others.etag);
     expect(headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
     const bytes = Buffer.from(body as Uint8Array);
     expect(bytes.equals(encodeSwagger(JSON.parse(json) as JsonObject))).toBe(true);

@@ -1,67 +1,14 @@
 // OpenAPI v2 as protobuf, which kubectl reads: definitions and paths in the message that gnostic defines.
 // Source: https://github.com/google/gnostic-models/blob/main/openapiv2/OpenAPIv2.proto
-import { stringify } from 'yaml';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
-
-type Bytes = Uint8Array;
-
-function varint(value: number): number[] {
-  const out: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    out.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  out.push(rest);
-  return out;
-}
-
-function delimited(field: number, body: Bytes): Bytes {
-  return Buffer.concat([Buffer.from([...varint(field * 8 + 2), ...varint(body.length)]), body]);
-}
-
-function text(field: number, value: unknown): Bytes[] {
-  return typeof value === 'string' && value !== '' ? [delimited(field, Buffer.from(value, 'utf8'))] : [];
-}
-
-function bool(field: number, value: unknown): Bytes[] {
-  return value === true ? [Buffer.from([...varint(field * 8), 1])] : [];
-}
-
-function message(field: number, parts: readonly Bytes[]): Bytes {
-  return delimited(field, Buffer.concat(parts));
-}
-
-/** Marks are few and on every operation: each is written once. Emptied when a document is done. */
-const written = new Map<string, string>();
-
-/** An Any: the value as YAML. */
-function any(value: unknown): Bytes[] {
-  const key = JSON.stringify(value);
-  let yaml = written.get(key);
-  if (yaml === undefined) {
-    yaml = stringify(value);
-    written.set(key, yaml);
-  }
-  return text(2, yaml);
-}
-
-function extensions(object: JsonObject, field: number): Bytes[] {
-  return Object.keys(object)
-    .filter((key) => key.startsWith('x-'))
-    .map((key) => message(field, [...text(1, key), message(2, any(object[key]))]));
-}
-
-function strings(field: number, values: unknown): Bytes[] {
-  return Array.isArray(values) ? values.flatMap((value) => text(field, value)) : [];
-}
+import { any, type Bytes, bool, encoded, extensions, message, strings, text } from './protobuf-parts.ts';
 
 function schema(value: unknown): Bytes[] {
   const node = isJsonObject(value) ? value : {};
   const out: Bytes[] = [...text(1, node.$ref), ...text(2, node.format), ...text(4, node.description)];
-  if (node.default !== undefined) out.push(message(5, any(node.default)));
+  if (node.default !== undefined) out.push(any(5, node.default));
   out.push(...strings(19, node.required));
-  if (Array.isArray(node.enum)) for (const one of node.enum) out.push(message(20, any(one)));
+  if (Array.isArray(node.enum)) for (const one of node.enum) out.push(any(20, one));
   if (node.additionalProperties !== undefined) out.push(message(21, [message(1, schema(node.additionalProperties))]));
   if (typeof node.type === 'string') out.push(message(22, text(1, node.type)));
   if (node.items !== undefined) out.push(message(23, [message(1, schema(node.items))]));
@@ -71,7 +18,7 @@ function schema(value: unknown): Bytes[] {
     );
     out.push(message(25, members));
   }
-  out.push(...extensions(node, 31));
+  out.push(...extensions(31, node));
   return out;
 }
 
@@ -134,7 +81,7 @@ function operation(value: JsonObject): Bytes[] {
     out.push(message(9, codes));
   }
   out.push(...strings(10, value.schemes));
-  out.push(...extensions(value, 13));
+  out.push(...extensions(13, value));
   return out;
 }
 
@@ -178,18 +125,14 @@ function named(field: number, map: unknown, write: (value: JsonObject) => Bytes[
 }
 
 export function encodeSwagger(document: JsonObject): Uint8Array {
-  try {
-    return encode(document);
-  } finally {
-    written.clear();
-  }
+  return encoded(() => parts(document));
 }
 
-function encode(document: JsonObject): Uint8Array {
+function parts(document: JsonObject): Bytes[] {
   const info = isJsonObject(document.info) ? document.info : {};
   const paths = isJsonObject(document.paths) ? document.paths : {};
   const requirements = Array.isArray(document.security) ? document.security.filter(isJsonObject) : [];
-  return Buffer.concat([
+  return [
     ...text(1, document.swagger),
     message(2, [...text(1, info.title), ...text(2, info.version)]),
     message(
@@ -202,5 +145,5 @@ function encode(document: JsonObject): Uint8Array {
     ...named(10, document.parameters, parameter),
     ...requirements.map((one) => message(12, security(one))),
     ...named(13, document.securityDefinitions, securityDefinition),
-  ]);
+  ];
 }
