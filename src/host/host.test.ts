@@ -49,6 +49,11 @@ for (const [name, run] of [
     expect(Date.now() - begun).toBeLessThan(15_000);
   });
 
+  test(`a program ${name} that is silent for long and speaks right before its end is heard`, async () => {
+    const spoken = Array.from({ length: 8 }, () => run('sh', ['-c', 'sleep 0.3; echo late'], { drainMs: 100 }));
+    for (const { stdout } of await Promise.all(spoken)) expect(stdout.toString()).toBe('late\n');
+  });
+
   test(`a program ${name} that is called off`, async () => {
     const abort = new AbortController();
     const running = run('sleep', ['100'], { signal: abort.signal });

@@ -74,7 +74,7 @@ function programPath(name: string): string {
 class Output {
   readonly #chunks: Buffer[] = [];
   #left: number;
-  last = performance.now();
+  last = 0;
   readonly ended: Promise<void>;
 
   constructor(
@@ -103,10 +103,13 @@ class Output {
   }
 }
 
-/** Hears what a program's children still say after its end, until they have been silent for so long. */
-function drain(outputs: readonly Output[], silenceMs: number): void {
-  const silent = performance.now() - Math.max(...outputs.map((o) => o.last));
-  if (silent < silenceMs) setTimeout(() => drain(outputs, silenceMs), silenceMs - silent);
+/**
+ * Hears what a program's children still say after its end, until they have been silent for so long. Silence counts from the end: what the
+ * program said last may lie in the pipe yet.
+ */
+function drain(outputs: readonly Output[], silenceMs: number, ended = performance.now()): void {
+  const silent = performance.now() - Math.max(ended, ...outputs.map((o) => o.last));
+  if (silent < silenceMs) setTimeout(() => drain(outputs, silenceMs, ended), silenceMs - silent);
   else for (const { stream } of outputs) stream?.destroy();
 }
 

@@ -100,7 +100,7 @@ export async function openContext(
   if (host.lowestOomScoreAdj !== undefined) log('no CAP_SYS_RESOURCE: containers get no negative oom_score_adj');
   // Whoever starts conmon is in its cgroup: neither a pod's limits nor the end of Minke's own group reach what it starts.
   const helper = new SpawnHelper((pid) => cgroups.addProcess(conmonCgroup, pid));
-  // Not waited for: until it is there programs are started directly.
+  // Not waited for: who needs it first waits then.
   helper.start().catch((error: unknown) => log(`helper: ${String(error)}`));
   const oci = new OciRuntime({
     root: join(runDirectory, 'crun'),
