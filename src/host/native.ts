@@ -35,6 +35,8 @@ export interface CLibrary {
   readonly fifo: (path: string, mode: number) => number;
   readonly setAttribute: (path: string, name: string, value: Uint8Array, bytes: number, flags: number) => number;
   readonly enter: (namespace: number, type: number) => number;
+  readonly leave: (types: number) => number;
+  readonly hostname: (name: string, length: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
   readonly connect: (socket: number, address: Buffer, length: number) => number;
   readonly poll: (descriptors: Buffer, count: number, timeoutMs: number) => number;
@@ -69,6 +71,8 @@ function bind(): CLibrary {
     fifo: c.func('int mkfifo(const char *, unsigned int)'),
     setAttribute: c.func('int lsetxattr(const char *, const char *, const void *, size_t, int)'),
     enter: c.func('int setns(int, int)'),
+    leave: c.func('int unshare(int)'),
+    hostname: c.func('int sethostname(const char *, size_t)'),
     socket: c.func('int socket(int, int, int)'),
     connect: c.func('int connect(int, const void *, unsigned int)'),
     poll: c.func('int poll(void *, unsigned long, int)'),

@@ -1,39 +1,20 @@
 // Connections inside of other network namespaces. A socket belongs for ever to the namespace that its thread was in when it was made.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { systemClock } from './clock.ts';
+import { inNamespaces } from './namespaces.ts';
 import { cLibrary, SystemError } from './native.ts';
 
 // https://man7.org/linux/man-pages/man2/socket.2.html and .../setns.2.html
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2_000_000;
-const CLONE_NEWNET = 0x4000_0000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const POLLOUT = 4;
 /** A pod that takes no note of who connects is given up then. */
 const PATIENCE_MS = 30_000;
-const OWN = '/proc/thread-self/ns/net';
-
-/** Does something in a network namespace. Between going there and coming back nothing else runs on this thread. */
-function inside<T>(netns: string, work: () => T): T {
-  const { enter, koffi } = cLibrary();
-  const [there, own] = [openSync(netns, 'r'), openSync(OWN, 'r')];
-  try {
-    if (enter(there, CLONE_NEWNET) !== 0) throw new SystemError('setns', koffi.errno());
-    try {
-      return work();
-    } finally {
-      // A process that is lost in a pod's network must not go on.
-      if (enter(own, CLONE_NEWNET) !== 0) process.abort();
-    }
-  } finally {
-    closeSync(there);
-    closeSync(own);
-  }
-}
 
 /** Loopback's addresses as the kernel takes them: family in the host's order (little-endian wherever Node runs), port in the network's. */
 const LOOPBACK = [
@@ -83,7 +64,7 @@ export async function connectLocalhost(netns: string | undefined, port: number):
   for (const to of LOOPBACK) {
     try {
       const begin = () => dial(to, port);
-      return await connected(netns === undefined ? begin() : inside(netns, begin));
+      return await connected(netns === undefined ? begin() : inNamespaces({ net: netns }, begin));
     } catch (error) {
       first ??= error;
     }

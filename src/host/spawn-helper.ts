@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ProgramError, type RunOptions, type RunResult, runProgram } from './programs.ts';
 import type { Answer, Order, Ways } from './spawn-server.ts';
+import { TASKS, type TaskInput, type TaskResult, type Tasks } from './tasks.ts';
 
 /** Runs a program to its end; `runProgram` itself or a helper's `run`. */
 export type RunProgram = (name: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>;
@@ -100,23 +101,20 @@ export class SpawnHelper {
     waiting.reject(new ProgramError(message, program, exitCode, stderr, reason));
   }
 
-  async #ask<W extends keyof Ways>(
-    way: W,
-    command: readonly [string, readonly string[], RunOptions],
-  ): Promise<Ways[W]> {
-    const [name, args, { signal, ...options }] = command;
+  /** Hands an order on, and waits for its answer. `order` is told its number. */
+  async #ask<R>(what: string, order: (id: number) => Order, signal?: AbortSignal): Promise<R> {
     const child = await this.#ready();
     this.#serial += 1;
     const id = this.#serial;
-    const send = (order: Order) => child.send(order, () => undefined); // that it has died is told by its end
+    const send = (message: Order) => child.send(message, () => undefined); // that it has died is told by its end
     const abort = () => send({ id, abort: true });
     try {
-      return await new Promise<Ways[W]>((resolve, reject) => {
-        // The answer to an order of this way.
-        const told = (result: unknown) => resolve(result as Ways[W]);
-        this.#waiting.set(id, { program: name, resolve: told, reject });
+      return await new Promise<R>((resolve, reject) => {
+        // The answer to this order.
+        const told = (result: unknown) => resolve(result as R);
+        this.#waiting.set(id, { program: what, resolve: told, reject });
         child.channel?.ref();
-        send({ id, way, name, args, options });
+        send(order(id));
         signal?.addEventListener('abort', abort, { once: true });
         if (signal?.aborted) abort();
       });
@@ -125,22 +123,33 @@ export class SpawnHelper {
     }
   }
 
+  #command<W extends keyof Ways>(way: W, command: readonly [string, readonly string[], RunOptions]): Promise<Ways[W]> {
+    const [name, args, { signal, ...options }] = command;
+    return this.#ask<Ways[W]>(name, (id) => ({ id, way, name, args, options }), signal);
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
   /** As runProgram; which it is once the helper is closed. */
   readonly run: RunProgram = (name, args, options = {}) =>
-    this.#closed ? runProgram(name, args, options) : this.#ask('collect', [name, args, options]);
+    this.#closed ? runProgram(name, args, options) : this.#command('collect', [name, args, options]);
 
   /** As runQuiet. */
   runQuiet(name: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
-    return this.#ask('quiet', [name, args, options]);
+    return this.#command('quiet', [name, args, options]);
   }
 
   /** As runForLine. */
   runForLine(name: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-    return this.#ask('line', [name, args, options]);
+    return this.#command('line', [name, args, options]);
+  }
+
+  /** Lets the helper do a task; which this process does once the helper is closed. */
+  async perform<T extends keyof Tasks>(task: T, input: TaskInput<T>): Promise<TaskResult<T>> {
+    if (this.#closed) return (TASKS[task] as (input: TaskInput<T>) => TaskResult<T>)(input);
+    return this.#ask<TaskResult<T>>(task, (id) => ({ id, task, input }) as Order);
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 // The process that starts programs for another: all that it starts is in its cgroup. Requests and answers go over Node's own channel.
 import { ProgramError, type RunOptions, type RunResult, runForLine, runProgram, runQuiet } from './programs.ts';
+import { TASKS, type TaskOrder } from './tasks.ts';
 
 /** How a program is run, and what is answered: runProgram's result, runQuiet's exit code, runForLine's line. */
 export interface Ways {
@@ -16,6 +17,7 @@ export type Order =
       readonly args: readonly string[];
       readonly options: Omit<RunOptions, 'signal'>;
     }
+  | ({ readonly id: number } & TaskOrder)
   | { readonly id: number; readonly abort: true };
 
 export interface Refusal {
@@ -27,7 +29,7 @@ export interface Refusal {
 }
 
 export type Answer =
-  | { readonly id: number; readonly result: Ways[keyof Ways] }
+  | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly refused: Refusal };
 
 const WAYS = { collect: runProgram, quiet: runQuiet, line: runForLine };
@@ -40,16 +42,21 @@ function refusalOf(error: unknown, name: string): Refusal {
   return { message, program, exitCode, stderr, reason };
 }
 
-async function obey(order: Order): Promise<void> {
-  if ('abort' in order) return running.get(order.id)?.abort();
+async function carryOut(order: Exclude<Order, { abort: true }>): Promise<unknown> {
+  if ('task' in order) return TASKS[order.task](order.input);
   const { id, way, name, args, options } = order;
   const call = new AbortController();
   running.set(id, call);
-  const answer: Answer = await WAYS[way](name, args, { ...options, signal: call.signal }).then(
+  return WAYS[way](name, args, { ...options, signal: call.signal }).finally(() => running.delete(id));
+}
+
+async function obey(order: Order): Promise<void> {
+  if ('abort' in order) return running.get(order.id)?.abort();
+  const { id } = order;
+  const answer: Answer = await carryOut(order).then(
     (result) => ({ id, result }),
-    (error: unknown) => ({ id, refused: refusalOf(error, name) }),
+    (error: unknown) => ({ id, refused: refusalOf(error, 'task' in order ? order.task : order.name) }),
   );
-  running.delete(id);
   if (process.connected) process.send?.(answer, undefined, {}, () => undefined);
 }
 

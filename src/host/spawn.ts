@@ -42,6 +42,8 @@ export interface Spawned {
 }
 
 const running = new Map<number, (exit: Exit) => void>();
+/** Programs whose end nobody here waits for: no zombie is to remain of them. */
+const left = new Set<number>();
 /** As long as a program runs that somebody waits for, this process does not end by itself. */
 let alive: NodeJS.Timeout | undefined;
 const FOREVER_MS = 2 ** 31 - 1;
@@ -61,9 +63,10 @@ function reap(pid: number): void {
   const status = [0];
   const ended = cLibrary().wait(pid, status, WNOHANG);
   if (ended === 0) return;
+  left.delete(pid);
   const told = running.get(pid);
   running.delete(pid);
-  if (running.size === 0) clearInterval(alive);
+  if (told !== undefined && running.size === 0) clearInterval(alive);
   // Somebody else has waited for it: how it ended is not known.
   told?.(ended === pid ? exitOf(status[0] ?? 0) : { code: undefined, signal: 'SIGKILL' });
 }
@@ -74,7 +77,7 @@ function listen(): void {
   if (listening) return;
   listening = true;
   process.on('SIGCHLD', () => {
-    for (const pid of running.keys()) reap(pid);
+    for (const pid of [...running.keys(), ...left]) reap(pid);
   });
 }
 
@@ -148,28 +151,56 @@ function socketOf(fd: number | undefined, what: Stdio | undefined): Socket | und
 const environment = (env: Readonly<Record<string, string | undefined>>) =>
   Object.entries(env).map(([name, value]) => `${name}=${value ?? ''}`);
 
-/** Answers the program's PID. */
-async function start(request: SpawnRequest, ends: Plumbing): Promise<number> {
+/** What posix_spawn is called with, and how to let go of it. */
+function prepare(request: SpawnRequest, ends: Plumbing) {
   const { file, args, stdio, cwd } = request;
-  const { actions: calls, spawn } = cLibrary();
+  const { actions: calls } = cLibrary();
   const actions = opaque();
   calls.init(actions);
+  const release = () => {
+    calls.destroy(actions);
+    ends.theirs.forEach(closeSync);
+  };
   try {
     plumb(actions, stdio, ends);
     if (cwd !== undefined) calls.chdir(actions, cwd);
     const pids = [0];
     const env = [...environment(request.env ?? process.env), null];
     const how = attributesFor(request.detached ?? false);
-    const failed = await inThread(spawn, pids, file, actions, how, [file, ...args, null], env);
-    if (failed !== 0) throw new SystemError(`start ${file}`, failed);
+    return { pids, call: [pids, file, actions, how, [file, ...args, null], env] as const, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Answers the program's PID. */
+async function start(request: SpawnRequest, ends: Plumbing): Promise<number> {
+  try {
+    const { pids, call, release } = prepare(request, ends);
+    const failed = await inThread(cLibrary().spawn, ...call).finally(release);
+    if (failed !== 0) throw new SystemError(`start ${request.file}`, failed);
     return pids[0] ?? 0;
   } catch (error) {
     for (const fd of ends.ours.values()) closeSync(fd);
     throw error;
-  } finally {
-    calls.destroy(actions);
-    ends.theirs.forEach(closeSync);
   }
+}
+
+/**
+ * Starts a program before anything else runs on this thread, so that it lies in the namespaces that the thread is in now. It outlives this
+ * process and has no streams. Answers its PID; throws a SystemError.
+ */
+export function leaveBehind(request: Omit<SpawnRequest, 'stdio' | 'detached'>): number {
+  listen();
+  const stdio = ['ignore', 'ignore', 'ignore'] as const;
+  const { pids, call, release } = prepare({ ...request, stdio, detached: true }, { theirs: [], ours: new Map() });
+  const failed = cLibrary().spawn(...call);
+  release();
+  if (failed !== 0) throw new SystemError(`start ${request.file}`, failed);
+  const pid = pids[0] ?? 0;
+  left.add(pid);
+  return pid;
 }
 
 /** Starts a program. Rejects with a SystemError when it cannot be started. */

@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import { exists } from '../../host/files.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
 import type { Containers } from './containers.ts';
-import { containerCgroup, podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
+import { containerCgroup, podCgroup, type RuntimeContext } from './context.ts';
 import { isAlive, processRef } from './processes.ts';
 import type { ContainerRecord, SandboxRecord } from './records.ts';
+import { endHolder, endHolders } from './sandbox-holder.ts';
 import { publishedPorts, type Sandboxes } from './sandboxes.ts';
 import { removeSharedMemory } from './shared-memory.ts';
 
 async function adoptSandbox(context: RuntimeContext, record: SandboxRecord): Promise<'keep' | 'drop'> {
   const alive = record.pause !== undefined && isAlive(record.pause);
   if (record.state === 'ready' && alive) return 'keep';
-  await context.oci.delete(record.id, sandboxCgroup(context, record));
+  await endHolder(context, record);
   await context.userNamespaces.release(record);
   if (record.state === 'creating') return 'drop';
   record.state = 'notready';
@@ -117,6 +118,7 @@ export async function adopt(context: RuntimeContext, sandboxes: Sandboxes, conta
     if (record.state === 'exited') await context.oci.delete(record.id, cgroup);
   }
   await sweepCgroups(context, sandboxes, containers);
+  await endHolders(context, (id) => sandboxes.records.get(id)?.state !== 'ready');
   await sweep(context, containers.records.values(), loaded.broken);
   await sweepSandboxes(context, [...sandboxes.records.values()], pods.broken);
   const lost = await context.network.start(

@@ -28,6 +28,8 @@ export interface RuntimeContext {
   /** Where vendors describe their devices, the last before the first. */
   readonly cdiDirectories: readonly string[];
   readonly helper: SpawnHelper;
+  /** Where all that the helper starts is at first; shims and holders of sandboxes remain there. */
+  readonly helperCgroup: string;
   readonly oci: OciRuntime;
   readonly conmon: Conmon;
   readonly network: PodNetworking;

@@ -119,8 +119,8 @@ test.skipIf(skip !== undefined)(
     const { unified, legacy } = await detectCgroups();
     const line = new RegExp(unified === undefined ? '^\\d+:(?:.*,)?cpu(?:,.*)?:(.*)$' : '^0::(.*)$', 'm');
     const own = line.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? '';
-    const group = join(unified ?? legacy.get('cpu') ?? '', dirname(own), id);
-    await mkdir(group);
+    const group = join(unified ?? legacy.get('cpu') ?? '', dirname(own), config.cgroupParent, id);
+    await mkdir(group, { recursive: true });
     const { runtime, destroy } = await made.open();
     expect(await exists(group)).toBe(false);
     await runtime.startContainer(id);

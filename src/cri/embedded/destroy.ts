@@ -7,6 +7,7 @@ import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
 import { unmountBelow } from '../../host/mounts.ts';
 import type { RuntimeContext } from './context.ts';
+import { endHolders } from './sandbox-holder.ts';
 
 const CONMON_END_MS = 3000;
 
@@ -21,13 +22,14 @@ async function clearCgroup(cgroups: Cgroups, path: string, clock: Clock): Promis
 }
 
 /** Ends all pods; the runtime must be closed. */
-export async function destroyAll(context: RuntimeContext, conmonCgroup: string, stateDir: string): Promise<void> {
-  const { cgroups, cgroupRoot, clock, runDirectory } = context;
+export async function destroyAll(context: RuntimeContext, stateDir: string): Promise<void> {
+  const { cgroups, cgroupRoot, clock, helperCgroup, runDirectory } = context;
   const mended = await readFile(join(runDirectory, 'mended'), 'utf8').catch(() => '');
   await clearCgroup(cgroups, `${cgroupRoot}/kubepods`, clock);
+  await endHolders(context, () => true);
   // The shims end by themselves once their containers have; who does not in time is killed.
   for (const begun = clock.now(); clock.now() - begun < CONMON_END_MS; await clock.sleep(5))
-    if ((await cgroups.processes(conmonCgroup)).length === 0) break;
+    if ((await cgroups.processes(helperCgroup)).length === 0) break;
   await clearCgroup(cgroups, cgroupRoot, clock);
   await undelegateControllers(cgroups.layout);
   await context.apparmor.remove();

@@ -49,7 +49,12 @@ test.skipIf(skip !== undefined)(
     const config = sandbox(bed.directory, 'one');
     const pod = await runtime.runPodSandbox(config);
     await replaceProgram(binary, '#!/bin/sh\necho broken >&2\nexit 3\n');
-    await expect(runtime.runPodSandbox(sandbox(bed.directory, 'two'))).rejects.toMatchObject({ kind: 'sandbox' });
+    // Only the runtime makes a sandbox whose processes see one another.
+    const shared = {
+      ...sandbox(bed.directory, 'two'),
+      namespaces: { network: 'pod', pid: 'pod', ipc: 'pod' },
+    } as const;
+    await expect(runtime.runPodSandbox(shared)).rejects.toMatchObject({ kind: 'sandbox' });
     const id = await runtime.createContainer(pod, containerConfig(bed.image, STAYS), config);
     await expect(runtime.startContainer(id)).rejects.toMatchObject({ kind: 'run-container' });
     expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', reason: 'StartError' });

@@ -80,7 +80,7 @@ function openNetwork(options: EmbeddedRuntimeOptions, run: RunProgram): PodNetwo
 export async function openContext(
   options: EmbeddedRuntimeOptions,
   listeners: ReadonlySet<(event: RuntimeEvent) => void>,
-): Promise<{ context: RuntimeContext; conmonCgroup: string }> {
+): Promise<RuntimeContext> {
   const { name, clock, log, stateDir } = options;
   const index = options.nodeIndex ?? 0;
   const own = index === 0 ? name : `${name}-${index}`;
@@ -115,7 +115,7 @@ export async function openContext(
   await makePauseRoot(pauseRoot);
   const network = openNetwork(options, helper.run);
   const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
-  const context: RuntimeContext = {
+  return {
     clock,
     log,
     host,
@@ -127,6 +127,7 @@ export async function openContext(
     emptyDirectory: join(stateDir, 'empty'),
     cdiDirectories: options.cdiDirectories ?? CDI_DIRECTORIES,
     helper,
+    helperCgroup: conmonCgroup,
     oci,
     conmon: new Conmon({
       runtime: oci,
@@ -156,5 +157,4 @@ export async function openContext(
       }
     },
   };
-  return { context, conmonCgroup };
 }

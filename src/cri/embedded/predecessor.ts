@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
 import { commandLine, signalProcess } from './processes.ts';
+import { heldSandbox } from './sandbox-holder.ts';
 
 /** A program that has not ended by then hangs, or is a command in a container that nobody waits for any more. */
 const PATIENCE_MS = 2000;
@@ -16,10 +17,11 @@ function read(path: string): string {
   }
 }
 
-/** Shims live as long as their containers; one that has not made its container yet is still at work. */
+/** Holders live as long as their sandboxes, shims as long as their containers; one that has not made its container yet is still at work. */
 function isAtWork(pid: number): boolean {
   const args = commandLine(pid);
   if (args.length < 2) return false; // it has ended
+  if (heldSandbox(pid) !== undefined) return false;
   if (read(`/proc/${pid}/comm`) !== 'conmon\n') return true;
   const pidFile = args[args.indexOf(PIDFILE) + 1];
   return args.includes(PIDFILE) && pidFile !== undefined && !existsSync(pidFile);

@@ -20,6 +20,8 @@ export interface SandboxRecord {
   /** A tmpfs for /dev/shm, where the sandbox has one of its own. */
   shm?: string;
   pause?: ProcessRef;
+  /** Its process was left behind by the helper: the OCI runtime and the pod's groups know nothing of it. */
+  readonly plain?: boolean;
 }
 
 export interface ContainerRecord {

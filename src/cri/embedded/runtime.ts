@@ -221,7 +221,7 @@ class EmbeddedRuntimeService implements RuntimeService {
 /** Opens the runtime: adopts what runs, rolls back what was half made, sets the pod network up. */
 export async function createEmbeddedRuntime(options: EmbeddedRuntimeOptions): Promise<EmbeddedRuntime> {
   const listeners = new Set<(event: RuntimeEvent) => void>();
-  const { context, conmonCgroup } = await openContext(options, listeners);
+  const context = await openContext(options, listeners);
   const { clock, log } = options;
   const service = new EmbeddedRuntimeService(context, listeners);
   await adopt(context, service.sandboxes, service.containers);
@@ -256,7 +256,7 @@ export async function createEmbeddedRuntime(options: EmbeddedRuntimeOptions): Pr
   };
   const destroy = async () => {
     await close();
-    await destroyAll(context, conmonCgroup, options.stateDir);
+    await destroyAll(context, options.stateDir);
   };
   return { runtime: service, close, destroy };
 }

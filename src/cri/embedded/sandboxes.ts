@@ -5,13 +5,13 @@ import { hostname } from 'node:os';
 import type { NetworkedPod, PodSlot } from '../../network/index.ts';
 import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
 import { RuntimeError } from '../port.ts';
-import { podCgroup, type RuntimeContext, sandboxCgroup } from './context.ts';
-import { asRuntimeError, startFailure } from './errors.ts';
-import { isAlive, processRef, signalProcess } from './processes.ts';
+import { podCgroup, type RuntimeContext } from './context.ts';
+import { asRuntimeError } from './errors.ts';
+import { processRef } from './processes.ts';
 import type { SandboxRecord } from './records.ts';
+import { endHolder, isPlain, startHolder } from './sandbox-holder.ts';
 import { removeSharedMemory } from './shared-memory.ts';
 import type { SandboxFacts } from './spec/container-spec.ts';
-import { sandboxSpec } from './spec/sandbox-spec.ts';
 
 /** Names under which the one runtime that there is may be asked for. */
 const HANDLERS: ReadonlySet<string> = new Set(['crun', 'runc']);
@@ -68,7 +68,14 @@ export class Sandboxes {
   async run(config: PodSandboxConfig): Promise<string> {
     const existing = this.#find(config);
     if (existing !== undefined) return existing.id;
-    const record: SandboxRecord = { id: newId(), config, createdAt: this.#context.clock.now(), state: 'creating' };
+    const plain = isPlain(config);
+    const record: SandboxRecord = {
+      id: newId(),
+      config,
+      createdAt: this.#context.clock.now(),
+      state: 'creating',
+      plain,
+    };
     this.records.set(record.id, record);
     this.#context.expectProcess();
     try {
@@ -94,7 +101,7 @@ export class Sandboxes {
 
   /** Starts the process that holds the namespaces. */
   async #hold(record: SandboxRecord): Promise<void> {
-    const { config, id } = record;
+    const { config } = record;
     const context = this.#context;
     const handler = config.runtimeHandler;
     if (handler !== '' && !HANDLERS.has(handler))
@@ -116,27 +123,14 @@ export class Sandboxes {
     await Promise.all(steps);
     await context.sandboxes.create(record);
     await this.#writeFiles(record);
-    const bundle = context.sandboxes.path(id);
-    const spec = sandboxSpec({
-      config,
-      rootfs: context.pauseRoot,
-      cgroupsPath: sandboxCgroup(context, record),
-      host: context.host,
-      ...(record.slot === undefined ? {} : { netnsPath: record.slot.netnsPath }),
-    });
-    const filterKey = await context.oci.writeBundle(bundle, spec);
     const published = this.#publish(record);
     published.catch(() => undefined);
-    const pid = await context.oci.runDetached(id, bundle).catch((error: unknown) => {
-      const text = error instanceof Error ? error.message : String(error);
-      throw new RuntimeError('sandbox', startFailure(text), error);
-    });
+    const pid = await startHolder(context, record);
     if (config.namespaces.network === 'pod' && record.slot === undefined) {
       await this.#join(record, context.network.attach(networkedPod(record), pid));
       await this.#publish(record);
     }
     await published;
-    if (filterKey !== undefined) await context.oci.keepFilter(filterKey, id);
     const pause = processRef(pid);
     if (pause === undefined) throw new RuntimeError('sandbox', 'the pause process ended at once');
     record.pause = pause;
@@ -195,10 +189,9 @@ export class Sandboxes {
   async stop(record: SandboxRecord): Promise<void> {
     const context = this.#context;
     if (record.state === 'notready' && record.slot === undefined && record.shm === undefined) return;
-    const { slot, shm, pause } = record;
+    const { slot, shm } = record;
     if (slot !== undefined) await context.network.setHostPorts(record.id, slot.ip, []);
-    if (pause !== undefined && isAlive(pause)) signalProcess(pause.pid, 'SIGKILL');
-    await context.oci.delete(record.id, sandboxCgroup(context, record));
+    await endHolder(context, record);
     await Promise.all([
       slot === undefined ? undefined : context.network.release(slot),
       shm === undefined ? undefined : removeSharedMemory([shm]),
@@ -217,7 +210,7 @@ export class Sandboxes {
     if (record === undefined) return;
     const context = this.#context;
     await this.stop(record);
-    await context.oci.delete(id, sandboxCgroup(context, record));
+    await endHolder(context, record);
     const siblings = [...this.records.values()].some(
       (r) => r.id !== id && r.config.cgroupParent === record.config.cgroupParent,
     );

@@ -86,7 +86,8 @@ export async function leftovers(bed: Testbed, octet: number): Promise<string[]> 
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue;
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(`${directory}/state`) && line.startsWith('/usr/bin/conmon')) found.push(`process ${pid} ${line}`);
+    const shim = line.includes(`${directory}/state`) && line.startsWith('/usr/bin/conmon');
+    if (shim || line.startsWith(`${directory}/state/pause`)) found.push(`process ${pid} ${line}`);
   }
   return found;
 }

@@ -17,7 +17,7 @@ export interface SandboxSpecInput {
 }
 
 /** As the kubelet sets it: the sandbox is the last of a pod that the kernel may kill. */
-const PAUSE_OOM_SCORE = -998;
+export const PAUSE_OOM_SCORE = -998;
 
 /** A user namespace knows no group beyond its range. */
 function lastGroup(config: PodSandboxConfig): number {
@@ -25,7 +25,8 @@ function lastGroup(config: PodSandboxConfig): number {
   return lengths === undefined ? 2_147_483_647 : Math.max(...lengths);
 }
 
-function sysctls(config: PodSandboxConfig): Record<string, string> {
+/** The parameters of a sandbox's namespaces. */
+export function sandboxSysctls(config: PodSandboxConfig): Record<string, string> {
   // As containerd's enable_unprivileged_ports and enable_unprivileged_icmp, which are on since 2.0.
   const defaults: Record<string, string> =
     config.namespaces.network === 'node'
@@ -69,7 +70,7 @@ export function sandboxSpec(input: SandboxSpecInput): OciSpec {
     linux: {
       namespaces,
       ...(user === undefined ? {} : idMappings(user)),
-      sysctl: sysctls(config),
+      sysctl: sandboxSysctls(config),
       cgroupsPath: input.cgroupsPath,
       resources: ociResources({ cpuShares: 2 }, [{ allow: false, access: 'rwm' }], {
         unified: host.unifiedCgroups,
