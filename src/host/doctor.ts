@@ -30,7 +30,6 @@ const PROGRAMS: readonly ProgramFact[] = [
     required: true,
     purpose: 'holds the output of containers and records their ends',
   },
-  { name: 'ip', debianPackage: 'iproute2', required: true, purpose: 'makes the pod network' },
   { name: 'nft', debianPackage: 'nftables', required: true, purpose: 'publishes host ports and Services' },
   { name: 'mount', debianPackage: 'mount', required: true, purpose: 'mounts root file systems' },
   {

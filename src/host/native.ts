@@ -38,6 +38,8 @@ export interface CLibrary {
   readonly leave: (types: number) => number;
   readonly hostname: (name: string, length: number) => number;
   readonly socket: (family: number, type: number, protocol: number) => number;
+  readonly send: KoffiFunc<(socket: number, bytes: Buffer, length: number, flags: number) => number>;
+  readonly receive: (socket: number, into: Buffer, length: number, flags: number) => number;
   readonly connect: (socket: number, address: Buffer, length: number) => number;
   readonly poll: (descriptors: Buffer, count: number, timeoutMs: number) => number;
   readonly option: (socket: number, level: number, name: number, value: Buffer, length: number[]) => number;
@@ -74,6 +76,8 @@ function bind(): CLibrary {
     leave: c.func('int unshare(int)'),
     hostname: c.func('int sethostname(const char *, size_t)'),
     socket: c.func('int socket(int, int, int)'),
+    send: c.func('long send(int, const void *, size_t, int)'),
+    receive: c.func('long recv(int, void *, size_t, int)'),
     connect: c.func('int connect(int, const void *, unsigned int)'),
     poll: c.func('int poll(void *, unsigned long, int)'),
     option: c.func('int getsockopt(int, int, int, void *, _Inout_ unsigned int *)'),

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ProgramError, type RunOptions, type RunResult, runProgram } from './programs.ts';
 import type { Answer, Order, Ways } from './spawn-server.ts';
-import { TASKS, type TaskInput, type TaskResult, type Tasks } from './tasks.ts';
+import { type Perform, performHere } from './tasks.ts';
 
 /** Runs a program to its end; `runProgram` itself or a helper's `run`. */
 export type RunProgram = (name: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>;
@@ -147,10 +147,8 @@ export class SpawnHelper {
   }
 
   /** Lets the helper do a task; which this process does once the helper is closed. */
-  async perform<T extends keyof Tasks>(task: T, input: TaskInput<T>): Promise<TaskResult<T>> {
-    if (this.#closed) return (TASKS[task] as (input: TaskInput<T>) => TaskResult<T>)(input);
-    return this.#ask<TaskResult<T>>(task, (id) => ({ id, task, input }) as Order);
-  }
+  readonly perform: Perform = (task, input) =>
+    this.#closed ? performHere(task, input) : this.#ask(task, (id) => ({ id, task, input }) as Order);
 
   close(): void {
     this.#closed = true;

@@ -1,6 +1,6 @@
 // The process that starts programs for another: all that it starts is in its cgroup. Requests and answers go over Node's own channel.
 import { ProgramError, type RunOptions, type RunResult, runForLine, runProgram, runQuiet } from './programs.ts';
-import { TASKS, type TaskOrder } from './tasks.ts';
+import { performHere, type TaskOrder, type Tasks } from './tasks.ts';
 
 /** How a program is run, and what is answered: runProgram's result, runQuiet's exit code, runForLine's line. */
 export interface Ways {
@@ -42,8 +42,10 @@ function refusalOf(error: unknown, name: string): Refusal {
   return { message, program, exitCode, stderr, reason };
 }
 
+const perform = <T extends keyof Tasks>({ task, input }: TaskOrder<T>) => performHere<T>(task, input);
+
 async function carryOut(order: Exclude<Order, { abort: true }>): Promise<unknown> {
-  if ('task' in order) return TASKS[order.task](order.input);
+  if ('task' in order) return perform(order);
   const { id, way, name, args, options } = order;
   const call = new AbortController();
   running.set(id, call);

@@ -5,7 +5,7 @@ import { detectCgroups, mendHybrid } from '../../host/cgroup-layout.ts';
 import { delegateControllers, missingControllers } from '../../host/cgroup-root.ts';
 import { Cgroups } from '../../host/cgroups.ts';
 import { appArmorEnabled, goArchitecture } from '../../host/machine.ts';
-import { type RunProgram, SpawnHelper } from '../../host/spawn-helper.ts';
+import { SpawnHelper } from '../../host/spawn-helper.ts';
 import { CniNetwork, PodNetwork, type PodNetworking } from '../../network/index.ts';
 import type { RuntimeEvent } from '../port.ts';
 import { AppArmor } from './apparmor.ts';
@@ -58,16 +58,24 @@ async function readyCgroups(
   }
 }
 
-function openNetwork(options: EmbeddedRuntimeOptions, run: RunProgram): PodNetworking {
+function openNetwork(options: EmbeddedRuntimeOptions, { run, perform }: SpawnHelper): PodNetworking {
   const { name, clock, log, stateDir } = options;
   const nodeIndex = options.nodeIndex ?? 0;
   if (options.cni !== undefined)
-    return new CniNetwork({ ...options.cni, name, nodeIndex, cacheDirectory: join(stateDir, 'cni'), log, run });
+    return new CniNetwork({
+      ...options.cni,
+      name,
+      nodeIndex,
+      cacheDirectory: join(stateDir, 'cni'),
+      log,
+      run,
+      perform,
+    });
   return new PodNetwork({
     name,
     nodeIndex,
     clock,
-    run,
+    perform,
     podCidr: options.podCidr,
     clusterCidr: options.clusterCidr,
     log,
@@ -113,7 +121,7 @@ export async function openContext(
   await oci.prepare();
   const pauseRoot = join(stateDir, 'pause');
   await makePauseRoot(pauseRoot);
-  const network = openNetwork(options, helper.run);
+  const network = openNetwork(options, helper);
   const sandboxes = new RecordStore<SandboxRecord>(join(stateDir, 's'));
   return {
     clock,

@@ -3,15 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../host/files.ts';
+import { NETNS_DIRECTORY, type SpaceRequest, spaces } from '../../host/network-namespaces.ts';
 import { runProgram } from '../../host/programs.ts';
 import type { RunProgram } from '../../host/spawn-helper.ts';
+import { type Perform, performHere } from '../../host/tasks.ts';
 import { tryParseQuantity } from '../../machinery/quantity.ts';
 import type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from '../port.ts';
 import { findNetworkList, type NetworkList } from './config.ts';
 import { type Attachment, PluginRunner, type RuntimeConfig } from './plugins.ts';
 import { addressesOf, hostLinkOf } from './result.ts';
 
-const NETNS_DIRECTORY = '/run/netns';
 const IF_NAME = 'eth0';
 const TIMEOUT_MS = 60_000;
 /** As containerd has it: only the rate is asked for, so the burst is as large as it can be. */
@@ -29,7 +30,10 @@ export interface CniNetworkOptions {
   readonly cacheDirectory: string;
   readonly timeoutMs?: number;
   readonly log: (message: string) => void;
+  /** How plugins are run; runProgram unless given. */
   readonly run?: RunProgram;
+  /** Who makes and removes network namespaces; this process unless given. */
+  readonly perform?: Perform;
 }
 
 interface Cached {
@@ -68,7 +72,7 @@ function text(error: unknown): string {
 
 export class CniNetwork implements PodNetworking {
   readonly #options: CniNetworkOptions;
-  readonly #run: RunProgram;
+  readonly #perform: Perform;
   readonly #plugins: PluginRunner;
   readonly #prefix: string;
   readonly #names = new Set<string>();
@@ -77,11 +81,11 @@ export class CniNetwork implements PodNetworking {
 
   constructor(options: CniNetworkOptions) {
     this.#options = options;
-    this.#run = options.run ?? runProgram;
+    this.#perform = options.perform ?? performHere;
     this.#plugins = new PluginRunner({
       binaries: options.binaries,
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-      run: this.#run,
+      run: options.run ?? runProgram,
     });
     this.#prefix = `${options.name}${(options.nodeIndex ?? 0).toString(36)}`;
   }
@@ -140,8 +144,7 @@ export class CniNetwork implements PodNetworking {
     const { cacheDirectory, log } = this.#options;
     const mine = new RegExp(`^${this.#prefix}[0-9a-f]{5}$`);
     const known = (await readdir(cacheDirectory).catch(() => [])).map((n) => n.replace(/\.json$/, ''));
-    const spaces = await readdir(NETNS_DIRECTORY).catch((): string[] => []);
-    const left = new Set([...known, ...spaces].filter((n) => mine.test(n) && !this.#names.has(n)));
+    const left = new Set([...known, ...spaces()].filter((n) => mine.test(n) && !this.#names.has(n)));
     for (const netns of left) await this.#takeDown(netns).catch((error: unknown) => log(`cni: ${text(error)}`));
   }
 
@@ -151,7 +154,7 @@ export class CniNetwork implements PodNetworking {
     const there = existsSync(path);
     if (cached !== undefined)
       await this.#plugins.del(cached.list, { ...cached.attachment, netns: there ? path : '' }, cached.result);
-    if (there) await this.#run('ip', ['netns', 'del', netns]);
+    if (there) await this.#perform('removeSpaces', [netns]);
     await rm(this.#cachePath(netns), { force: true });
     this.#names.delete(netns);
   }
@@ -165,14 +168,14 @@ export class CniNetwork implements PodNetworking {
   }
 
   acquire(pod: NetworkedPod): Promise<PodSlot> {
-    return this.#join(pod, (netns) => `netns add ${netns}`);
+    return this.#join(pod, (name) => ({ name }));
   }
 
   attach(pod: NetworkedPod, pid: number): Promise<PodSlot> {
-    return this.#join(pod, (netns) => `netns attach ${netns} ${pid}`);
+    return this.#join(pod, (name) => ({ name, pid }));
   }
 
-  async #join(pod: NetworkedPod, space: (netns: string) => string): Promise<PodSlot> {
+  async #join(pod: NetworkedPod, space: (name: string) => SpaceRequest): Promise<PodSlot> {
     const list = findNetworkList(this.#options.configDirectory);
     if (typeof list === 'string') throw new Error(list);
     const netns = this.#nextName();
@@ -193,8 +196,7 @@ export class CniNetwork implements PodNetworking {
     };
     try {
       await this.#cache(netns, { list, attachment });
-      await this.#run('ip', ['-batch', '-'], { stdin: `${space(netns)}\n` });
-      await this.#run('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
+      await this.#perform('makeSpace', space(netns));
       const result = await this.#plugins.add(list, attachment);
       const ips = addressesOf(result);
       const [ip] = ips;

@@ -2,18 +2,27 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../host/clock.ts';
+import {
+  addBridge,
+  changeBridge,
+  deleteLink,
+  deleteRoute,
+  type Route,
+  setAddress,
+  setRoute,
+} from '../../host/links.ts';
+import { ask, withNetlink } from '../../host/netlink.ts';
+import { NETNS_DIRECTORY, spaces } from '../../host/network-namespaces.ts';
 import { Pool } from '../../host/pool.ts';
-import { runProgram } from '../../host/programs.ts';
-import type { RunProgram } from '../../host/spawn-helper.ts';
+import { type Perform, performHere } from '../../host/tasks.ts';
 import type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from '../port.ts';
 import { AddressBook } from './addresses.ts';
 import { applyTable, type HostPort, type PublishedPod, removeTable } from './host-ports.ts';
 
 /** Reads 1 where rules see what goes over bridges; missing where the kernel's br_netfilter is not loaded. */
 const BRIDGE_RULES = '/proc/sys/net/bridge/bridge-nf-call-iptables';
-const NETNS_DIRECTORY = '/run/netns';
 /** Far below anything an administrator would set, above the kernel's own defaults. */
-const UNREACHABLE_METRIC = '4278198272';
+const UNREACHABLE_METRIC = 4_278_198_272;
 
 export interface PodNetworkOptions {
   readonly clock: Clock;
@@ -28,20 +37,22 @@ export interface PodNetworkOptions {
   /** Whether pods reach the world outside with the host's address. */
   readonly masquerade?: boolean;
   readonly log: (message: string) => void;
-  /** How programs are run; runProgram unless given. */
-  readonly run?: RunProgram;
+  /** Who makes and removes network namespaces; this process unless given. */
+  readonly perform?: Perform;
 }
 
 function macOf(ip: string): string {
   return ['0a', '58', ...ip.split('.').map((p) => Number(p).toString(16).padStart(2, '0'))].join(':');
 }
 
+const linkIndex = (name: string): number => Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
+
 /** How many this process has made: one that follows another gives none of its names again. */
 let networks = 0;
 
 export class PodNetwork implements PodNetworking {
   readonly #options: PodNetworkOptions;
-  readonly #run: RunProgram;
+  readonly #perform: Perform;
   readonly #addresses: AddressBook;
   readonly #pool: Pool<PodSlot>;
   readonly #published = new Map<string, PublishedPod>();
@@ -59,7 +70,7 @@ export class PodNetwork implements PodNetworking {
 
   constructor(options: PodNetworkOptions) {
     this.#options = options;
-    this.#run = options.run ?? runProgram;
+    this.#perform = options.perform ?? performHere;
     const index = options.nodeIndex ?? 0;
     this.bridge = `${options.name}br${index === 0 ? '' : index}`;
     this.table = `${options.name}-pods${index === 0 ? '' : index}`;
@@ -99,57 +110,42 @@ export class PodNetwork implements PodNetworking {
   }
 
   async #setUpBridge(): Promise<void> {
-    const { clusterCidr, serviceCidr, mtu } = this.#options;
-    const links = new Set(await readdir('/sys/class/net'));
-    const batch: string[] = [];
-    if (!links.has(this.bridge)) batch.push(`link add ${this.bridge} type bridge`);
-    batch.push(`link set ${this.bridge} address ${macOf(this.gateway)}`);
+    const { serviceCidr, mtu, nodeIndex = 0 } = this.#options;
+    const { bridge, gateway } = this;
     this.#bridgeFiltered = (await readFile(BRIDGE_RULES, 'utf8').catch(() => '0')).trim() === '1';
-    // From now on whatever becomes of that: Services rely on it.
-    if (this.#bridgeFiltered) batch.push(`link set ${this.bridge} type bridge nf_call_iptables 1`);
-    if (mtu !== undefined) batch.push(`link set ${this.bridge} mtu ${mtu}`);
-    batch.push(`addr replace ${this.gateway}/${this.#addresses.prefix} dev ${this.bridge}`);
-    batch.push(`link set ${this.bridge} up`);
-    for (const range of [clusterCidr, serviceCidr])
-      if (range !== undefined) batch.push(`route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`);
-    // What the host sends to a Service needs some route, or it would be refused before rules see it; one for all nodes.
-    if (serviceCidr !== undefined && (this.#options.nodeIndex ?? 0) === 0)
-      batch.push(`route replace ${serviceCidr} dev ${this.bridge} src ${this.gateway}`);
-    await runProgram('ip', ['-batch', '-'], { stdin: `${batch.join('\n')}\n` });
+    await withNetlink(async (socket) => {
+      await ask(socket, [
+        addBridge(bridge),
+        // From now on whatever becomes of that: Services rely on it.
+        changeBridge(bridge, { address: macOf(gateway), mtu, callsIptables: this.#bridgeFiltered }),
+      ]);
+      const link = linkIndex(bridge);
+      await ask(socket, [
+        setAddress(link, gateway, this.#addresses.prefix),
+        ...this.#nowhere().map(setRoute),
+        // What the host sends to a Service needs some route, or it would be refused before rules see it; one for all nodes.
+        ...(serviceCidr !== undefined && nodeIndex === 0 ? [setRoute({ to: serviceCidr, link, source: gateway })] : []),
+      ]);
+    });
     await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
     // A port published on 127.0.0.1 leads from there to the bridge.
-    await writeFile(`/proc/sys/net/ipv4/conf/${this.bridge}/route_localnet`, '1');
+    await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+  }
+
+  /** What belongs to nobody here must not leave the host. */
+  #nowhere(): Route[] {
+    const { clusterCidr, serviceCidr } = this.#options;
+    return [clusterCidr, serviceCidr].flatMap((to) => (to === undefined ? [] : [{ to, metric: UNREACHABLE_METRIC }]));
   }
 
   async #sweep(keep: ReadonlySet<string>): Promise<void> {
     const mine = new RegExp(`^${this.#prefix}[0-9a-f]{5}$`);
-    const names = new Set<string>();
-    for (const name of await readdir(NETNS_DIRECTORY).catch(() => [])) if (mine.test(name)) names.add(name);
-    for (const name of await readdir('/sys/class/net')) if (mine.test(name)) names.add(name);
-    const left = [...names].filter((n) => !keep.has(n));
-    await this.#deleteNames(left);
-  }
-
-  async #deleteNames(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
-    const [links, spaces] = await Promise.all([
-      readdir('/sys/class/net'),
-      readdir(NETNS_DIRECTORY).catch((): string[] => []),
-    ]);
-    const batch = [
-      ...names.filter((n) => links.includes(n)).map((n) => `link del ${n}`),
-      ...names.filter((n) => spaces.includes(n)).map((n) => `netns del ${n}`),
-    ];
-    if (batch.length === 0) return;
-    const result = await this.#run('ip', ['-force', '-batch', '-'], {
-      stdin: `${batch.join('\n')}\n`,
-      allowFailure: true,
-    });
-    if (result.exitCode === 0) return;
-    const rest = new Set(await readdir(NETNS_DIRECTORY).catch((): string[] => []));
-    const failed = names.filter((n) => rest.has(n));
-    if (failed.length > 0)
-      throw new Error(`network namespaces remain: ${failed.join(' ')}: ${result.stderr.toString()}`);
+    const links = await readdir('/sys/class/net');
+    const names = new Set([...spaces(), ...links].filter((name) => mine.test(name)));
+    await this.#perform(
+      'removeSpaces',
+      [...names].filter((n) => !keep.has(n)),
+    );
   }
 
   #nextName(): string {
@@ -163,41 +159,46 @@ export class PodNetwork implements PodNetworking {
     return { link: name, netns: name, netnsPath: `${NETNS_DIRECTORY}/${name}`, ip: this.#addresses.take() };
   }
 
-  #make(n: number): Promise<PodSlot[]> {
-    return this.#build(
-      Array.from({ length: n }, () => this.#newSlot()),
-      (s) => `netns add ${s.netns}`,
-    );
+  async #make(n: number): Promise<PodSlot[]> {
+    const made: PodSlot[] = [];
+    // One after the other: the kernel does no two at a time, and who starts containers waits for the same threads.
+    while (made.length < n) {
+      const slot = this.#newSlot();
+      try {
+        await this.#connect(slot);
+        made.push(slot);
+      } catch (error) {
+        if (made.length === 0) throw error;
+        this.#options.log(`pod network: ${String(error)}`);
+        break;
+      }
+    }
+    return made;
   }
 
-  async #build(slots: PodSlot[], space: (slot: PodSlot) => string): Promise<PodSlot[]> {
-    const mtu = this.#options.mtu === undefined ? '' : ` mtu ${this.#options.mtu}`;
-    const batch = slots.flatMap((s) => [
-      space(s),
-      `link add ${s.link}${mtu} type veth peer name eth0${mtu} address ${macOf(s.ip)} netns ${s.netns}`,
-      `link set ${s.link} master ${this.bridge} up`,
-      `link set ${s.link} type bridge_slave hairpin on`,
-    ]);
+  /** Makes the network namespace of a slot, or gives its name to one that a process has, and leads it to the bridge. */
+  async #connect(slot: PodSlot, pid?: number): Promise<void> {
+    const { mtu } = this.#options;
+    const { prefix } = this.#addresses;
     try {
-      await this.#run('ip', ['-batch', '-'], { stdin: `${batch.join('\n')}\n` });
-      for (const s of slots) {
-        const inside = [
-          'link set lo up',
-          `addr add ${s.ip}/${this.#addresses.prefix} dev eth0`,
-          'link set eth0 up',
-          `route add default via ${this.gateway}`,
-        ];
-        await this.#run('ip', ['-n', s.netns, '-batch', '-'], { stdin: `${inside.join('\n')}\n` });
-      }
+      await this.#perform('makeLink', {
+        name: slot.netns,
+        bridge: this.bridge,
+        inside: { name: 'eth0', mac: macOf(slot.ip), address: slot.ip, prefix, gateway: this.gateway },
+        ...(mtu === undefined ? {} : { mtu }),
+        ...(pid === undefined ? {} : { pid }),
+      });
     } catch (error) {
-      await this.#remove(slots).catch(() => undefined);
+      this.#addresses.release(slot.ip);
       throw error;
     }
-    return slots;
   }
 
   async #remove(slots: readonly PodSlot[]): Promise<void> {
-    await this.#deleteNames(slots.map((s) => s.netns));
+    await this.#perform(
+      'removeSpaces',
+      slots.map((s) => s.netns),
+    );
     for (const s of slots) this.#addresses.release(s.ip);
   }
 
@@ -211,11 +212,11 @@ export class PodNetwork implements PodNetworking {
   async attach(_pod: NetworkedPod, pid: number): Promise<PodSlot> {
     if (this.#state !== true) throw new Error(this.#state);
     const slot = this.#newSlot();
-    await this.#build([slot], (s) => `netns attach ${s.netns} ${pid}`);
+    await this.#connect(slot, pid);
     return slot;
   }
 
-  /** Takes a pod's network down; those asked for within one turn go in one process. */
+  /** Takes a pod's network down; those asked for within one turn go together. */
   release(slot: PodSlot): Promise<void> {
     if (this.#removals !== undefined) {
       this.#removals.slots.push(slot);
@@ -278,11 +279,7 @@ export class PodNetwork implements PodNetworking {
   async destroy(): Promise<void> {
     await this.close();
     await this.#sweep(new Set());
-    const batch: string[] = [];
-    if ((await readdir('/sys/class/net')).includes(this.bridge)) batch.push(`link del ${this.bridge}`);
-    for (const range of [this.#options.clusterCidr, this.#options.serviceCidr])
-      if (range !== undefined) batch.push(`route del unreachable ${range} metric ${UNREACHABLE_METRIC}`);
-    await runProgram('ip', ['-force', '-batch', '-'], { stdin: `${batch.join('\n')}\n`, allowFailure: true });
+    await withNetlink((socket) => ask(socket, [deleteLink(this.bridge), ...this.#nowhere().map(deleteRoute)]));
     await this.#nft;
     await removeTable(this.table);
   }
