@@ -88,6 +88,16 @@ async function idle(bench: LifeBench, report: Report): Promise<void> {
   await pods.deleteAll(names);
 }
 
+/** A container that runs may be about to become its program yet. */
+async function found(look: () => number | undefined): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const pid = look();
+    if (pid !== undefined) return pid;
+    await pause(10);
+  }
+  throw new Error('the container of the bench is not to be found');
+}
+
 async function deaths(bench: LifeBench, report: Report): Promise<void> {
   const { pods, image } = bench;
   const times: number[] = [];
@@ -95,8 +105,7 @@ async function deaths(bench: LifeBench, report: Report): Promise<void> {
     const name = `mortal-${i}`;
     const mark = String(700_000_000 + i);
     await pods.start({ name, image, command: ['/bin/sleep', mark] });
-    const [pid] = processesWhere((args) => args[0] === '/bin/sleep' && args[1] === mark);
-    if (pid === undefined) throw new Error('the container of the bench is not to be found');
+    const pid = await found(() => processesWhere((args) => args[0] === '/bin/sleep' && args[1] === mark)[0]);
     const told = pods.until(name, hasPhase('Failed'));
     const t = performance.now();
     process.kill(pid, 'SIGKILL');

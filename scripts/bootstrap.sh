@@ -31,7 +31,7 @@ need() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$m
 for arg in "$@"; do
   case "$arg" in
     --runtime)
-      need crun crun; need conmon conmon; need nft nftables; need socat socat; need curl curl ;;
+      need crun crun; need conmon conmon; need nft nftables; need curl curl ;;
     --tests)
       need busybox busybox-static; need ip iproute2; need docker-registry docker-registry; need ps procps; need containerd containerd; need strace strace; need iptables iptables; need getfattr attr
       [ -x /opt/cni/bin/bridge ] || [ -x /usr/lib/cni/bridge ] || missing="$missing containernetworking-plugins" ;;

@@ -63,7 +63,7 @@ put() { # one file at its own place, links followed
   [ -e "$root$1" ] || { mkdir -p "$root$(dirname "$1")" && cp -L "$1" "$root$1"; }
 }
 libraries() { ldd "$1" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p'; }
-for name in node crun conmon nft ip socat curl setfattr getfattr nsenter unshare mount umount ps tar gzip env bash strace containerd docker-registry kubectl kmod; do
+for name in node crun conmon nft ip curl getfattr unshare mount umount ps tar gzip env bash strace containerd docker-registry kubectl kmod; do
   path=$(PATH="$PATH:/usr/sbin:/sbin" command -v "$name" || true)
   [ -n "$path" ] || continue
   path=/usr/${path#/usr/}

@@ -38,7 +38,6 @@ const PROGRAMS: readonly ProgramFact[] = [
     required: false,
     purpose: 'UDP clients of Services leave an endpoint that went at once',
   },
-  { name: 'socat', debianPackage: 'socat', required: false, purpose: 'what kubectl attach types' },
 ];
 
 const BOOT_WITH_MEMORY =

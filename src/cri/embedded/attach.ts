@@ -2,7 +2,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { startProgram } from '../../host/programs.ts';
+import { openMessageSocket } from '../../host/message-socket.ts';
 import { watchDirectory } from '../../host/watch.ts';
 import type { ExecResult, ExecStreams } from '../../machinery/streams.ts';
 import type { Containers } from './containers.ts';
@@ -10,6 +10,8 @@ import type { RuntimeContext } from './context.ts';
 import type { ContainerRecord } from './records.ts';
 
 const CHUNK = 64 * 1024;
+/** conmon reads no more of a message. */
+const MESSAGE = 8192;
 
 /** `<time> stdout|stderr P|F <text>`: a partial line has no newline of its own. */
 export function parseLogLine(line: Buffer): { stream: 'stdout' | 'stderr'; text: Buffer } | undefined {
@@ -124,7 +126,7 @@ export class Attaches {
     });
     let input: Input | undefined;
     try {
-      input = await this.#input(record, bundle, streams);
+      input = this.#input(record, bundle, streams);
       await this.#follow(record, follower, { ...streams, inputEnded: input.ended });
     } finally {
       stopResize();
@@ -171,8 +173,7 @@ export class Attaches {
     }
   }
 
-  /** conmon's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot speak; socat can. */
-  async #input(record: ContainerRecord, bundle: string, streams: ExecStreams): Promise<Input> {
+  #input(record: ContainerRecord, bundle: string, streams: ExecStreams): Input {
     const { stdin } = streams;
     const never = new Promise<void>(() => undefined);
     if (stdin === undefined) return { ended: never, stop: () => undefined };
@@ -180,24 +181,17 @@ export class Attaches {
       stdin.resume();
       return { ended: never, stop: () => undefined };
     }
-    const child = await startProgram('socat', ['-u', 'STDIN', `UNIX-CONNECT:${join(bundle, 'attach')},type=5`], {
-      stdio: ['read', 'ignore', 'ignore'],
-    });
-    const [typed] = child.stdio;
-    typed?.on('error', () => undefined); // the container reads no more
-    if (typed !== undefined) stdin.pipe(typed);
+    const typed = openMessageSocket(join(bundle, 'attach'), MESSAGE);
+    typed.on('error', () => stdin.resume()); // the container reads no more
+    stdin.pipe(typed);
     // As with containerd: only whose input ends with the first one who types stays to hear the container out.
     const stays = record.config.stdinOnce && !record.config.tty;
-    const delivered = new Promise<void>((resolve) => {
-      void child.exited.then(() => {
-        if (stdin.readableEnded) resolve();
-      });
-    });
+    const delivered = new Promise<void>((resolve) => typed.once('finish', resolve));
     return {
       ended: stays ? never : delivered,
       stop: () => {
-        if (typed !== undefined) stdin.unpipe(typed);
-        child.kill('SIGKILL');
+        stdin.unpipe(typed);
+        typed.destroy();
       },
     };
   }

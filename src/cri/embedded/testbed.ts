@@ -15,7 +15,7 @@ import { createEmbeddedRuntime, type EmbeddedRuntime } from './runtime.ts';
 /** Why containers cannot run here; undefined when they can. */
 export function whyNoContainers(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
-  for (const name of ['crun', 'conmon', 'ip', 'nft', 'busybox', 'socat'])
+  for (const name of ['crun', 'conmon', 'ip', 'nft', 'busybox'])
     if (findProgram(name) === undefined) return `needs ${name}`;
   return undefined;
 }
