@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApiServer } from '../src/apiserver/index.ts';
-import { createClient, createInformerFactory } from '../src/client/index.ts';
+import { createInformerFactory, partClients } from '../src/client/index.ts';
 import { ensurePki } from '../src/cluster/index.ts';
 import { startControllers } from '../src/controllers/index.ts';
 import { systemClock, systemRandom } from '../src/host/clock.ts';
@@ -53,11 +53,10 @@ const address = `https://127.0.0.1:${port}`;
 const ending = new AbortController();
 setMaxListeners(0, ending.signal); // Every informer and controller listens to it.
 if (values.controllers) {
-  const user = { username: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] };
-  const client = createClient({ transport: server.handle, userAgent: 'kube-controller-manager', user });
-  const informers = createInformerFactory(client, { clock: systemClock });
+  const parts = partClients(server.handle);
+  const informers = createInformerFactory(parts.manager, { clock: systemClock });
   startControllers({
-    client,
+    clientFor: parts.controller,
     informers,
     clock: systemClock,
     random: systemRandom,

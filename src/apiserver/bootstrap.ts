@@ -43,6 +43,8 @@ export interface BootstrapParts {
   readonly now: number;
   /** What other API servers are told of this one. */
   readonly trust: Trust;
+  /** What its installer brings elsewhere. */
+  readonly installed: readonly KubeObject[];
   readonly onError?: (error: unknown) => void;
 }
 
@@ -153,6 +155,7 @@ function objectsOf(parts: BootstrapParts): KubeObject[] {
     ...(parts.trust.clientCa === '' ? [] : [authenticationConfigMap(parts.trust)]),
     tokenTracking(parts.now),
     cidr,
+    ...parts.installed,
   ];
 }
 

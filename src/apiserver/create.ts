@@ -38,7 +38,7 @@ import { makeKernel, RequestHandler } from './server.ts';
 import { type Listening, listen, type TlsFiles } from './serving/https.ts';
 import { specialHandlers } from './special/table.ts';
 import { TokenSecrets } from './token-secrets.ts';
-import { upkeep } from './upkeep/index.ts';
+import { expireEvents, upkeep } from './upkeep/index.ts';
 import { DEFAULT_VERSION, type VersionOptions, versionInfo } from './version.ts';
 import { flagPage, statusPage } from './zpages.ts';
 
@@ -63,11 +63,15 @@ export interface ApiServerOptions {
   readonly noWire?: readonly string[];
   readonly issuer?: string;
   readonly audit?: Auditor;
+  /** Made at start where they are missing, beside what every cluster begins with: what its installer brings elsewhere. */
+  readonly installed?: readonly KubeObject[];
   /** The certificate by which aggregated API servers know this one. */
   readonly aggregatorClient?: { readonly cert: string; readonly key: string; readonly ca: string };
   /** Lets everybody read /livez, /readyz and /healthz, for load balancers and supervisors. */
   readonly anonymousHealth?: boolean;
   readonly onError?: (error: unknown) => void;
+  /** Told when a user of this very process is not allowed what it asked for: its rights, or what it does, are wrong. */
+  readonly onRefused?: (refusal: Error) => void;
 }
 
 export interface ApiServer {
@@ -225,6 +229,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     serverAddress: () => address,
     nodeConnector: options.nodeConnector,
     metrics: metrics.requests,
+    onRefused: options.onRefused,
   });
   const keepUp = upkeep({ caches, catalog });
   await caches.start();
@@ -242,6 +247,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     catalog,
     store,
     serviceCidr,
+    installed: options.installed ?? [],
     now: clock.now(),
     trust: { clientCa: options.clusterCa, proxyCa: options.aggregatorClient?.ca },
     ...(options.onError === undefined ? {} : { onError: options.onError }),
@@ -272,6 +278,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await tokenSecrets.start(keeping, options.clusterCa);
   start.done('kube-apiserver-autoregistration');
   const stopCompaction = startAutoCompaction({ store, clock });
+  const stopExpiry = expireEvents({ store, catalog, clock, onError: options.onError });
   const servers: Listening[] = [];
   return {
     handle: handler.handle,
@@ -294,6 +301,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       start.close();
       stopCompaction();
+      stopExpiry();
       stopUpkeep();
       tokenSecrets.close();
       stopKeeping();

@@ -56,6 +56,7 @@ export interface ServerParts {
   readonly audit?: Auditor | undefined;
   readonly aggregator?: Aggregator | undefined;
   readonly metrics?: RequestMetrics;
+  readonly onRefused?: ((refusal: Error) => void) | undefined;
 }
 
 export function makeKernel({ plugins, observeAdmission, ...parts }: KernelParts): Kernel {
@@ -185,8 +186,10 @@ export class RequestHandler {
     const decision = authorizer.authorize(attributes);
     trail.authorized(decision);
     trail.took('authorization', performance.now() - begun);
-    if (!decision.allowed) throw refusal(attributes, decision.reason);
-    return attributes;
+    if (decision.allowed) return attributes;
+    const refused = refusal(attributes, decision.reason);
+    if (request.user !== undefined) this.parts.onRefused?.(refused);
+    throw refused;
   }
 
   private inTime(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {

@@ -7,6 +7,7 @@ export { HandClock } from './fake/hand-clock.ts';
 export { type HttpsTransport, type HttpsTransportOptions, httpsTransport } from './https-transport.ts';
 export { createInformerFactory, followCollection, type InformerFactoryOptions } from './informer-factory.ts';
 export type { ContainerTarget, NodeApi, NodeConnector } from './node-api.ts';
+export { accountUser, type PartClients, partClients } from './parts.ts';
 export {
   type Client,
   type DeleteOptions,

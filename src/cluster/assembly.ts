@@ -16,6 +16,8 @@ export interface Assembly {
   readonly log: Logger;
   readonly startedAt: number;
   readonly nodes: RunningNode[];
+  /** What parts of the cluster were refused, each once. */
+  readonly refusals: Set<string>;
   store?: Store;
   pki?: Pki;
   api?: ApiServer;

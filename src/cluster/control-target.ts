@@ -1,5 +1,5 @@
 // What `minke status` and `minke image` get from the running server.
-import { type Client, createClient, NODES, PODS } from '../client/index.ts';
+import { type Client, NODES, PODS, partClients } from '../client/index.ts';
 import type { ImageInfo } from '../cri/index.ts';
 import { type Assembly, need } from './assembly.ts';
 import { dnsServiceIp } from './config.ts';
@@ -17,12 +17,8 @@ export function controlTarget(a: Assembly): ControlTarget {
   };
 }
 
-const clientOf = (a: Assembly): Client =>
-  createClient({
-    transport: need(a, 'transport'),
-    userAgent: 'minke',
-    user: { username: 'minke', groups: ['system:masters', 'system:authenticated'] },
-  });
+/** It may read all, and write next to nothing. */
+const readerOf = (a: Assembly): Client => partClients(need(a, 'transport')).manager;
 
 /** Taking the files from under a container that runs would break it. */
 async function removeImage(a: Assembly, name: string): Promise<void> {
@@ -36,7 +32,7 @@ async function removeImage(a: Assembly, name: string): Promise<void> {
 
 async function podThatUses(a: Assembly, image: ImageInfo): Promise<string | undefined> {
   const names = new Set([image.id, ...image.repoTags, ...image.repoDigests]);
-  const pods = await clientOf(a).resource(PODS).list('');
+  const pods = await readerOf(a).resource(PODS).list('');
   const user = pods.items.find(({ status }) =>
     [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
       (c) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed' && names.has(c.imageID ?? ''),
@@ -53,7 +49,7 @@ function dnsOf({ config, dns }: Assembly): Pick<StatusReport, 'dns'> {
 
 async function statusOf(a: Assembly): Promise<StatusReport> {
   const store = need(a, 'store');
-  const client = clientOf(a);
+  const client = readerOf(a);
   const [size, revision, images, nodes, pods] = await Promise.all([
     store.size(),
     store.revision(),

@@ -1,10 +1,11 @@
 // The cluster's DNS on this host: it listens where pods reach the API server too, and the Service `kube-dns` leads there.
 import { networkInterfaces } from 'node:os';
-import { createClient, type InformerFactory, PODS } from '../client/index.ts';
+import { type InformerFactory, PODS, partClients } from '../client/index.ts';
 import { type Clock, systemClock, systemRandom } from '../host/clock.ts';
 import { parseForwardTo, startDns } from '../network/index.ts';
 import { type Assembly, need } from './assembly.ts';
 import { dnsServiceIp } from './config.ts';
+import { DNS_ACCOUNT } from './dns-policy.ts';
 import { keepDnsService } from './dns-service.ts';
 import { gateway, podFacingAddress } from './services.ts';
 
@@ -49,11 +50,7 @@ export async function startClusterDns(a: Assembly): Promise<() => Promise<void>>
   const ending = new AbortController();
   const kept = keepDnsService({
     place: { clusterIp, address, port: server.port, nodeName: config.nodes[0] ?? '' },
-    client: createClient({
-      transport: need(a, 'transport'),
-      userAgent: 'minke-dns',
-      user: { username: 'system:kube-dns', groups: ['system:masters', 'system:authenticated'] },
-    }),
+    client: partClients(need(a, 'transport')).addon(DNS_ACCOUNT),
     informers,
     clock: systemClock,
     signal: ending.signal,

@@ -3,13 +3,12 @@ import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Auditor, createApiServer, openAuditLog, parsePolicy } from '../apiserver/index.ts';
-import { createClient, createInformerFactory, NODES, type NodeApi } from '../client/index.ts';
+import { createInformerFactory, NODES, type NodeApi, partClients } from '../client/index.ts';
 import { startControllers } from '../controllers/index.ts';
 import { openImageStore } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
 import { examineHost } from '../host/doctor.ts';
 import { notFound } from '../machinery/errors.ts';
-import type { UserInfo } from '../machinery/http.ts';
 import { isServed, METRICS_ROWS, RESOURCES, withFeatureGates } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
@@ -19,6 +18,7 @@ import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } f
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
 import { startClusterDns } from './dns.ts';
+import { dnsPolicy } from './dns-policy.ts';
 import { makeDataDirectory, writeFileAtomicSync } from './files.ts';
 import { heedHostShutdown } from './host-shutdown.ts';
 import { kubeconfigText } from './kubeconfig.ts';
@@ -32,9 +32,10 @@ import { UserError } from './user-error.ts';
 export interface RunningCluster {
   /** Stops the server; pods run on. */
   stop(): Promise<void>;
+  /** What its own parts asked for and may not have, each once: in a sound cluster nothing. */
+  refusals(): readonly string[];
 }
 
-const inProcess = (username: string): UserInfo => ({ username, groups: ['system:masters', 'system:authenticated'] });
 const nothing = async () => {};
 
 /** The parts in the order of their start. */
@@ -60,9 +61,17 @@ export async function startCluster(config: ClusterConfig, onStep: (step: string)
   mkdirSync(paths.staticPods, { recursive: true, mode: 0o700 });
   const before = existsSync(paths.config) ? readFileSync(paths.config, 'utf8') : undefined;
   writeFileAtomicSync(paths.config, `${JSON.stringify(config)}\n`, 0o600);
-  const assembly: Assembly = { config, paths, log: createLogger(config.name), startedAt: systemClock.now(), nodes: [] };
+  const assembly: Assembly = {
+    config,
+    paths,
+    log: createLogger(config.name),
+    startedAt: systemClock.now(),
+    nodes: [],
+    refusals: new Set(),
+  };
   try {
-    return await startParts(partsOf(assembly), onStep);
+    const { stop } = await startParts(partsOf(assembly), onStep);
+    return { stop, refusals: () => [...assembly.refusals] };
   } catch (error) {
     // What did not work is not what the next start goes by.
     if (before === undefined) rmSync(paths.config, { force: true });
@@ -126,12 +135,14 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     serviceCidr: config.serviceCidr,
     ...(config.runtime === 'simulated' ? { noWire: [config.clusterCidr, config.serviceCidr] } : {}),
     ...auditOf(paths),
+    installed: podFacingAddress(config) === undefined ? [] : dnsPolicy(),
     nodeConnector: async (name): Promise<NodeApi> => {
       const node = a.nodes.find((n) => n.name === name);
       if (node === undefined) throw notFound({ group: '', resource: 'nodes' }, name);
       return node.api;
     },
     onError: (error) => a.log.error({ part: 'apiserver', err: error }, 'request failed'),
+    onRefused: (refusal) => noteRefusal(a, refusal),
   });
   await server.listen({
     host: config.bindAddress,
@@ -151,6 +162,17 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
   return () => server.close();
 }
 
+/** A node that asks for what a pod needed which has just gone is refused, and rightly. */
+const RIGHTLY_REFUSED = 'no relationship found between node';
+const MOST_REFUSALS = 100;
+
+/** Said once: who is refused asks again. */
+function noteRefusal({ refusals, log }: Assembly, { message }: Error): void {
+  if (message.includes(RIGHTLY_REFUSED) || refusals.has(message) || refusals.size >= MOST_REFUSALS) return;
+  refusals.add(message);
+  log.warn({ part: 'apiserver' }, `a part of this cluster asked for what it may not have: ${message}`);
+}
+
 /** Requests are audited when there is a policy that says so. */
 function auditOf(paths: ClusterPaths): { audit?: Auditor } {
   if (!existsSync(paths.auditPolicy)) return {};
@@ -165,21 +187,19 @@ function auditOf(paths: ClusterPaths): { audit?: Auditor } {
   };
 }
 
-/** Controllers and scheduler, each with the name that Kubernetes' own programs have. */
+/** Controllers and scheduler, each with the name and the rights that Kubernetes' own have. */
 async function startLoops(a: Assembly): Promise<() => Promise<void>> {
-  const transport = need(a, 'transport');
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // Every informer and controller listens to it.
   const onError = (part: string) => (error: unknown, what?: string) =>
     a.log.warn({ part, what, err: error }, 'failed; it is tried again');
-  const clientOf = (name: string) => createClient({ transport, userAgent: name, user: inProcess(`system:${name}`) });
+  const parts = partClients(need(a, 'transport'));
   // One set of informers for all of them: what happens is read once.
-  const manager = clientOf('kube-controller-manager');
-  const informers = createInformerFactory(manager, { clock: systemClock, onError: onError('informers') });
+  const informers = createInformerFactory(parts.manager, { clock: systemClock, onError: onError('informers') });
   a.informers = informers;
   informers.start(ending.signal);
   startControllers({
-    client: manager,
+    clientFor: parts.controller,
     informers,
     clock: systemClock,
     random: systemRandom,
@@ -189,7 +209,7 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
     onError: onError('controllers'),
   });
   const scheduler = runScheduler({
-    client: clientOf('kube-scheduler'),
+    client: parts.scheduler,
     informers,
     clock: systemClock,
     random: systemRandom,
@@ -242,14 +262,14 @@ const READY_MS_PER_NODE = 50;
 
 /** Waits until every node says that it is Ready; the API is ready already. */
 async function untilReady(a: Assembly): Promise<() => Promise<void>> {
-  const client = createClient({ transport: need(a, 'transport'), userAgent: 'minke', user: inProcess('minke') });
+  const { manager } = partClients(need(a, 'transport'));
   const ending = new AbortController();
   const waiting = new Set(a.config.nodes);
   const deadline = setTimeout(() => ending.abort(), READY_MS + READY_MS_PER_NODE * waiting.size);
   const isReady = (conditions: readonly { type: string; status: string }[] | undefined) =>
     (conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True');
   try {
-    const nodes = client.resource(NODES);
+    const nodes = manager.resource(NODES);
     for await (const event of nodes.watch('', {}, ending.signal)) {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
       if (isReady(event.object.status?.conditions)) waiting.delete(event.object.metadata.name ?? '');

@@ -1,10 +1,9 @@
-// Tests of the rules of small controllers: budgets, aggregated roles, the age of events, indexes of jobs, expectations.
+// Tests of the rules of small controllers: budgets, aggregated roles, indexes of jobs, expectations.
 import { describe, expect, it } from 'vitest';
-import type { Event, Pod } from '../resources/generated/core-v1.ts';
+import type { Pod } from '../resources/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../resources/generated/policy-v1.ts';
 import { aggregated } from './cluster-role-aggregation/controller.ts';
 import { budgetStatus } from './disruption/reconcile.ts';
-import { lastWritten } from './event-ttl/controller.ts';
 import { formatIndexes, parseIndexes } from './job/indexes.ts';
 import { Expectations } from './shared/expectations.ts';
 import { worstFirst } from './shared/pods.ts';
@@ -86,28 +85,6 @@ describe('aggregated roles', () => {
       admin,
     ];
     expect(aggregated(admin, roles).map((rule) => rule.verbs)).toEqual([['list'], ['get']]);
-  });
-});
-
-describe('an event', () => {
-  it('is as old as its last repetition', () => {
-    const event = (fields: Partial<Event>): Event => ({
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { creationTimestamp: '2026-01-01T00:00:00Z' },
-      involvedObject: {},
-      ...fields,
-    });
-    expect(lastWritten(event({}))).toBe(now);
-    expect(lastWritten(event({ lastTimestamp: '2026-01-01T01:00:00Z' }))).toBe(now + 3600_000);
-    expect(
-      lastWritten(
-        event({
-          eventTime: '2026-01-01T00:30:00.000000Z',
-          series: { lastObservedTime: '2026-01-01T02:00:00.000000Z' },
-        }),
-      ),
-    ).toBe(now + 7200_000);
   });
 });
 

@@ -8,7 +8,6 @@ import { disruption } from './disruption/controller.ts';
 import { endpointSliceMirroring } from './endpoint-slice-mirroring/controller.ts';
 import { endpointSlices, endpoints } from './endpoints/controller.ts';
 import { ephemeralVolumes } from './ephemeral-volume/controller.ts';
-import { eventTtl } from './event-ttl/controller.ts';
 import { garbageCollector } from './garbage-collector/controller.ts';
 import { horizontalPodAutoscaler } from './horizontal-pod-autoscaler/controller.ts';
 import { job } from './job/controller.ts';
@@ -41,7 +40,6 @@ export const CONTROLLERS: readonly ControllerRow[] = [
   ttlAfterFinished,
   disruption,
   resourceQuota,
-  eventTtl,
   replicaSet,
   replicationController,
   deployment,

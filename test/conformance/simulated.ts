@@ -78,6 +78,7 @@ export interface SimulatedCluster {
   namespace(labels?: Record<string, string>): Promise<string>;
   follow<T extends KubeObject>(ref: ResourceRef<T>, namespace: string, options?: FollowOptions): Followed<T>;
   kubectl(args: readonly string[], options?: { input?: string; version?: string }): Promise<Ran>;
+  /** Throws when a part of the cluster asked for what it may not have. */
   stop(): Promise<void>;
 }
 
@@ -233,6 +234,8 @@ export async function startSimulated(): Promise<SimulatedCluster> {
       await running.stop();
       await destroyCluster(config);
       rmSync(directory, { recursive: true, force: true });
+      const refused = running.refusals();
+      if (refused.length > 0) throw new Error(`parts of the cluster were refused:\n${refused.join('\n')}`);
     },
   };
 }

@@ -1,8 +1,14 @@
 // A control plane without nodes, for tests: the real API server in memory with controllers and scheduler, all in this process.
 import { generateKeyPairSync } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { createApiServer } from '../../src/apiserver/index.ts';
-import { type Client, createClient, createInformerFactory, type InformerFactory } from '../../src/client/index.ts';
+import { type Auditor, createApiServer } from '../../src/apiserver/index.ts';
+import {
+  type Client,
+  createClient,
+  createInformerFactory,
+  type InformerFactory,
+  partClients,
+} from '../../src/client/index.ts';
 import { startControllers } from '../../src/controllers/index.ts';
 import { type Clock, systemClock, systemRandom } from '../../src/host/clock.ts';
 import { RESOURCES } from '../../src/resources/index.ts';
@@ -21,6 +27,7 @@ export interface PlaneOptions {
   readonly scheduler?: boolean;
   /** The controllers' clock. */
   readonly clock?: Clock;
+  readonly audit?: Auditor;
 }
 
 export const ROOT_CA = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
@@ -38,21 +45,24 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
     serviceAccountKey,
     clusterCa: ROOT_CA,
     onError: (error) => errors.push(`server: ${String(error)}`),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
+    onRefused: (refusal) => errors.push(`refused: ${refusal.message}`),
   });
   const client = createClient({
     transport: server.handle,
     userAgent: 'plane',
-    user: { username: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] },
+    user: { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
   });
+  const parts = partClients(server.handle);
   const stop = new AbortController();
   const { signal } = stop;
   setMaxListeners(0, signal);
-  const informers = createInformerFactory(client, {
+  const informers = createInformerFactory(parts.manager, {
     clock: systemClock,
     onError: (error, what) => errors.push(`${what}: ${String(error)}`),
   });
   startControllers({
-    client,
+    clientFor: parts.controller,
     informers,
     clock,
     random: systemRandom,
@@ -62,7 +72,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
   });
   const running =
     options.scheduler === true
-      ? runScheduler({ client, informers, clock, random: systemRandom, signal })
+      ? runScheduler({ client: parts.scheduler, informers, clock, random: systemRandom, signal })
       : Promise.resolve();
   informers.start(signal);
   return {

@@ -77,16 +77,16 @@ export interface TestCluster {
   /** Any kubectl; the default is the newest found. */
   kubectl(args: readonly string[], options?: { version?: string; input?: string; timeoutMs?: number }): Promise<Ran>;
   up(...more: string[]): Promise<Ran>;
-  /** The lines of its log that tell of requests which its own nodes may not make. */
+  /** The lines of its log that tell of requests which its own parts may not make. */
   refusals(): string[];
-  /** Takes the cluster down and removes its directory. Throws when one of its nodes asked for what no node may have. */
+  /** Takes the cluster down and removes its directory. Throws when one of its parts asked for what it may not have. */
   remove(): Promise<void>;
 }
 
-function refusedNodes(log: string): string[] {
+function refusedParts(log: string): string[] {
   if (!existsSync(log)) return [];
   const lines = readFileSync(log, 'utf8').split('\n');
-  return lines.filter((line) => /is forbidden: (User \\*"system:node:|.*node \\*")/.test(line));
+  return lines.filter((line) => /is forbidden: (User \\*"system:|.*node \\*")/.test(line));
 }
 
 export async function testCluster(): Promise<TestCluster> {
@@ -111,13 +111,14 @@ export async function testCluster(): Promise<TestCluster> {
       return run(file, args, { env, ...options });
     },
     up: (...more) => minke('up', '--port', String(port), '--disable-default-registry-endpoint', ...more),
-    refusals: () => refusedNodes(join(data, 'minke.log')),
+    refusals: () => refusedParts(join(data, 'minke.log')),
     async remove() {
       // A node that asks for what a pod needed which has just gone is refused, and rightly.
-      const refused = refusedNodes(join(data, 'minke.log')).filter((line) => !line.includes('no relationship found'));
+      const refused = refusedParts(join(data, 'minke.log')).filter((line) => !line.includes('no relationship found'));
       await minke('down', '--purge');
       rmSync(dir, { recursive: true, force: true });
-      if (refused.length > 0) throw new Error(`nodes asked for what they may not have:\n${refused.join('\n')}`);
+      if (refused.length > 0)
+        throw new Error(`parts of the cluster asked for what they may not have:\n${refused.join('\n')}`);
     },
   };
 }

@@ -47,6 +47,23 @@ describe('a user', () => {
     expect(notAllowed.body.message).toContain('User "jane" cannot impersonate resource "users"');
   });
 
+  test('of the process itself that is refused is told of, a stranger is not', async () => {
+    const told: string[] = [];
+    const own = await startTestServer({
+      onRefused: ({ message }) => told.push(message),
+      tokens: new Map([['t', jane]]),
+    });
+    await own.call('GET', '/api/v1/nodes', undefined, { user: jane });
+    const headers = { authorization: 'Bearer t' };
+    const path = '/api/v1/pods';
+    const answer = await own.api.handle({ method: 'GET', path, query: new URLSearchParams(), headers });
+    expect(answer.status).toBe(403);
+    expect(told).toEqual([
+      'nodes is forbidden: User "jane" cannot list resource "nodes" in API group "" at the cluster scope',
+    ]);
+    await own.api.close();
+  });
+
   test('without a credential is not let in', async () => {
     const response = await server.api.handle({
       method: 'GET',

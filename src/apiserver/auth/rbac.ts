@@ -82,7 +82,15 @@ export interface BoundRule {
   readonly source: string;
 }
 
+interface Known {
+  readonly generation: number;
+  readonly rules: readonly BoundRule[];
+}
+
 export class RbacAuthorizer implements Authorizer {
+  /** By the very object: the parts of this process ask over and over as the same one. */
+  private readonly everywhere = new WeakMap<UserInfo, Known>();
+
   constructor(private readonly caches: RbacCaches) {}
 
   authorize(a: Attributes): Decision {
@@ -94,14 +102,8 @@ export class RbacAuthorizer implements Authorizer {
 
   /** All rules that a user has, cluster-wide and in one namespace ('' for none). */
   *rulesFor(user: UserInfo, namespace: string): Generator<BoundRule> {
-    const { clusterRoleBindings, roleBindings, clusterRoles, roles } = this.caches;
-    for (const binding of clusterRoleBindings.list()) {
-      const subject = appliesTo(binding, user, '');
-      if (subject === undefined) continue;
-      const role = clusterRoles.get(binding.roleRef.name);
-      const source = `RBAC: allowed by ClusterRoleBinding ${JSON.stringify(binding.metadata?.name ?? '')} of ClusterRole ${JSON.stringify(binding.roleRef.name)} to ${describeSubject(subject)}`;
-      for (const rule of role?.rules ?? []) yield { rule, source };
-    }
+    const { roleBindings, clusterRoles, roles } = this.caches;
+    yield* this.clusterRules(user);
     if (namespace === '') return;
     for (const binding of roleBindings.inNamespace(namespace)) {
       const subject = appliesTo(binding, user, namespace);
@@ -111,5 +113,23 @@ export class RbacAuthorizer implements Authorizer {
       const source = `RBAC: allowed by RoleBinding ${JSON.stringify(`${binding.metadata?.name ?? ''}/${namespace}`)} of ${kind} ${JSON.stringify(name)} to ${describeSubject(subject)}`;
       for (const rule of role?.rules ?? []) yield { rule, source };
     }
+  }
+
+  private clusterRules(user: UserInfo): readonly BoundRule[] {
+    const { clusterRoleBindings, clusterRoles } = this.caches;
+    // Both only grow.
+    const generation = clusterRoleBindings.generation + clusterRoles.generation;
+    const known = this.everywhere.get(user);
+    if (known?.generation === generation) return known.rules;
+    const rules: BoundRule[] = [];
+    for (const binding of clusterRoleBindings.list()) {
+      const subject = appliesTo(binding, user, '');
+      if (subject === undefined) continue;
+      const role = clusterRoles.get(binding.roleRef.name);
+      const source = `RBAC: allowed by ClusterRoleBinding ${JSON.stringify(binding.metadata?.name ?? '')} of ClusterRole ${JSON.stringify(binding.roleRef.name)} to ${describeSubject(subject)}`;
+      for (const rule of role?.rules ?? []) rules.push({ rule, source });
+    }
+    this.everywhere.set(user, { generation, rules });
+    return rules;
   }
 }

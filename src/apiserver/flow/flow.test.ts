@@ -1,5 +1,6 @@
 // Priority and fairness: who falls under which schema, who waits, who is refused.
 import { describe, expect, it } from 'vitest';
+import { accountUser } from '../../client/index.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../resources/generated/flowcontrol-v1.ts';
 import { bootstrapFlowObjects } from './bootstrap.ts';
 import { FlowControl, type FlowOutcome } from './control.ts';
@@ -43,6 +44,22 @@ describe('flow schemas', () => {
       'service-accounts',
     );
     expect(level({})).toBe('global-default');
+  });
+
+  it('sends the parts of a control plane to the levels that are meant for them', () => {
+    const ordered = inPrecedence(schemas);
+    const schemaOf = (name: string, part: Parameters<typeof ask>[0] = {}) => {
+      const account = name.startsWith('system:') ? undefined : accountUser(name);
+      const attributes = ask({ groups: [...(account?.groups ?? [])], name: account?.username ?? name, ...part });
+      return findSchema(ordered, attributes)?.metadata.name;
+    };
+    expect(schemaOf('system:kube-controller-manager')).toBe('kube-controller-manager');
+    expect(schemaOf('system:kube-scheduler')).toBe('kube-scheduler');
+    expect(schemaOf('endpointslice-controller')).toBe('endpoint-controller');
+    expect(schemaOf('deployment-controller')).toBe('kube-system-service-accounts');
+    expect(schemaOf('coredns')).toBe('kube-system-service-accounts');
+    const lease = { group: 'coordination.k8s.io', resource: 'leases', verb: 'update', namespace: 'kube-system' };
+    expect(schemaOf('system:kube-scheduler', lease)).toBe('system-leader-election');
   });
 });
 

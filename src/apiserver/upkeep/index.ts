@@ -17,6 +17,7 @@ export interface UpkeepParts {
   readonly catalog: Catalog;
 }
 
+export { expireEvents } from './event-expiry.ts';
 export { Keeper, type KeeperParts, type Write } from './keeper.ts';
 export { planTokenSecrets, TOKEN_SECRET } from './token-secrets.ts';
 

@@ -12,6 +12,7 @@ type Status = NonNullable<CertificateSigningRequest['status']>;
 
 export const certificateSigning: ControllerRow = {
   name: 'certificatesigningrequest-signing-controller',
+  account: 'certificate-controller',
   start(context) {
     if (context.authority === undefined) return;
     const requests = context.informers.informer(CERTIFICATE_SIGNING_REQUESTS);
@@ -72,6 +73,7 @@ const REST_MS = 60_000;
 
 export const certificateCleaner: ControllerRow = {
   name: 'certificatesigningrequest-cleaner-controller',
+  account: 'certificate-controller',
   start(context) {
     const { informers, client, clock } = context;
     const requests = informers.informer(CERTIFICATE_SIGNING_REQUESTS);

@@ -25,6 +25,7 @@ export function aggregated(role: ClusterRole, roles: readonly ClusterRole[]): Po
 
 export const clusterRoleAggregation: ControllerRow = {
   name: NAME,
+  account: 'clusterrole-aggregation-controller',
   start(context) {
     const roles = context.informers.informer(CLUSTER_ROLES);
     const queue = startKeyed(context, {

@@ -13,6 +13,7 @@ const NAME = 'cronjob-controller';
 
 export const cronJob: ControllerRow = {
   name: NAME,
+  account: 'cronjob-controller',
   start(context) {
     const { informers, clock } = context;
     const crons = informers.informer(CRON_JOBS);

@@ -20,6 +20,7 @@ const MAX_BACKOFF_MS = 15 * 60_000;
 
 export const daemonSet: ControllerRow = {
   name: NAME,
+  account: 'daemon-set-controller',
   start(context) {
     const { informers, clock, random } = context;
     const sets = informers.informer(DAEMON_SETS);

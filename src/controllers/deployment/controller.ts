@@ -198,6 +198,7 @@ class DeploymentController {
 
 export const deployment: ControllerRow = {
   name: NAME,
+  account: 'deployment-controller',
   start(context) {
     const deployments = context.informers.informer(DEPLOYMENTS);
     const sets = context.informers.informer(REPLICA_SETS);

@@ -19,32 +19,34 @@ export class DeploymentWriter {
 
   /** Two templates with one hash: the count goes into the next one. */
   async noteCollision(deployment: Deployment): Promise<void> {
-    const { namespace = '', name = '', resourceVersion } = deployment.metadata;
-    const status = { collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
-    const body = { metadata: { resourceVersion }, status };
-    await this.context.client.resource(DEPLOYMENTS).patch(namespace, name, 'merge', body, { subresource: 'status' });
+    const status = { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
+    await this.context.client.resource(DEPLOYMENTS).updateStatus({ ...deployment, status });
   }
 
+  /** Through the status: the revision is no change of what is wanted, which an annotation otherwise would be. */
   async noteRevision(deployment: Deployment, revision: bigint | undefined, condition: Told | undefined): Promise<void> {
-    const client = this.context.client.resource(DEPLOYMENTS);
-    const { namespace = '', name = '' } = deployment.metadata;
-    if (revision !== undefined && deployment.metadata.annotations?.[REVISION] !== String(revision))
-      // Through the status: it is no change of what is wanted, which an annotation otherwise would be.
-      await client.patch(
-        namespace,
-        name,
-        'merge',
-        { metadata: { annotations: { [REVISION]: String(revision) } } },
-        { subresource: 'status' },
-      );
-    if (condition === undefined) return;
-    const conditions = setDeploymentCondition(deployment.status?.conditions ?? [], condition, this.context.clock.now());
-    await client.patch(namespace, name, 'merge', { status: { conditions } }, { subresource: 'status' });
-    this.remember.set(deployment, conditions);
+    const seen = this.newest(deployment);
+    const { annotations } = seen.metadata;
+    const isNew = revision !== undefined && annotations?.[REVISION] !== String(revision);
+    if (!isNew && condition === undefined) return;
+    const { metadata, status } = seen;
+    const known = status?.conditions ?? [];
+    const conditions =
+      condition === undefined ? known : setDeploymentCondition(known, condition, this.context.clock.now());
+    const written = await this.context.client.resource(DEPLOYMENTS).updateStatus({
+      ...seen,
+      metadata: isNew ? { ...metadata, annotations: { ...annotations, [REVISION]: String(revision) } } : metadata,
+      status: { ...status, conditions },
+    });
+    this.written.set(deployment, written);
   }
 
-  /** Conditions written in this round, which the cache does not show yet. */
-  private readonly remember = new WeakMap<Deployment, DeploymentCondition[]>();
+  /** What was written in this round, by what the cache showed at its beginning. */
+  private readonly written = new WeakMap<Deployment, Deployment>();
+
+  private newest(deployment: Deployment): Deployment {
+    return this.written.get(deployment) ?? deployment;
+  }
 
   async scale(deployment: Deployment, set: ReplicaSet, to: number): Promise<void> {
     const from = replicasOf(set);
@@ -104,23 +106,10 @@ export class DeploymentWriter {
   async writeStatus(deployment: Deployment, sets: readonly ReplicaSet[]): Promise<ReconcileResult | undefined> {
     const fresh = newSetOf(deployment, sets);
     const old = sets.filter((set) => set.metadata.uid !== fresh?.metadata.uid);
-    const noted = this.remember.get(deployment);
-    const seen =
-      noted === undefined ? deployment : { ...deployment, status: { ...deployment.status, conditions: noted } };
+    const seen = this.newest(deployment);
     const outcome = deploymentStatus({ deployment: seen, fresh, old, now: this.context.clock.now() });
-    if (!deepEqual(outcome.status, deployment.status ?? {})) {
-      const { namespace = '', name = '', uid } = deployment.metadata;
-      const counts = {
-        replicas: null,
-        updatedReplicas: null,
-        readyReplicas: null,
-        availableReplicas: null,
-        unavailableReplicas: null,
-        terminatingReplicas: null,
-      };
-      const body = { metadata: { uid }, status: { ...counts, ...outcome.status } };
-      await this.context.client.resource(DEPLOYMENTS).patch(namespace, name, 'merge', body, { subresource: 'status' });
-    }
+    if (!deepEqual(outcome.status, seen.status ?? {}))
+      await this.context.client.resource(DEPLOYMENTS).updateStatus({ ...seen, status: outcome.status });
     return outcome.requeueAfterMs === undefined ? undefined : { requeueAfterMs: outcome.requeueAfterMs };
   }
 }

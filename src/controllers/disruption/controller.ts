@@ -26,6 +26,7 @@ interface Scaled extends KubeObject {
 
 export const disruption: ControllerRow = {
   name: NAME,
+  account: 'disruption-controller',
   start(context) {
     const { informers, client, clock } = context;
     const budgets = informers.informer(POD_DISRUPTION_BUDGETS);

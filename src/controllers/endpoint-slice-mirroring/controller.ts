@@ -80,6 +80,7 @@ const placeOf = (slice: EndpointSlice): string => JSON.stringify([slice.addressT
 
 export const endpointSliceMirroring: ControllerRow = {
   name: NAME,
+  account: 'endpointslicemirroring-controller',
   start(context) {
     const { informers } = context;
     const endpoints = informers.informer(ENDPOINTS);

@@ -85,6 +85,7 @@ function lookedAfter(service: Service | undefined): service is Service {
 
 export const endpointSlices: ControllerRow = {
   name: 'endpointslice-controller',
+  account: 'endpointslice-controller',
   start(context) {
     const sources = sourcesOf(context);
     const nodes = context.informers.informer(NODES);
@@ -152,6 +153,7 @@ export const endpointSlices: ControllerRow = {
 
 export const endpoints: ControllerRow = {
   name: 'endpoints-controller',
+  account: 'endpoint-controller',
   start(context) {
     const sources = sourcesOf(context);
     const known = context.informers.informer(ENDPOINTS);

@@ -35,6 +35,7 @@ function isOwned(claim: PersistentVolumeClaim, pod: Pod): boolean {
 
 export const ephemeralVolumes: ControllerRow = {
   name: NAME,
+  account: 'ephemeral-volume-controller',
   start(context) {
     const pods = context.informers.informer(PODS);
     const claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS);

@@ -282,6 +282,7 @@ function matches(node: GraphNode, owner: OwnerReference): boolean {
 
 export const garbageCollector: ControllerRow = {
   name: NAME,
+  account: 'generic-garbage-collector',
   start(context) {
     const name = NAME;
     const collector = new GarbageCollector(context);

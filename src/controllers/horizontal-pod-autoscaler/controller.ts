@@ -237,6 +237,7 @@ class Autoscaler {
 
 export const horizontalPodAutoscaler: ControllerRow = {
   name: NAME,
+  account: 'horizontal-pod-autoscaler',
   start(context) {
     const hpas = context.informers.informer(HORIZONTAL_POD_AUTOSCALERS);
     const autoscaler = new Autoscaler(context);

@@ -37,6 +37,7 @@ async function untrack(context: ControllerContext, pods: readonly Pod[]): Promis
 
 export const job: ControllerRow = {
   name: NAME,
+  account: 'job-controller',
   start(context) {
     const jobs = context.informers.informer(JOBS);
     const client = context.client.resource(JOBS);

@@ -27,9 +27,9 @@ class Terminator {
     const conditions = terminationConditions(namespace.status?.conditions, found, clock.now());
     try {
       if (!isEmptied(found)) {
-        const status = { ...namespace.status, phase: 'Terminating', conditions };
+        const status = { ...namespace.status, phase: 'Terminating', conditions: [...(conditions ?? [])] };
         if (conditions !== namespace.status?.conditions)
-          await client.resource(NAMESPACES).patch('', name, 'strategic', { status }, { subresource: 'status' });
+          await client.resource(NAMESPACES).updateStatus({ ...namespace, status });
         return { requeueAfterMs: LOOK_AGAIN_MS };
       }
       const finalizers = (namespace.spec?.finalizers ?? []).filter((one) => one !== 'kubernetes');
@@ -93,6 +93,7 @@ class Terminator {
 
 export const namespaceController: ControllerRow = {
   name: 'namespace-controller',
+  account: 'namespace-controller',
   start(context) {
     const namespaces = context.informers.informer(NAMESPACES);
     const pods = context.informers.informer(PODS);

@@ -17,6 +17,7 @@ interface Heard {
 
 export const nodeLifecycle: ControllerRow = {
   name: NAME,
+  account: 'node-controller',
   start(context) {
     const { informers, client, clock } = context;
     const nodes = informers.informer(NODES);

@@ -282,5 +282,6 @@ class Binder {
 
 export const persistentVolumeBinder: ControllerRow = {
   name: NAME,
+  account: 'persistent-volume-binder',
   start: (context) => new Binder(context).start(),
 };

@@ -18,6 +18,7 @@ export function isFinished(pod: Pod): boolean {
 
 export const podGarbageCollector: ControllerRow = {
   name: NAME,
+  account: 'pod-garbage-collector',
   start(context) {
     const { informers, client, clock } = context;
     const nodes = informers.informer(NODES);

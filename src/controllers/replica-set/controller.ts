@@ -105,6 +105,7 @@ function startReplicas<T extends Replicated>(context: ControllerContext, kind: K
 
 export const replicaSet: ControllerRow = {
   name: 'replicaset-controller',
+  account: 'replicaset-controller',
   start: (context) =>
     startReplicas<ReplicaSet>(context, {
       name: 'replicaset-controller',
@@ -116,6 +117,7 @@ export const replicaSet: ControllerRow = {
 
 export const replicationController: ControllerRow = {
   name: 'replicationcontroller-controller',
+  account: 'replication-controller',
   start: (context) =>
     startReplicas<ReplicationController>(context, {
       name: 'replicationcontroller-controller',

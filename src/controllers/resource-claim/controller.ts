@@ -221,6 +221,7 @@ class ResourceClaims {
 
 export const resourceClaim: ControllerRow = {
   name: NAME,
+  account: 'resource-claim-controller',
   start(context) {
     const work = new ResourceClaims(context);
     const queue = startKeyed(context, {

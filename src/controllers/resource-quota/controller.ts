@@ -174,6 +174,7 @@ class Decreases {
 
 export const resourceQuota: ControllerRow = {
   name: NAME,
+  account: 'resourcequota-controller',
   start(context) {
     const quotas = context.informers.informer(RESOURCE_QUOTAS);
     quotas.addIndex('namespace', (quota) => [quota.metadata.namespace ?? '']);

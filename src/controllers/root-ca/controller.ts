@@ -13,6 +13,7 @@ const DESCRIPTION =
 
 export const rootCaPublisher: ControllerRow = {
   name: 'root-ca-certificate-publisher-controller',
+  account: 'root-ca-cert-publisher',
   start(context) {
     const { rootCa } = context;
     if (rootCa === undefined) return;

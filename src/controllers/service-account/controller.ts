@@ -8,6 +8,7 @@ const NAME = 'default';
 
 export const serviceAccountController: ControllerRow = {
   name: 'serviceaccount-controller',
+  account: 'service-account-controller',
   start(context) {
     const namespaces = context.informers.informer(NAMESPACES);
     const accounts = context.informers.informer(SERVICE_ACCOUNTS);

@@ -25,6 +25,7 @@ export interface CertificateAuthority {
 }
 
 export interface ControllerContext {
+  /** The controller's own. */
   readonly client: Client;
   readonly informers: InformerFactory;
   readonly clock: Clock;
@@ -41,6 +42,8 @@ export interface ControllerContext {
 export interface ControllerRow {
   /** The name `kube-controller-manager --controllers` knows it by. */
   readonly name: string;
+  /** The service account in kube-system that it acts as; the role `system:controller:ACCOUNT` says what it may. */
+  readonly account: string;
   start(context: ControllerContext): void;
 }
 

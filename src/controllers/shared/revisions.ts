@@ -115,8 +115,8 @@ async function make<T extends Templated>(
     const there = await target.get(namespace, wanted.metadata.name ?? '');
     if (holds(there, data)) return there;
     // Two templates with one hash: the count goes into the next one.
-    const status = { collisionCount: (owner.status?.collisionCount ?? 0) + 1 };
-    await client.resource(ref).patch(namespace, name, 'merge', { status }, { subresource: 'status' });
+    const status = { ...owner.status, collisionCount: (owner.status?.collisionCount ?? 0) + 1 };
+    await client.resource(ref).updateStatus({ ...owner, status });
     throw error;
   }
 }

@@ -212,10 +212,8 @@ class StatefulSetController {
         if (known === undefined) continue;
         const owners = claimOwners(set, pod, { claim: known, condemned }) ?? [];
         if (deepEqual(owners, known.metadata.ownerReferences ?? [])) continue;
-        const { namespace = '', name = '', resourceVersion } = known.metadata;
-        const ownerReferences = owners.length === 0 ? null : owners;
-        const body = { metadata: { resourceVersion, ownerReferences } };
-        await this.context.client.resource(PERSISTENT_VOLUME_CLAIMS).patch(namespace, name, 'merge', body);
+        const metadata = { ...known.metadata, ownerReferences: owners };
+        await this.context.client.resource(PERSISTENT_VOLUME_CLAIMS).update({ ...known, metadata });
       }
     }
   }
@@ -223,6 +221,7 @@ class StatefulSetController {
 
 export const statefulSet: ControllerRow = {
   name: NAME,
+  account: 'statefulset-controller',
   start(context) {
     new StatefulSetController(context).start();
   },

@@ -43,14 +43,13 @@ interface Protected {
 /** An object bears the finalizer until it is to go and nobody uses it any more. */
 async function protect(context: ControllerContext, { ref, object, finalizer, isUsed }: Protected): Promise<void> {
   if (object === undefined) return;
-  const { namespace = '', name = '', resourceVersion, finalizers = [], deletionTimestamp } = object.metadata;
+  const { finalizers = [], deletionTimestamp } = object.metadata;
   const isHeld = finalizers.includes(finalizer);
   if (deletionTimestamp === undefined ? isHeld : !isHeld || isUsed()) return;
   const others = finalizers.filter((one) => one !== finalizer);
-  const next = isHeld ? others : [...others, finalizer];
-  const metadata = { resourceVersion, finalizers: next.length === 0 ? null : next };
+  const metadata = { ...object.metadata, finalizers: isHeld ? others : [...others, finalizer] };
   try {
-    await context.client.resource(ref).patch(namespace, name, 'merge', { metadata });
+    await context.client.resource(ref).update({ ...object, metadata });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }
@@ -58,6 +57,7 @@ async function protect(context: ControllerContext, { ref, object, finalizer, isU
 
 export const claimProtection: ControllerRow = {
   name: 'persistentvolumeclaim-protection-controller',
+  account: 'pvc-protection-controller',
   start(context) {
     const claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS);
     const pods = context.informers.informer(PODS);
@@ -91,6 +91,7 @@ export const claimProtection: ControllerRow = {
 
 export const volumeProtection: ControllerRow = {
   name: 'persistentvolume-protection-controller',
+  account: 'pv-protection-controller',
   start(context) {
     const volumes = context.informers.informer(PERSISTENT_VOLUMES);
     const queue = startKeyed(context, {
@@ -124,6 +125,7 @@ export function classesOfVolume({ spec }: PersistentVolume): string[] {
 /** Source: https://kubernetes.io/docs/concepts/storage/volume-attributes-classes/ */
 export const classProtection: ControllerRow = {
   name: 'volumeattributesclass-protection-controller',
+  account: 'volumeattributesclass-protection-controller',
   start(context) {
     const classes = context.informers.informer(VOLUME_ATTRIBUTES_CLASSES);
     const claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS);

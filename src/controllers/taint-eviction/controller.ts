@@ -10,6 +10,7 @@ const NAME = 'taint-eviction-controller';
 
 export const taintEviction: ControllerRow = {
   name: NAME,
+  account: 'node-controller',
   start(context) {
     const { informers, client, clock } = context;
     const nodes = informers.informer(NODES);

@@ -23,6 +23,7 @@ export function endOfLife(job: Job): number | undefined {
 
 export const ttlAfterFinished: ControllerRow = {
   name: NAME,
+  account: 'ttl-after-finished-controller',
   start({ informers, client, clock, ...rest }) {
     const jobs = informers.informer(JOBS);
     const queue = startKeyed(
