@@ -4,6 +4,7 @@ import type { ByteSink, StreamBody, UserInfo, WireRequest, WireResponse } from '
 import type { Annotate, Auditor, AuditTrail } from './audit/index.ts';
 import type { Attributes, Decision } from './auth/authorizer.ts';
 import { toApiError } from './http/responses.ts';
+import type { Told } from './told.ts';
 
 /** A stream whose end is told. */
 export function endTold(body: StreamBody, ended: () => void): StreamBody {
@@ -21,9 +22,9 @@ export class RequestTrail {
   static begin(
     auditor: Auditor | undefined,
     { request, attributes }: { readonly request: WireRequest; readonly attributes: Attributes },
-    said: Readonly<Record<string, string>>,
+    told: Told,
   ): RequestTrail {
-    return new RequestTrail(auditor?.begin(request, attributes, said));
+    return new RequestTrail(auditor?.begin(request, attributes, told));
   }
 
   get annotate(): Annotate | undefined {
@@ -46,13 +47,12 @@ export class RequestTrail {
     const { trail } = this;
     if (trail === undefined) return response;
     const { status, body } = response;
-    const headers = { ...response.headers, 'audit-id': trail.id };
     if (body instanceof Uint8Array || body.whole !== undefined) {
       trail.completed({ status, body: body instanceof Uint8Array ? body : body.whole?.bytes() });
-      return { ...response, headers };
+      return response;
     }
     trail.started(status);
-    return { status, headers, body: endTold(body, () => trail.completed({ status })) };
+    return { ...response, body: endTold(body, () => trail.completed({ status })) };
   }
 
   failed(error: unknown): void {

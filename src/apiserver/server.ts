@@ -19,7 +19,7 @@ import type { FlowControl } from './flow/index.ts';
 import { answerInTime, deadlineOf } from './http/deadline.ts';
 import { refusalType } from './http/negotiation.ts';
 import { parseRequestInfo, type RequestInfo } from './http/request-info.ts';
-import { genericNotFound, methodNotAllowed, pageNotFound, toApiError, warningHeaders } from './http/responses.ts';
+import { genericNotFound, methodNotAllowed, pageNotFound, toApiError } from './http/responses.ts';
 import type { NonResourcePaths } from './non-resource.ts';
 import type { Allocator } from './registry/allocator.ts';
 import type { Catalog, CatalogEntry } from './registry/catalog.ts';
@@ -32,6 +32,7 @@ import type { UpgradeHandler } from './serving/https.ts';
 import { prepareStream, prepareUpgrade, type Takeover, UPGRADED_SUBRESOURCES } from './special/connect.ts';
 import type { SpecialHandlers } from './special/handlers.ts';
 import { prepareProxyUpgrade } from './special/proxy.ts';
+import { AUDIT_ID, type Told, tellOf, withTold } from './told.ts';
 import { encodeValue, STATUS_SCHEMA } from './verbs/answer.ts';
 
 export interface KernelParts {
@@ -90,11 +91,6 @@ export function errorResponse(request: WireRequest, error: unknown): WireRespons
   return { status: failure.code, headers: { ...headers, 'content-type': mediaType }, body, ...nobody };
 }
 
-function withWarnings(response: WireResponse, warnings: readonly string[]): WireResponse {
-  if (warnings.length === 0) return response;
-  return { ...response, headers: { ...response.headers, warning: warningHeaders(warnings) } };
-}
-
 /** An answer written by hand, on a connection that Node's HTTP has let go of. */
 function refuseUpgrade(socket: Duplex, response: WireResponse): void {
   const body = response.body instanceof Uint8Array ? response.body : new Uint8Array(0);
@@ -102,6 +98,7 @@ function refuseUpgrade(socket: Duplex, response: WireResponse): void {
     `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}`,
     `content-type: ${String(response.headers['content-type'] ?? 'application/json')}`,
     `content-length: ${body.length}`,
+    `${AUDIT_ID}: ${String(response.headers[AUDIT_ID])}`,
     'connection: close',
   ];
   socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
@@ -129,16 +126,16 @@ export class RequestHandler {
   readonly handle: Transport = async (request) => {
     const began = performance.now();
     const { metrics } = this.parts;
-    const warnings: string[] = [];
+    const told = tellOf(request, this.kernel.random);
     let info: RequestInfo | undefined;
     let response: WireResponse;
     let answered: (() => void) | undefined;
     try {
       info = parseRequestInfo(request);
       answered = metrics?.begin(info);
-      response = withWarnings(await this.inTime(request, info, warnings), warnings);
+      response = withTold(await this.inTime(request, info, told), told);
     } catch (error) {
-      response = withWarnings(errorResponse(request, error), warnings);
+      response = withTold(errorResponse(request, error), told);
     }
     answered?.();
     if (info === undefined || metrics === undefined) return response;
@@ -153,13 +150,12 @@ export class RequestHandler {
   };
 
   /** Begins the request's entry in the audit log with who asks; every way into the server passes here. */
-  private async entered(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<Entered> {
+  private async entered(request: WireRequest, info: RequestInfo, told: Told): Promise<Entered> {
     const { audit, authenticator } = this.parts;
-    const said: Record<string, string> = {};
     const notes: RequestNotes = {
-      warn: (text) => void warnings.push(text),
+      warn: (text) => void told.warnings.push(text),
       annotate: (key, value) => {
-        said[key] = value;
+        told.annotations[key] = value;
       },
     };
     const begun = performance.now();
@@ -167,11 +163,11 @@ export class RequestHandler {
       const user = request.user ?? (await authenticator.authenticate(request, notes));
       if (user === undefined) throw new ApiError({ reason: 'Unauthorized', message: 'Unauthorized' });
       const attributes = attributesOf(info, user, request);
-      const trail = RequestTrail.begin(audit, { request, attributes }, said);
+      const trail = RequestTrail.begin(audit, { request, attributes }, told);
       trail.took('authentication', performance.now() - begun);
       return { attributes, trail };
     } catch (error) {
-      if (isApiError(error, 'Unauthorized')) audit?.refused(request, attributesOf(info, NOBODY, request), said);
+      if (isApiError(error, 'Unauthorized')) audit?.refused(request, attributesOf(info, NOBODY, request), told);
       throw error;
     }
   }
@@ -192,21 +188,29 @@ export class RequestHandler {
     throw refused;
   }
 
-  private inTime(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
+  private inTime(request: WireRequest, info: RequestInfo, told: Told): Promise<WireResponse> {
     const ms = request.query.size === 0 ? undefined : deadlineOf(request.query, info);
-    if (ms === undefined) return this.answer(request, info, warnings);
-    return answerInTime(request, AbortSignal.timeout(ms), async (limited) => this.answer(limited, info, warnings));
+    if (ms === undefined) return this.answer(request, info, told);
+    return answerInTime(request, AbortSignal.timeout(ms), async (limited) => this.answer(limited, info, told));
   }
 
-  private async answer(request: WireRequest, info: RequestInfo, warnings: string[]): Promise<WireResponse> {
+  private async answer(request: WireRequest, info: RequestInfo, told: Told): Promise<WireResponse> {
     const open = await this.parts.nonResource.open(request);
     if (open !== undefined) return request.headers.authorization === undefined ? { ...open, ...ENDS_CONNECTION } : open;
-    const entered = await this.entered(request, info, warnings);
+    const entered = await this.entered(request, info, told);
     const { trail } = entered;
     try {
       const attributes = this.authorize(request, info, entered);
       const { annotate } = trail;
-      const what = { request, info, user: attributes.user, warnings, ...(annotate === undefined ? {} : { annotate }) };
+      const { warnings, auditId } = told;
+      const what = {
+        request,
+        info,
+        user: attributes.user,
+        warnings,
+        auditId,
+        ...(annotate === undefined ? {} : { annotate }),
+      };
       return trail.answered(await this.inTurn(attributes, what, trail));
     } catch (error) {
       trail.failed(error);
@@ -244,10 +248,10 @@ export class RequestHandler {
   }
 
   private dispatch(what: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
-    const { request, info, user, warnings } = what;
-    if (!info.isResource) return this.nonResource(request, user);
+    const { request, info, warnings } = what;
+    if (!info.isResource) return this.nonResource(what);
     const route = routeOf(this.kernel.catalog, info, this.parts.special);
-    if (route === undefined) return this.nonResource(request, user);
+    if (route === undefined) return this.nonResource(what);
     // Go's router knows no HEAD of built-in resources; custom ones and proxies go by the verb.
     if (request.method === 'HEAD' && !route.target.entry.custom && route.target.subresource !== 'proxy')
       throw methodNotAllowed();
@@ -272,10 +276,11 @@ export class RequestHandler {
 
   /** Takes a connection over for exec, attach, port-forward, and for streams over a WebSocket; what is refused is refused over HTTP. */
   readonly upgrade: UpgradeHandler = async (request, socket, head) => {
+    const told = tellOf(request, this.kernel.random);
     let serveConnection: Takeover | WireResponse;
     try {
       const info = parseRequestInfo(request);
-      const entered = await this.entered(request, info, []);
+      const entered = await this.entered(request, info, told);
       const { trail } = entered;
       const { user } = this.authorize(request, info, entered);
       trail.answered({ status: 101, headers: {}, body: new Uint8Array(0) });
@@ -285,15 +290,16 @@ export class RequestHandler {
       const context: RequestContext = { kernel, request, info, user, warnings: [] };
       serveConnection = await this.takeoverOf(context, route);
     } catch (error) {
-      refuseUpgrade(socket, errorResponse(request, error));
+      refuseUpgrade(socket, withTold(errorResponse(request, error), told));
       return;
     }
     if (typeof serveConnection === 'function') await serveConnection({ request, socket, head });
-    else refuseUpgrade(socket, serveConnection);
+    else refuseUpgrade(socket, withTold(serveConnection, told));
   };
 
-  private async nonResource(request: WireRequest, user: UserInfo): Promise<WireResponse> {
-    const elsewhere = this.parts.aggregator?.handle(request, user);
+  private async nonResource(what: Omit<RequestContext, 'kernel'>): Promise<WireResponse> {
+    const { request, user } = what;
+    const elsewhere = this.parts.aggregator?.handle(what);
     if (elsewhere !== undefined) return elsewhere;
     const known = (await this.discovery.handle(request)) ?? (await this.parts.nonResource.handle(request, user));
     if (known !== undefined) return known;

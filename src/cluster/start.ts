@@ -182,7 +182,6 @@ function auditOf(paths: ClusterPaths): { audit?: Auditor } {
       policy,
       sink: openAuditLog({ path: paths.auditLog }),
       clock: systemClock,
-      random: systemRandom,
     }),
   };
 }

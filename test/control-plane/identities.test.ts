@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Auditor, parsePolicy } from '../../src/apiserver/index.ts';
 import { CRON_JOBS, DEPLOYMENTS, NAMESPACES, SERVICES, STATEFUL_SETS } from '../../src/client/index.ts';
 import { CONTROLLERS } from '../../src/controllers/index.ts';
-import { systemClock, systemRandom } from '../../src/host/clock.ts';
+import { systemClock } from '../../src/host/clock.ts';
 import { addFakeNodes } from './fake-nodes.ts';
 import { eventually, maybe, type Plane, startPlane } from './plane.ts';
 
@@ -26,7 +26,6 @@ beforeAll(async () => {
       policy: parsePolicy(POLICY),
       sink: { write: (line) => entries.push(JSON.parse(line) as Entry), close: () => undefined },
       clock: systemClock,
-      random: systemRandom,
     }),
   });
   await addFakeNodes(plane, ['n1']);

@@ -33,11 +33,12 @@ const DOCUMENTS: Readonly<Record<string, unknown>> = {
 
 let server: TestServer;
 let other: Server;
-const seen: { path: string; user: unknown }[] = [];
+const seen: { path: string; user: unknown; auditId: unknown }[] = [];
 
 beforeAll(async () => {
   other = createServer(await selfSigned('other.default.svc'), (request, response) => {
-    seen.push({ path: request.url ?? '', user: request.headers['x-remote-user'] });
+    const { headers } = request;
+    seen.push({ path: request.url ?? '', user: headers['x-remote-user'], auditId: headers['audit-id'] });
     response.setHeader('content-type', 'application/json');
     if (request.url === '/apis/sea.example.com/v1') {
       const resources = [{ name: 'whales', singularName: 'whale', namespaced: true, kind: 'Whale', verbs: ['list'] }];
@@ -85,7 +86,11 @@ async function text(url: string): Promise<string> {
 
 test('requests reach the other server, with the name of who asks', async () => {
   expect(JSON.parse(await text('/apis/sea.example.com/v1/whales'))).toEqual({ kind: 'WhaleList', items: [] });
-  expect(seen).toContainEqual({ path: '/apis/sea.example.com/v1/whales', user: 'admin' });
+  expect(seen).toContainEqual({
+    path: '/apis/sea.example.com/v1/whales',
+    user: 'admin',
+    auditId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
 });
 
 test('its group is found in both forms of discovery', async () => {

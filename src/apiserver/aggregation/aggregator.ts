@@ -10,6 +10,7 @@ import type { Service } from '../../resources/generated/core-v1.ts';
 import type { LiveCache } from '../registry/live-cache.ts';
 import type { ServiceAddress, ServiceRoutes } from '../registry/service-address.ts';
 import { type ForwardTls, forwardRequest, passedHeaders } from '../serving/forward.ts';
+import { AUDIT_ID } from '../told.ts';
 
 type StoredApiService = APIService & KubeObject;
 
@@ -80,6 +81,13 @@ function collect(response: WireResponse, limit = MAX_DISCOVERY_BYTES): Promise<B
   });
 }
 
+/** The other server's log knows the request by the same id. */
+interface Asked {
+  readonly request: WireRequest;
+  readonly user: UserInfo;
+  readonly auditId?: string;
+}
+
 export class Aggregator {
   private timer: Timer | undefined;
   private stopped = false;
@@ -130,13 +138,17 @@ export class Aggregator {
   }
 
   /** undefined when the group version is no other server's. */
-  handle(request: WireRequest, user: UserInfo): Promise<WireResponse> | undefined {
-    const match = /^\/apis\/([^/]+)\/([^/]+)(?:\/|$)/.exec(request.path);
+  handle(asked: Asked): Promise<WireResponse> | undefined {
+    const match = /^\/apis\/([^/]+)\/([^/]+)(?:\/|$)/.exec(asked.request.path);
     const service = match === null ? undefined : this.find(match[1] ?? '', match[2] ?? '');
-    return service === undefined ? undefined : this.pass(service, request, user);
+    return service === undefined ? undefined : this.pass(service, asked.request, asked);
   }
 
-  private pass(apiService: StoredApiService, request: WireRequest, user: UserInfo): Promise<WireResponse> {
+  private pass(
+    apiService: StoredApiService,
+    request: WireRequest,
+    { user, auditId }: Omit<Asked, 'request'>,
+  ): Promise<WireResponse> {
     let where: ServiceAddress;
     try {
       where = this.addressOf(apiService);
@@ -147,7 +159,11 @@ export class Aggregator {
       scheme: 'https',
       ...where,
       path: request.path,
-      headers: { ...passedHeaders(request.headers), ...identityHeaders(user) },
+      headers: {
+        ...passedHeaders(request.headers),
+        ...identityHeaders(user),
+        ...(auditId === undefined ? {} : { [AUDIT_ID]: auditId }),
+      },
       tls: this.tlsOf(apiService),
     });
   }
@@ -196,7 +212,7 @@ export class Aggregator {
       const response = await this.pass(
         one,
         { method: 'GET', path, query: NO_QUERY, headers: { accept: 'application/json' } },
-        SYSTEM,
+        { user: SYSTEM },
       );
       await collect(response);
       if (response.status < 300) return { status: 'True', reason: 'Passed', message: 'all checks passed' };
@@ -249,7 +265,7 @@ export class Aggregator {
     const one = this.find(at.group, at.version);
     if (one === undefined) throw unavailable('service unavailable');
     const headers = { accept: 'application/json' };
-    const response = await this.pass(one, { method: 'GET', path, query: NO_QUERY, headers }, SYSTEM);
+    const response = await this.pass(one, { method: 'GET', path, query: NO_QUERY, headers }, { user: SYSTEM });
     const body = await collect(response, MAX_DOCUMENT_BYTES);
     if (response.status !== 200) throw unavailable(`${path} was answered with ${response.status}`);
     return body;
@@ -264,7 +280,7 @@ export class Aggregator {
       const response = await this.pass(
         one,
         { method: 'GET', path: `/apis/${group}/${version}`, query: NO_QUERY, headers },
-        SYSTEM,
+        { user: SYSTEM },
       );
       const list: unknown = JSON.parse((await collect(response)).toString('utf8'));
       const resources = isJsonObject(list) && Array.isArray(list.resources) ? list.resources.filter(isJsonObject) : [];

@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemRandom } from '../../host/clock.ts';
 import type { Attributes } from '../auth/authorizer.ts';
 import { Auditor } from './audit.ts';
 import { openAuditLog } from './log.ts';
@@ -69,7 +68,6 @@ describe('the auditor', () => {
       policy: parsePolicy(POLICY),
       sink: { write: (l) => lines.push(l), close() {} },
       clock: { now: () => 0, setTimer: () => ({ cancel() {} }), sleep: async () => {} },
-      random: systemRandom,
     });
     const body = Buffer.from('{"kind":"Pod","metadata":{"name":"p","managedFields":[]}}');
     const request = {
@@ -79,12 +77,13 @@ describe('the auditor', () => {
       headers: { 'user-agent': 'kubectl' },
       body,
     };
-    const trail = auditor.begin(request, ask({ verb: 'create' }));
+    const trail = auditor.begin(request, ask({ verb: 'create' }), { auditId: 'id-1', annotations: {} });
     trail.authorized({ allowed: true, reason: 'because' });
     trail.completed({ status: 201, body });
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       stage: 'ResponseComplete',
+      auditID: 'id-1',
       level: 'RequestResponse',
       requestURI: '/api/v1/namespaces/a/pods?dryRun=All',
       objectRef: { resource: 'pods', namespace: 'a', name: 'p', apiVersion: 'v1' },

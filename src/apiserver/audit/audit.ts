@@ -1,7 +1,7 @@
 // Writes audit events: who asked what, when, and what came of it.
 // Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
 
-import type { Clock, Random } from '../../host/clock.ts';
+import type { Clock } from '../../host/clock.ts';
 import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { UserInfo, WireRequest } from '../../machinery/http.ts';
 import { setOwn } from '../../machinery/json.ts';
@@ -15,7 +15,6 @@ export interface AuditOptions {
   readonly policy: AuditPolicy;
   readonly sink: AuditSink;
   readonly clock: Clock;
-  readonly random: Random;
 }
 
 export interface AuditedAnswer {
@@ -31,7 +30,6 @@ export type Annotate = (key: string, value: string, level?: 'Metadata' | 'Reques
 
 /** One request, from its arrival to its end. */
 export interface AuditTrail {
-  readonly id: string;
   authorized(decision: Decision): void;
   /** What admission has to say about the request. */
   annotate: Annotate;
@@ -47,7 +45,7 @@ export interface AuditTrail {
 /** Requests that take longer have their latencies told. */
 const SLOW_MS = 500;
 
-const SILENT: Omit<AuditTrail, 'id'> = {
+const SILENT: AuditTrail = {
   authorized() {},
   annotate() {},
   took() {},
@@ -71,23 +69,16 @@ function parsed(bytes: Uint8Array | undefined, omitManagedFields: boolean): Json
 export class Auditor {
   constructor(private readonly options: AuditOptions) {}
 
-  /** `said`: annotations that are there already. */
-  begin(request: WireRequest, attributes: Attributes, said: Said = {}): AuditTrail {
-    const id = this.idOf(request);
+  begin(request: WireRequest, attributes: Attributes, known: Known): AuditTrail {
     const decision = decide(this.options.policy, attributes);
-    if (decision.level === 'None') return { id, ...SILENT };
-    return Trail.begin(this.options, { id, request, attributes, decision }, said);
+    if (decision.level === 'None') return SILENT;
+    return Trail.begin(this.options, { id: known.auditId, request, attributes, decision }, known.annotations);
   }
 
   /** Of a request whose credentials are no good there is one entry, and nobody in it. */
-  refused(request: WireRequest, attributes: Attributes, said: Said): void {
-    const id = this.idOf(request);
+  refused(request: WireRequest, attributes: Attributes, { auditId: id, annotations }: Known): void {
     const decision = decide(this.options.policy, attributes);
-    if (decision.level !== 'None') Trail.refused(this.options, { id, request, attributes, decision }, said);
-  }
-
-  private idOf(request: WireRequest): string {
-    return request.headers['audit-id'] ?? this.options.random.uuid();
+    if (decision.level !== 'None') Trail.refused(this.options, { id, request, attributes, decision }, annotations);
   }
 
   close(): void {
@@ -97,6 +88,12 @@ export class Auditor {
 
 type Said = Readonly<Record<string, string>>;
 
+/** What there is of a request before its entry. */
+export interface Known {
+  readonly auditId: string;
+  readonly annotations: Said;
+}
+
 interface Seen {
   readonly id: string;
   readonly request: WireRequest;
@@ -105,7 +102,6 @@ interface Seen {
 }
 
 class Trail implements AuditTrail {
-  readonly id: string;
   private readonly receivedAt: number;
   private readonly annotations: Record<string, string> = {};
   private readonly layers = new Map<string, number>();
@@ -116,7 +112,6 @@ class Trail implements AuditTrail {
     private readonly options: AuditOptions,
     private readonly seen: Seen,
   ) {
-    this.id = seen.id;
     this.receivedAt = options.clock.now();
   }
 
@@ -194,7 +189,7 @@ class Trail implements AuditTrail {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level: decision.level,
-      auditID: this.id,
+      auditID: this.seen.id,
       stage,
       requestURI: query === '' ? request.path : `${request.path}?${query}`,
       verb: a.verb,

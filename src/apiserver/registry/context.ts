@@ -36,6 +36,8 @@ export interface RequestContext {
   readonly user: UserInfo;
   /** Sent as Warning headers with the answer. */
   readonly warnings: string[];
+  /** Under which the audit log knows the request, here and where it is passed on to. */
+  readonly auditId?: string;
   /** Adds to the request's entry in the audit log. */
   readonly annotate?: Annotate;
 }
