@@ -214,7 +214,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     client: options.aggregatorClient,
     onError: options.onError,
   });
-  addOpenApi(paths, { catalog, version: String(version.gitVersion), peers: aggregator, clock });
+  addOpenApi(paths, { catalog, version: String(version.gitVersion), peers: aggregator, clock, random });
   const handler = new RequestHandler(kernel, {
     authenticator: chainAuthenticators([
       ...(options.tokens === undefined ? [] : [staticTokens(options.tokens)]),

@@ -111,6 +111,9 @@ test('its OpenAPI is part of ours, of its own version alone', async () => {
   expect(JSON.stringify((await index())['apis/apps/v1'])).not.toContain('DEF');
   const { body: third } = await server.call('GET', '/openapi/v3/apis/sea.example.com/v1');
   expect(third.info).toEqual({ title: 'Sea' });
+  const hashed = (hash: string) => server.call('GET', `/openapi/v3/apis/sea.example.com/v1?hash=${hash}`);
+  expect((await hashed('ABC')).headers['cache-control']).toBe('public, immutable');
+  expect((await hashed('OLD')).headers.location).toBe('/openapi/v3/apis/sea.example.com/v1?hash=ABC');
   const accept = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
   const encoded = await server.raw('GET', '/openapi/v3/apis/sea.example.com/v1', { accept });
   // openapi 1, info 2 with its title 1, paths 4.

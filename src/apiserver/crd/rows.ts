@@ -165,10 +165,8 @@ function rowOf(crd: CustomResourceDefinition, version: CustomResourceDefinitionV
     ...(deprecation === undefined ? {} : { deprecation }),
   };
   rememberSchema(row, version.schema?.openAPIV3Schema);
-  const schemaHash = createHash('sha256')
-    .update(canonicalJson(version.schema ?? {}))
-    .digest('hex')
-    .slice(0, 16);
+  // Of all that the documents of OpenAPI tell of the version.
+  const schemaHash = createHash('sha256').update(canonicalJson({ version, names, scope })).digest('hex').slice(0, 16);
   return { row, schema: publicSchema(schema), schemaHash, served: version.served === true };
 }
 

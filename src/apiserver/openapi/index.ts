@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
 
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../host/clock.ts';
+import type { Clock, Random } from '../../host/clock.ts';
 import { jsonText, parseExact } from '../../machinery/exact-json.ts';
 import type { WireRequest, WireResponse } from '../../machinery/http.ts';
 import { isJsonObject, type JsonObject } from '../../machinery/object.ts';
@@ -37,35 +37,69 @@ function built(value: unknown): Built {
   return { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
 }
 
+/** In a bundle the name of this very piece bears a hash of what it is made of; elsewhere every process counts as another program. */
+const PIECE = /-([0-9A-Z]{8})\.mjs$/.exec(import.meta.url)?.[1];
+
+const YEAR_MS = 365 * 86_400_000;
+
+/** What is asked for by a hash: `url` is where it is, with the hash that it has by now. */
+interface Place {
+  readonly url: string;
+  readonly hash: string | undefined;
+}
+
+function placeOf(url: string): Place {
+  return { url, hash: new URLSearchParams(url.split('?')[1]).get('hash') ?? undefined };
+}
+
 class OpenApi {
+  private readonly hashes = new Map<string, string>();
   private readonly known = new Map<string, Promise<Built>>();
   private readonly encoded = new WeakMap<Built, Promise<Built>>();
   private readonly documents: Documents;
+  private readonly made: string;
   private generation = 0;
   /** What the joined document of v2 has of other servers. */
   private others: readonly JsonObject[] = [];
 
   constructor(
-    private readonly catalog: Catalog,
-    private readonly version: string,
+    private readonly parts: Omit<OpenApiParts, 'peers'>,
     private readonly peers: PeerDocuments,
   ) {
+    const { catalog, version, random } = parts;
     this.documents = new Documents(catalog, { title: 'Kubernetes', version });
+    // What clients keep for good must not outlive the program that made it.
+    this.made = `${version} ${PIECE ?? random.uuid()}`;
   }
 
   /** undefined when the path is none of OpenAPI's. */
   async handle(request: WireRequest): Promise<WireResponse | undefined> {
-    if (this.generation !== this.catalog.generation) {
+    const { catalog } = this.parts;
+    if (this.generation !== catalog.generation) {
       this.known.clear();
-      this.generation = this.catalog.generation;
+      this.hashes.clear();
+      this.generation = catalog.generation;
     }
     if (request.path === '/openapi/v2') return this.second(request);
     if (request.path === '/openapi/v3') return this.index();
     const name = request.path.slice('/openapi/v3/'.length);
     if (!request.path.startsWith('/openapi/v3/')) return undefined;
-    if (this.documents.has(name)) return this.answer(request, 'v3', await this.third(name));
+    if (this.documents.has(name)) return this.kept(request, placeOf(this.urlOf(name)), await this.third(name));
     const elsewhere = await this.peers.third(name);
-    return elsewhere === undefined ? undefined : this.answer(request, 'v3', built(elsewhere));
+    if (elsewhere === undefined) return undefined;
+    return this.kept(request, placeOf((await this.peers.urlOf(name)) ?? ''), built(elsewhere));
+  }
+
+  /** By its hash it may be kept for good; by one that it had before, or never, the client is sent to where it is now. */
+  private async kept(request: WireRequest, { url, hash }: Place, json: Built): Promise<WireResponse> {
+    const answer = await this.answer(request, 'v3', json);
+    const asked = request.query.get('hash') ?? '';
+    if (answer.status === 406 || asked === '' || hash === undefined) return answer;
+    const { headers } = answer;
+    if (asked !== hash) return { status: 301, headers: { ...headers, location: url }, body: new Uint8Array(0) };
+    // Go's name of the zone.
+    const expires = new Date(this.parts.clock.now() + YEAR_MS).toUTCString().replace('GMT', 'UTC');
+    return { ...answer, headers: { ...headers, 'cache-control': 'public, immutable', expires } };
   }
 
   private third(name: string): Promise<Built> {
@@ -94,21 +128,35 @@ class OpenApi {
     return known;
   }
 
-  /** The hash tells clients when to fetch anew. */
-  private async index(): Promise<WireResponse> {
-    const paths: JsonObject = {};
-    for (const name of this.documents.names()) {
+  /** The hash tells clients when to fetch anew. It is known without making the document. */
+  private urlOf(name: string): string {
+    let hash = this.hashes.get(name);
+    if (hash === undefined) {
       const at = this.documents.versionOf(name);
+      const { catalog } = this.parts;
       const rows =
         at === undefined
-          ? this.catalog.groups()
-          : this.catalog.ofVersion(at.group, at.version).map(({ row, schemaHash }) => [row.plural, schemaHash ?? '']);
-      const hash = createHash('sha512')
-        .update(jsonText([this.version, rows]))
+          ? catalog.groups()
+          : catalog
+              .ofVersion(at.group, at.version)
+              .map(({ row, schemaHash = '' }) => [
+                row.plural,
+                row.verbs,
+                Object.keys(row.subresources ?? {}),
+                schemaHash,
+              ]);
+      hash = createHash('sha512')
+        .update(jsonText([this.made, name, rows]))
         .digest('hex')
         .toUpperCase();
-      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
+      this.hashes.set(name, hash);
     }
+    return `/openapi/v3/${name}?hash=${hash}`;
+  }
+
+  private async index(): Promise<WireResponse> {
+    const paths: JsonObject = {};
+    for (const name of this.documents.names()) paths[name] = { serverRelativeURL: this.urlOf(name) };
     const all = Object.entries({ ...(await this.peers.index()), ...paths }).sort(([a], [b]) => (a < b ? -1 : 1));
     // Kubernetes leaves it to Go to find out what it is.
     return textResponse(200, JSON.stringify({ paths: Object.fromEntries(all) }));
@@ -145,10 +193,11 @@ export interface OpenApiParts {
   readonly version: string;
   readonly peers: Peers;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
-export function addOpenApi(paths: NonResourcePaths, { catalog, version, peers, clock }: OpenApiParts): void {
-  const openApi = new OpenApi(catalog, version, new PeerDocuments(peers, () => clock.now()));
+export function addOpenApi(paths: NonResourcePaths, parts: OpenApiParts): void {
+  const openApi = new OpenApi(parts, new PeerDocuments(parts.peers, () => parts.clock.now()));
   paths.add('/openapi/v2', (request) => openApi.handle(request));
   paths.add('/openapi/v3', (request) => openApi.handle(request));
   paths.addPrefix('/openapi/v3/', (request) => openApi.handle(request));

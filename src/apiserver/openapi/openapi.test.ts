@@ -115,6 +115,27 @@ describe('a parameter in protobuf', () => {
 });
 
 describe('the documents of v3', () => {
+  it('may be kept for good by their hash, and are elsewhere by one that is not theirs', async () => {
+    const url = String(at((await read('/openapi/v3')).paths, 'apis/apps/v1').serverRelativeURL);
+    const kept = await server.call('GET', url);
+    expect(kept.status).toBe(200);
+    expect(kept.headers).toMatchObject({ 'cache-control': 'public, immutable', vary: 'Accept' });
+    expect(kept.headers.expires).toMatch(/^\w{3}, \d\d \w{3} \d{4} [\d:]{8} UTC$/);
+    expect(Date.parse(String(kept.headers.expires)) - Date.now()).toBeGreaterThan(364 * 86_400_000);
+    const plain = await server.call('GET', '/openapi/v3/apis/apps/v1');
+    expect(plain.headers).toMatchObject({ 'cache-control': 'no-cache, private', etag: kept.headers.etag });
+    expect(plain.headers).not.toHaveProperty('expires');
+    const same = { headers: { 'if-none-match': String(kept.headers.etag) } };
+    expect(await server.call('GET', url, undefined, same)).toMatchObject({
+      status: 304,
+      headers: { 'cache-control': 'public, immutable' },
+    });
+    const moved = await server.call('GET', '/openapi/v3/apis/apps/v1?hash=OLD');
+    expect(moved).toMatchObject({ status: 301, text: '', headers: { location: url, etag: kept.headers.etag } });
+    const unread = await server.call('GET', '/openapi/v3/apis/apps/v1?hash=OLD', undefined, { accept: 'image/png' });
+    expect(unread.status).toBe(406);
+  });
+
   it('are one for each version, each group, and what stands outside of them', async () => {
     const { paths } = await read('/openapi/v3');
     const names = Object.keys(paths as object);

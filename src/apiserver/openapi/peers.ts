@@ -70,6 +70,13 @@ export class PeerDocuments {
     return out;
   }
 
+  /** Where a document of v3 about another server's version is, with the hash that this server tells. */
+  async urlOf(name: string): Promise<string | undefined> {
+    const line = (await this.index())[name];
+    const url = isJsonObject(line) ? line.serverRelativeURL : undefined;
+    return typeof url === 'string' ? url : undefined;
+  }
+
   /** The document of v3 about another server's version; undefined when it is none, or tells nothing. */
   third(name: string): Promise<JsonObject | undefined> {
     const at = this.versions().find(({ group, version }) => name === `apis/${group}/${version}`);
