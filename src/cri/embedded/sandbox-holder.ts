@@ -1,5 +1,5 @@
 // The process that holds a sandbox's namespaces: the pause program, which the helper leaves behind in them. The OCI runtime starts it only where
-// more than the helper can make is wanted; to start crun costs some fifteen times as much.
+// more than the helper can make is wanted; such a sandbox takes some six times as long.
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { PodSandboxConfig } from '../port.ts';

@@ -117,12 +117,12 @@ export class Sandboxes {
             record.shm = path;
           })
         : Promise.resolve(),
+      // What a crash leaves of a sandbox that is not ready is found without its record.
+      context.sandboxes.create(record).then(() => this.#writeFiles(record)),
     ];
     // All of them have to be over, also when one fails: what they made must be known to who takes it back.
     await Promise.allSettled(steps);
     await Promise.all(steps);
-    await context.sandboxes.create(record);
-    await this.#writeFiles(record);
     const published = this.#publish(record);
     published.catch(() => undefined);
     const pid = await startHolder(context, record);
