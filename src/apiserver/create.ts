@@ -29,6 +29,7 @@ import { type Advertised, advertise } from './kubernetes-endpoints.ts';
 import { Metrics } from './metrics.ts';
 import { listedPaths, NonResourcePaths, type PathHandler } from './non-resource.ts';
 import { addOpenApi } from './openapi/index.ts';
+import { addProfiling } from './profiling/index.ts';
 import { Caches } from './registry/caches.ts';
 import { Catalog } from './registry/catalog.ts';
 import { reachCheck } from './registry/no-wire.ts';
@@ -114,7 +115,7 @@ function addZPages(paths: NonResourcePaths, options: ApiServerOptions, { version
     return {
       'authorization-mode': '[Node,RBAC]',
       'enable-priority-and-fairness': 'true',
-      profiling: 'false',
+      profiling: 'true',
       'service-account-issuer': `[${issuer.issuer}]`,
       'service-cluster-ip-range': options.serviceCidr ?? DEFAULT_SERVICE_CIDR,
       ...(at < 0 ? {} : { 'bind-address': address().slice(0, at), 'secure-port': address().slice(at + 1) }),
@@ -187,6 +188,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const flowPath = '/debug/api_priority_and_fairness/dump_';
   paths.addUnlisted(`${flowPath}priority_levels`, () => textResponse(200, dumpLevels(flow.states())));
   paths.addUnlisted(`${flowPath}queues`, () => textResponse(200, dumpQueues(flow.states())));
+  addProfiling(paths, clock);
   addZPages(paths, options, { version, issuer, address: () => address });
   const index = (): WireResponse => jsonResponse(200, { paths: listedPaths(paths, catalog) });
   paths.addUnlisted('/', index).addUnlisted('/index.html', index);

@@ -77,6 +77,11 @@ export class NonResourcePaths {
     return this.add(path, handler);
   }
 
+  addUnlistedPrefix(prefix: string, handler: PathHandler): this {
+    this.prefixes.push({ prefix, handler, listed: false });
+    return this;
+  }
+
   paths(): string[] {
     return [...this.exact.keys(), ...this.prefixes.filter((one) => one.listed).map((one) => one.prefix)].filter(
       (path) => !this.unlisted.has(path),

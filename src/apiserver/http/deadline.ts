@@ -12,6 +12,8 @@ const LONGEST_MS = 60_000;
 const LONG_VERBS: ReadonlySet<string> = new Set(['watch', 'proxy']);
 const LONG_SUBRESOURCES: ReadonlySet<string> = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
 
+const LONG_PATHS = '/debug/pprof/';
+
 /** Why Go does not take a duration. */
 function durationProblem(text: string): string {
   const shown = goQuote(text);
@@ -34,6 +36,7 @@ export function deadlineOf(query: URLSearchParams, info: RequestInfo): number | 
   const text = query.get('timeout') ?? '';
   if (text === '') return undefined;
   if (info.isResource && (LONG_VERBS.has(info.verb) || LONG_SUBRESOURCES.has(info.subresource))) return undefined;
+  if (!info.isResource && info.path.startsWith(LONG_PATHS)) return undefined;
   const ms = parseGoDuration(text);
   if (ms === undefined || Math.abs(ms) >= MAX_DURATION_MS)
     throw badRequest(`invalid timeout specified in the request URL - ${durationProblem(text)}`);
