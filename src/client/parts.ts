@@ -14,8 +14,9 @@ function programUser(username: string): UserInfo {
   return { username, groups: ['system:authenticated'] };
 }
 
-export function accountUser(name: string): UserInfo {
+export function accountUser(name: string, uid?: string): UserInfo {
   return {
+    ...(uid === undefined ? {} : { uid }),
     username: `system:serviceaccount:${NAMESPACE}:${name}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${NAMESPACE}`, 'system:authenticated'],
   };
@@ -31,8 +32,8 @@ export interface PartClients {
   addon(account: string): Client;
 }
 
-/** Users with rights of their own, over a transport that takes the caller's word for who asks. Owners of fields are the programs. */
-export function partClients(transport: Transport): PartClients {
+/** Users with rights of their own, over a transport that takes the caller's word for who asks. Owners of fields are the programs. `uids`: those of the accounts, where they are known. */
+export function partClients(transport: Transport, uids: ReadonlyMap<string, string> = new Map()): PartClients {
   const clientOf = (user: UserInfo, userAgent: string): Client =>
     createClient({ transport: limited(transport, AT_ONCE), userAgent, user });
   const manager = 'kube-controller-manager';
@@ -41,9 +42,9 @@ export function partClients(transport: Transport): PartClients {
     manager: clientOf(programUser(`system:${manager}`), `${manager}/minke/shared-informers`),
     scheduler: clientOf(programUser(`system:${scheduler}`), `${scheduler}/minke/scheduler`),
     controller(account) {
-      const user = accountUser(account);
+      const user = accountUser(account, uids.get(account));
       return clientOf(user, `${manager}/minke/${user.username}`);
     },
-    addon: (account) => clientOf(accountUser(account), `${account}/minke`),
+    addon: (account) => clientOf(accountUser(account, uids.get(account)), `${account}/minke`),
   };
 }

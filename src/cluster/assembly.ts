@@ -22,6 +22,8 @@ export interface Assembly {
   pki?: Pki;
   api?: ApiServer;
   transport?: Transport;
+  /** The uids of the parts' service accounts in kube-system. */
+  accounts?: ReadonlyMap<string, string>;
   /** Shared by all that run on the control plane. */
   informers?: InformerFactory;
   images?: ImageStore;

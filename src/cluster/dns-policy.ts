@@ -56,10 +56,5 @@ export function dnsPolicy(): KubeObject[] {
     subjects,
     roleRef: { apiGroup: GROUP, kind: 'Role', name: SERVICE_ROLE },
   };
-  const account: KubeObject = {
-    apiVersion: 'v1',
-    kind: 'ServiceAccount',
-    metadata: { namespace: NAMESPACE, name: DNS_ACCOUNT },
-  };
-  return [account, clusterRole, clusterBinding, role, binding];
+  return [clusterRole, clusterBinding, role, binding];
 }

@@ -50,7 +50,7 @@ export async function startClusterDns(a: Assembly): Promise<() => Promise<void>>
   const ending = new AbortController();
   const kept = keepDnsService({
     place: { clusterIp, address, port: server.port, nodeName: config.nodes[0] ?? '' },
-    client: partClients(need(a, 'transport')).addon(DNS_ACCOUNT),
+    client: partClients(need(a, 'transport'), a.accounts).addon(DNS_ACCOUNT),
     informers,
     clock: systemClock,
     signal: ending.signal,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Auditor, createApiServer, openAuditLog, parsePolicy } from '../apiserver/index.ts';
 import { createInformerFactory, NODES, type NodeApi, partClients } from '../client/index.ts';
-import { startControllers } from '../controllers/index.ts';
+import { CONTROLLERS, startControllers } from '../controllers/index.ts';
 import { openImageStore } from '../cri/index.ts';
 import { systemClock, systemRandom } from '../host/clock.ts';
 import { examineHost } from '../host/doctor.ts';
@@ -12,13 +12,14 @@ import { notFound } from '../machinery/errors.ts';
 import { isServed, METRICS_ROWS, RESOURCES, withFeatureGates } from '../resources/index.ts';
 import { runScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/index.ts';
+import { ensureAccounts } from './accounts.ts';
 import { type Assembly, need } from './assembly.ts';
 import { certificateAuthority } from './certificate-authority.ts';
 import { type ClusterConfig, type ClusterPaths, clusterPaths, firstServiceIp } from './config.ts';
 import { serveControl } from './control.ts';
 import { controlTarget } from './control-target.ts';
 import { startClusterDns } from './dns.ts';
-import { dnsPolicy } from './dns-policy.ts';
+import { DNS_ACCOUNT, dnsPolicy } from './dns-policy.ts';
 import { makeDataDirectory, writeFileAtomicSync } from './files.ts';
 import { heedHostShutdown } from './host-shutdown.ts';
 import { kubeconfigText } from './kubeconfig.ts';
@@ -37,6 +38,7 @@ export interface RunningCluster {
 }
 
 const nothing = async () => {};
+const hasDns = (config: ClusterConfig): boolean => podFacingAddress(config) !== undefined;
 
 /** The parts in the order of their start. */
 function partsOf(a: Assembly): Part[] {
@@ -135,7 +137,7 @@ async function startApi(a: Assembly): Promise<() => Promise<void>> {
     serviceCidr: config.serviceCidr,
     ...(config.runtime === 'simulated' ? { noWire: [config.clusterCidr, config.serviceCidr] } : {}),
     ...auditOf(paths),
-    installed: podFacingAddress(config) === undefined ? [] : dnsPolicy(),
+    installed: hasDns(config) ? dnsPolicy() : [],
     nodeConnector: async (name): Promise<NodeApi> => {
       const node = a.nodes.find((n) => n.name === name);
       if (node === undefined) throw notFound({ group: '', resource: 'nodes' }, name);
@@ -192,7 +194,10 @@ async function startLoops(a: Assembly): Promise<() => Promise<void>> {
   setMaxListeners(0, ending.signal); // Every informer and controller listens to it.
   const onError = (part: string) => (error: unknown, what?: string) =>
     a.log.warn({ part, what, err: error }, 'failed; it is tried again');
-  const parts = partClients(need(a, 'transport'));
+  const { manager } = partClients(need(a, 'transport'));
+  const accounts = [...CONTROLLERS.map(({ account }) => account), ...(hasDns(a.config) ? [DNS_ACCOUNT] : [])];
+  a.accounts = await ensureAccounts(manager, accounts, onError('accounts'));
+  const parts = partClients(need(a, 'transport'), a.accounts);
   // One set of informers for all of them: what happens is read once.
   const informers = createInformerFactory(parts.manager, { clock: systemClock, onError: onError('informers') });
   a.informers = informers;
