@@ -288,7 +288,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const server = await listen({
         host,
         port,
-        handle: handler.handle,
+        handle: handler.serve,
         upgrade: handler.upgrade,
         ...(tls === undefined ? {} : { tls }),
         ...(options.onError === undefined ? {} : { onError: options.onError }),

@@ -57,7 +57,7 @@ export interface ServerParts {
   readonly audit?: Auditor | undefined;
   readonly aggregator?: Aggregator | undefined;
   readonly metrics?: RequestMetrics;
-  readonly onRefused?: ((refusal: Error) => void) | undefined;
+  readonly onRefused?: Told['onRefused'];
 }
 
 export function makeKernel({ plugins, observeAdmission, ...parts }: KernelParts): Kernel {
@@ -108,6 +108,7 @@ function refuseUpgrade(socket: Duplex, response: WireResponse): void {
 interface Entered {
   readonly attributes: Attributes;
   readonly trail: RequestTrail;
+  readonly onRefused: Told['onRefused'];
 }
 
 const NOBODY: UserInfo = { username: '', groups: [] };
@@ -123,10 +124,16 @@ export class RequestHandler {
     this.discovery = new Discovery(kernel.catalog, parts.serverAddress, parts.aggregator);
   }
 
-  readonly handle: Transport = async (request) => {
+  /** For those in this process: a part of it that is refused is told of. */
+  readonly handle: Transport = (request) => this.respond(request, this.parts.onRefused);
+
+  /** For those who come over the network. */
+  readonly serve: Transport = (request) => this.respond(request, undefined);
+
+  private async respond(request: WireRequest, onRefused: Told['onRefused']): Promise<WireResponse> {
     const began = performance.now();
     const { metrics } = this.parts;
-    const told = tellOf(request, this.kernel.random);
+    const told = tellOf(request, this.kernel.random, onRefused);
     let info: RequestInfo | undefined;
     let response: WireResponse;
     let answered: (() => void) | undefined;
@@ -147,7 +154,7 @@ export class RequestHandler {
     const { body } = response;
     if (body instanceof Uint8Array || body.whole !== undefined) return response;
     return { ...response, body: endTold(body, metrics.lasting(request, info)) };
-  };
+  }
 
   /** Begins the request's entry in the audit log with who asks; every way into the server passes here. */
   private async entered(request: WireRequest, info: RequestInfo, told: Told): Promise<Entered> {
@@ -165,7 +172,7 @@ export class RequestHandler {
       const attributes = attributesOf(info, user, request);
       const trail = RequestTrail.begin(audit, { request, attributes }, told);
       trail.took('authentication', performance.now() - begun);
-      return { attributes, trail };
+      return { attributes, trail, onRefused: told.onRefused };
     } catch (error) {
       if (isApiError(error, 'Unauthorized')) audit?.refused(request, attributesOf(info, NOBODY, request), told);
       throw error;
@@ -173,7 +180,11 @@ export class RequestHandler {
   }
 
   /** Throws unless they, or those they ask to be taken for, may. */
-  private authorize(request: WireRequest, info: RequestInfo, { attributes: own, trail }: Entered): Attributes {
+  private authorize(
+    request: WireRequest,
+    info: RequestInfo,
+    { attributes: own, trail, onRefused }: Entered,
+  ): Attributes {
     const { authorizer } = this.parts;
     const begun = performance.now();
     const user = impersonated(request, own.user, authorizer);
@@ -184,7 +195,7 @@ export class RequestHandler {
     trail.took('authorization', performance.now() - begun);
     if (decision.allowed) return attributes;
     const refused = refusal(attributes, decision.reason);
-    if (request.user !== undefined) this.parts.onRefused?.(refused);
+    if (request.user !== undefined) onRefused?.(refused);
     throw refused;
   }
 
@@ -276,7 +287,7 @@ export class RequestHandler {
 
   /** Takes a connection over for exec, attach, port-forward, and for streams over a WebSocket; what is refused is refused over HTTP. */
   readonly upgrade: UpgradeHandler = async (request, socket, head) => {
-    const told = tellOf(request, this.kernel.random);
+    const told = tellOf(request, this.kernel.random, undefined);
     let serveConnection: Takeover | WireResponse;
     try {
       const info = parseRequestInfo(request);

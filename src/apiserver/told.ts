@@ -12,10 +12,12 @@ export interface Told {
   readonly warnings: string[];
   /** For the audit log, from before the request has an entry there. */
   readonly annotations: Record<string, string>;
+  /** Who hears of it when the asker is a part of this process and may not have what it asks for. */
+  readonly onRefused: ((refusal: Error) => void) | undefined;
 }
 
-export function tellOf({ headers }: WireRequest, random: Random): Told {
-  return { auditId: headers[AUDIT_ID] || random.uuid(), warnings: [], annotations: {} };
+export function tellOf({ headers }: WireRequest, random: Random, onRefused: Told['onRefused']): Told {
+  return { auditId: headers[AUDIT_ID] || random.uuid(), warnings: [], annotations: {}, onRefused };
 }
 
 export function withTold(response: WireResponse, { auditId, warnings }: Told): WireResponse {
