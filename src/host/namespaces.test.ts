@@ -48,9 +48,16 @@ test.skipIf(process.getuid?.() !== 0)(
     const before = here();
     const wanted = { file: '/usr/bin/sleep', args: ['1000'], hostname: 'h-1', ipc: true, sysctls: {} };
     expect(() => holdNamespaces({ ...wanted, file: '/usr/bin/no-such-program' })).toThrow(/no-such-program: ENOENT/);
-    expect(() => holdNamespaces({ ...wanted, sysctls: { 'kernel.no_such': '1' } })).toThrow(
-      /sysctl kernel.no_such: ENOENT/,
+    expect(() => holdNamespaces({ ...wanted, sysctls: { 'kernel.shm_no_such': '1' } })).toThrow(
+      /sysctl kernel.shm_no_such: ENOENT/,
     );
+    // The host's own are left alone, whoever asks.
+    for (const name of ['kernel.panic', 'vm.swappiness', 'net.ipv4.ip_forward'])
+      expect(() => holdNamespaces({ ...wanted, sysctls: { [name]: '7' } })).toThrow(
+        /the pod has no namespace of its own/,
+      );
+    const ofIpc = { ...wanted, ipc: false, sysctls: { 'kernel.shmmni': '78' } };
+    expect(() => holdNamespaces(ofIpc)).toThrow(/no namespace of its own/);
     expect(() => holdNamespaces({ ...wanted, netns: '/proc/self/ns/uts' })).toThrow(/setns .*: EINVAL/);
     expect(() => holdNamespaces({ ...wanted, hostname: 'x'.repeat(65) })).toThrow(/sethostname: EINVAL/);
     expect(here()).toEqual(before);

@@ -58,7 +58,17 @@ export interface HoldRequest {
   readonly sysctls: Readonly<Record<string, string>>;
 }
 
-function setParameter(name: string, value: string): void {
+/** The parameters that each namespace has for itself. https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/ */
+const OWN_PARAMETERS: Readonly<Record<NamespaceType, RegExp>> = {
+  net: /^net\./,
+  ipc: /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/,
+  uts: /^kernel\.(host|domain)name$/,
+};
+
+/** What is not the namespaces' own would be set for the whole host. */
+function setParameter(name: string, value: string, own: readonly NamespaceType[]): void {
+  if (!own.some((type) => OWN_PARAMETERS[type].test(name)))
+    throw new Error(`sysctl ${name}: the pod has no namespace of its own for it`);
   try {
     writeFileSync(join('/proc/sys', name.replaceAll('.', '/')), value);
   } catch (error) {
@@ -69,11 +79,12 @@ function setParameter(name: string, value: string): void {
 /** Leaves a program behind that holds namespaces. Answers its PID. */
 export function holdNamespaces({ file, args, netns, hostname, ipc, sysctls }: HoldRequest): number {
   const anew: NamespaceType[] = [...(hostname === undefined ? [] : ['uts' as const]), ...(ipc ? ['ipc' as const] : [])];
+  const own: readonly NamespaceType[] = netns === undefined ? anew : ['net', ...anew];
   return inNamespaces({ ...(netns === undefined ? {} : { net: netns }), anew }, () => {
     const { hostname: call, koffi } = cLibrary();
     if (hostname !== undefined && call(hostname, Buffer.byteLength(hostname)) !== 0)
       throw new SystemError('sethostname', koffi.errno());
-    for (const [name, value] of Object.entries(sysctls)) setParameter(name, value);
+    for (const [name, value] of Object.entries(sysctls)) setParameter(name, value, own);
     return leaveBehind({ file, args, cwd: dirname(file), env: {} });
   });
 }
