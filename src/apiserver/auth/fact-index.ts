@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../machinery/object.ts';
 import type { Store, StoredValue } from '../../store/index.ts';
 import type { CatalogEntry } from '../registry/catalog.ts';
+import { followCollection } from '../registry/follow.ts';
 import { readObject } from '../registry/objects.ts';
 
 export interface FactReading<T> {
@@ -26,21 +27,11 @@ export class FactIndex<T> {
 
   async start(): Promise<void> {
     if (this.entry === undefined) return;
-    const { prefix } = this.entry;
-    const found = await this.store.list({ prefix });
-    for (const value of found.items) this.unread.set(value.key.slice(prefix.length), value);
-    this.stop = await this.store.watch({
-      prefix,
-      afterRevision: found.revision,
-      onEvents: (events) => {
-        for (const event of events) {
-          const key = event.current.key.slice(prefix.length);
-          if (event.type === 'put') this.unread.set(key, event.current);
-          else {
-            this.unread.delete(key);
-            this.set(key, undefined);
-          }
-        }
+    this.stop = await followCollection(this.store, this.entry.prefix, {
+      put: (key, value) => void this.unread.set(key, value),
+      gone: (key) => {
+        this.unread.delete(key);
+        this.set(key, undefined);
       },
     });
   }

@@ -6,6 +6,7 @@ import type { CustomResourceDefinition } from '../../resources/generated/apiexte
 import type { Store } from '../../store/index.ts';
 import type { ServiceResolver } from '../admission/webhooks/index.ts';
 import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
+import { followCollection } from '../registry/follow.ts';
 import { cloneObject, parseStored, writeOf } from '../registry/objects.ts';
 import { webhookConverter } from './converter.ts';
 import { CLEANUP_FINALIZER } from './deletion.ts';
@@ -52,17 +53,9 @@ export class CustomResources {
     const { prefix } = this;
     if (prefix === undefined) return;
     const { store } = this.options;
-    const found = await store.list({ prefix });
-    for (const value of found.items) this.take(parseStored(value, this.entry) as unknown as CustomResourceDefinition);
-    this.stop = await store.watch({
-      prefix,
-      afterRevision: found.revision,
-      onEvents: (events) => {
-        for (const event of events) {
-          if (event.type === 'delete') this.drop(event.current.key.slice(prefix.length));
-          else this.take(parseStored(event.current, this.entry) as unknown as CustomResourceDefinition);
-        }
-      },
+    this.stop = await followCollection(store, prefix, {
+      put: (_name, value) => this.take(parseStored(value, this.entry) as unknown as CustomResourceDefinition),
+      gone: (name) => this.drop(name),
     });
   }
 

@@ -1,7 +1,8 @@
 // Live copies of whole collections for those who decide in the middle of a request (admission, authorization): read without waiting.
 import type { KubeObject } from '../../machinery/object.ts';
-import type { Store, StoredValue } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
 import type { CatalogEntry } from './catalog.ts';
+import { followCollection } from './follow.ts';
 import { readObject } from './objects.ts';
 
 export class LiveCache<T extends KubeObject = KubeObject> {
@@ -21,20 +22,10 @@ export class LiveCache<T extends KubeObject = KubeObject> {
   async start(): Promise<void> {
     const { entry } = this;
     if (entry === undefined) return;
-    const { prefix } = entry;
-    const parse = (value: StoredValue): T => readObject(entry, value) as T;
-    const found = await this.store.list({ prefix });
-    for (const value of found.items) this.note(value.key.slice(prefix.length), parse(value));
-    this.generation++;
-    this.stop = await this.store.watch({
-      prefix,
-      afterRevision: found.revision,
-      onEvents: (events) => {
-        for (const event of events) {
-          const key = event.current.key.slice(prefix.length);
-          if (event.type === 'delete') this.byKey.delete(key);
-          else this.note(key, parse(event.current));
-        }
+    this.stop = await followCollection(this.store, entry.prefix, {
+      put: (key, value) => this.note(key, readObject(entry, value) as T),
+      gone: (key) => void this.byKey.delete(key),
+      settled: () => {
         this.generation++;
         for (const listener of this.listeners) listener();
       },

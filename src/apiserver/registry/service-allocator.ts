@@ -7,9 +7,10 @@ import { parseCIDR } from '../../machinery/names.ts';
 import type { KubeObject } from '../../machinery/object.ts';
 import type { Service, ServiceSpec } from '../../resources/generated/core-v1.ts';
 import { type IPFamily, serviceNeeds, settleFamilies } from '../../resources/index.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, StoredValue } from '../../store/index.ts';
 import type { Allocator, Reservation } from './allocator.ts';
 import type { Catalog } from './catalog.ts';
+import { followCollection } from './follow.ts';
 import { readObject } from './objects.ts';
 
 const SPEC = FieldPath.of('spec');
@@ -105,17 +106,11 @@ export class ServiceAllocator implements Allocator {
     const { store, catalog } = this.parts;
     const entry = catalog.find('', 'v1', 'services');
     if (entry === undefined) return;
-    const found = await store.list({ prefix: entry.prefix });
-    for (const value of found.items) this.note(value.key, undefined, readObject(entry, value) as StoredService);
-    this.stop = await store.watch({
-      prefix: entry.prefix,
-      afterRevision: found.revision,
-      onEvents: (events) => {
-        for (const { type, current, previous } of events) {
-          const before = previous === undefined ? undefined : (readObject(entry, previous) as StoredService);
-          this.note(current.key, before, type === 'delete' ? undefined : (readObject(entry, current) as StoredService));
-        }
-      },
+    const read = (value: StoredValue | undefined): StoredService | undefined =>
+      value === undefined ? undefined : (readObject(entry, value) as StoredService);
+    this.stop = await followCollection(store, entry.prefix, {
+      put: (key, value, before) => this.note(`${entry.prefix}${key}`, read(before), read(value)),
+      gone: (key, before) => this.note(`${entry.prefix}${key}`, read(before), undefined),
     });
   }
 
