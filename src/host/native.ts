@@ -34,6 +34,10 @@ export interface CLibrary {
   };
   readonly fifo: (path: string, mode: number) => number;
   readonly setAttribute: (path: string, name: string, value: Uint8Array, bytes: number, flags: number) => number;
+  /** nftw: calls a function of the library for all that is below a path. */
+  readonly walk: KoffiFunc<(path: string, each: unknown, descriptors: number, flags: number) => number>;
+  /** The function `remove`, as such. */
+  readonly remove: unknown;
   readonly enter: (namespace: number, type: number) => number;
   readonly leave: (types: number) => number;
   readonly hostname: (name: string, length: number) => number;
@@ -72,6 +76,8 @@ function bind(): CLibrary {
     },
     fifo: c.func('int mkfifo(const char *, unsigned int)'),
     setAttribute: c.func('int lsetxattr(const char *, const char *, const void *, size_t, int)'),
+    walk: c.func('int nftw(const char *, void *, int, int)'),
+    remove: c.symbol('remove', 'void'),
     enter: c.func('int setns(int, int)'),
     leave: c.func('int unshare(int)'),
     hostname: c.func('int sethostname(const char *, size_t)'),

@@ -1,8 +1,9 @@
 // The kubelet as a whole: makes the parts, ties them together, and runs them.
 import { setMaxListeners } from 'node:events';
-import { mkdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { EventRecorder, PODS, SERVICES } from '../client/index.ts';
 import { diskFacts } from '../host/machine.ts';
+import { removeTree } from '../host/remove-tree.ts';
 import { DEFAULT_CONFIG, type KubeletConfig } from './config.ts';
 import { Housekeeper } from './eviction/housekeeper.ts';
 import { observeHost } from './eviction/observe.ts';
@@ -288,7 +289,7 @@ class KubeletImpl implements Kubelet {
     for (const dir of [secretDir, rootDir]) {
       for (const point of await mounts.below(dir)) await mounts.unmount(point);
     }
-    for (const dir of [secretDir, `${rootDir}/pods`]) await rm(dir, { recursive: true, force: true });
+    for (const dir of [secretDir, `${rootDir}/pods`]) await removeTree(dir);
   }
 }
 

@@ -1,8 +1,9 @@
 // After a restart: takes over the sandboxes and containers that run on, ends what was half made, and sweeps what nobody owns.
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../host/files.ts';
 import { listMounts, unmount, unmountBelow } from '../../host/mounts.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { Containers } from './containers.ts';
 import { containerCgroup, podCgroup, type RuntimeContext } from './context.ts';
 import { isAlive, processRef } from './processes.ts';
@@ -63,7 +64,7 @@ async function sweep(
   const mounted = (await listMounts()).map((m) => m.mountPoint).filter((p) => p.startsWith(`${store}/`));
   const keep = new Set([...known].flatMap((r) => [context.containers.path(r.id, 'rootfs'), ...r.imageMounts]));
   await unmount(mounted.filter((p) => !keep.has(p)));
-  await Promise.all(broken.map((name) => rm(join(store, name), { recursive: true, force: true })));
+  await Promise.all(broken.map((name) => removeTree(join(store, name))));
 }
 
 async function sweepSandboxes(
@@ -73,7 +74,7 @@ async function sweepSandboxes(
 ): Promise<void> {
   for (const name of broken) {
     await unmountBelow(join(context.sandboxes.directory, name));
-    await rm(join(context.sandboxes.directory, name), { recursive: true, force: true });
+    await removeTree(join(context.sandboxes.directory, name));
   }
   const shm = join(context.runDirectory, 'shm');
   const used = new Set(kept.map((r) => r.shm));

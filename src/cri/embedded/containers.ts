@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { unmount, unmountBelow } from '../../host/mounts.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { ContainerConfig, RuntimeEvent } from '../port.ts';
 import { RuntimeError } from '../port.ts';
 import { CreateError } from './conmon.ts';
@@ -87,7 +88,7 @@ export class Containers {
       return id;
     } catch (error) {
       await unmountBelow(directory);
-      await rm(directory, { recursive: true, force: true });
+      await removeTree(directory);
       throw asRuntimeError(error, 'create-container', `failed to generate container "${id}" spec`);
     }
   }
@@ -99,6 +100,9 @@ export class Containers {
     const why = `container "${target}" is not running - in state ${containerdState(state)}`;
     throw new Error(`invalid target container: ${why}`);
   }
+
+  /** Containers of whose processes and groups nothing is left. */
+  readonly #cleared = new Set<string>();
 
   /** Seccomp profiles that crun will compile for the container of that id. */
   readonly #missingFilters = new Map<string, string>();
@@ -183,6 +187,7 @@ export class Containers {
     this.#waiters.delete(record.id);
     // What the first process left behind (it may share the pod's PID namespace) ends with it.
     await context.oci.delete(record.id, cgroup);
+    this.#cleared.add(record.id);
   }
 
   /** The process is gone and nobody recorded how it ended: its shim was killed. */
@@ -261,7 +266,7 @@ export class Containers {
     await this.#locks.run(id, async () => {
       if (!this.records.has(id)) return;
       const context = this.#context;
-      await context.oci.delete(id, this.cgroup(record));
+      if (!this.#cleared.delete(id)) await context.oci.delete(id, this.cgroup(record));
       await unmount([join(this.bundle(record), 'rootfs'), ...record.imageMounts]);
       await context.containers.remove(id);
       await rm(join(context.exitDirectory, id), { force: true });

@@ -1,11 +1,12 @@
 // Removes all that an embedded runtime has made on the host.
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmendHybrid } from '../../host/cgroup-layout.ts';
 import { undelegateControllers } from '../../host/cgroup-root.ts';
 import type { Cgroups } from '../../host/cgroups.ts';
 import type { Clock } from '../../host/clock.ts';
 import { unmountBelow } from '../../host/mounts.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { RuntimeContext } from './context.ts';
 import { endHolders } from './sandbox-holder.ts';
 
@@ -36,8 +37,8 @@ export async function destroyAll(context: RuntimeContext, stateDir: string): Pro
   await unmountBelow(stateDir);
   await unmountBelow(runDirectory);
   await context.network.destroy();
-  for (const d of ['c', 's', 'cni', 'pause', 'empty']) await rm(join(stateDir, d), { recursive: true, force: true });
-  await rm(runDirectory, { recursive: true, force: true });
+  for (const d of ['c', 's', 'cni', 'pause', 'empty']) await removeTree(join(stateDir, d));
+  await removeTree(runDirectory);
   await unmendHybrid(
     mended.split('\n').filter((c) => c !== ''),
     cgroups.layout,

@@ -7,6 +7,7 @@ import type { Cgroups } from '../../host/cgroups.ts';
 import { writeFileAtomic } from '../../host/files.ts';
 import { bindMount, listMounts, unmount } from '../../host/mounts.ts';
 import { findProgram, ProgramError } from '../../host/programs.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
 import type { OciResources, OciSpec } from './spec/types.ts';
 
@@ -227,7 +228,7 @@ export class OciRuntime {
       const done = await cgroups.unthrottled(dirname(cgroup), () => this.#clear(cgroup, PATIENT_ATTEMPTS));
       if (!done) await this.#force(id, cgroup);
     }
-    await rm(join(this.#options.root, id), { recursive: true, force: true });
+    await removeTree(join(this.#options.root, id));
   }
 
   /** True when the cgroup is gone with all that was in it. */

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, writeFileAtomic } from '../../host/files.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import type { PodSlot } from '../../network/index.ts';
 import type { ContainerConfig, LinuxResources, PodSandboxConfig } from '../port.ts';
 
@@ -88,7 +89,7 @@ export class RecordStore<R extends { readonly id: string }> {
     await this.#writing.get(id)?.catch(() => undefined);
     // The record goes first: what is left of a directory without one is swept at the next start.
     await rm(this.path(id, FILE), { force: true });
-    await rm(this.path(id), { recursive: true, force: true });
+    await removeTree(this.path(id));
   }
 
   /** All whole records, and the names of directories that hold none. */

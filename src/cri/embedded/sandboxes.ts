@@ -1,6 +1,6 @@
 // Sandboxes: a pause process that holds a pod's namespaces, its network, its /dev/shm and the files that containers share.
 import { randomBytes } from 'node:crypto';
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { NetworkedPod, PodSlot } from '../../network/index.ts';
 import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
@@ -217,7 +217,6 @@ export class Sandboxes {
     if (!siblings) await context.cgroups.remove(podCgroup(context, record));
     await context.userNamespaces.release(record);
     await context.sandboxes.remove(id);
-    await rm(context.sandboxes.path(id), { recursive: true, force: true });
     this.records.delete(id);
     if (record.pause !== undefined) this.#emit(record, 'deleted');
   }

@@ -1,7 +1,8 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
 
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { removeTree } from '../../host/remove-tree.ts';
 import { nearest } from '../../machinery/int64.ts';
 import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
@@ -211,7 +212,7 @@ export class PodVolumes {
     for (const dir of [paths.root, secretDir]) {
       if ((await lstat(dir).catch(() => undefined)) === undefined) continue;
       for (const point of await mounts.below(dir)) await mounts.unmount(point);
-      await rm(dir, { recursive: true, force: true });
+      await removeTree(dir);
     }
     this.ready.clear();
   }

@@ -1,6 +1,7 @@
 // The end of one pod: its containers stop, its last status is told, and what it had on the node is taken away.
-import { rm } from 'node:fs/promises';
+
 import { PODS } from '../../client/index.ts';
+import { removeTree } from '../../host/remove-tree.ts';
 import { isApiError } from '../../machinery/errors.ts';
 import type { Pod } from '../../resources/generated/core-v1.ts';
 import type { PodPaths } from '../pod/identity.ts';
@@ -77,7 +78,7 @@ export class PodEnd {
       await runtime.removeContainer(id);
       cache.forget(uid, id);
     }
-    await rm(paths.logs, { recursive: true, force: true });
+    await removeTree(paths.logs);
   }
 
   /** Takes the pod out of the API, unless it is out, and then all that is left of it from the node. */
