@@ -1,4 +1,7 @@
 // What kubectl knows of custom kinds: the published schemas decide what it takes, explains and refuses.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CUSTOM_RESOURCE_DEFINITIONS } from '../../../src/client/index.ts';
 import { isJsonObject, type JsonObject } from '../../../src/machinery/object.ts';
@@ -55,9 +58,14 @@ describe.skipIf(!isRoot || !hasKubectl)(
     const withdrawn = (name: string) => eventually(async () => !(await definitionNames()).includes(name));
 
     const explain = async (what: string): Promise<string> => {
-      // kubectl keeps what it has learnt for a while.
-      const { stdout, stderr } = await cluster.kubectl(['explain', what, '--cache-dir', `/tmp/none-${process.pid}`]);
-      return stdout + stderr;
+      // kubectl keeps what it has learnt for a while: it knows nothing yet.
+      const cache = await mkdtemp(join(tmpdir(), 'minke-explain-'));
+      try {
+        const { stdout, stderr } = await cluster.kubectl(['explain', what, '--cache-dir', cache]);
+        return stdout + stderr;
+      } finally {
+        await rm(cache, { recursive: true, force: true });
+      }
     };
     const manifest = ({ ref }: CustomKind, more: JsonObject): string =>
       JSON.stringify({ apiVersion: `${ref.group}/v1`, kind: ref.kind, metadata: { name: 'test' }, ...more });
