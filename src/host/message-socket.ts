@@ -5,12 +5,11 @@ import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { Writable } from 'node:stream';
 import { systemClock } from './clock.ts';
-import { cLibrary, SystemError } from './native.ts';
+import { cLibrary, openSocket, SystemError } from './native.ts';
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2_000_000;
 const MSG_NOSIGNAL = 0x4000;
 /** struct sockaddr_un: the family, then a path of at most 108 bytes. */
 const ADDRESS_BYTES = 110;
@@ -31,9 +30,8 @@ function withAddress<T>(path: string, work: (address: Buffer) => T): T {
 }
 
 function connectTo(path: string): number {
-  const { socket, connect, koffi } = cLibrary();
-  const fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw new SystemError('socket', koffi.errno());
+  const { connect, koffi } = cLibrary();
+  const fd = openSocket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK);
   // What went wrong is known until the next call.
   const errno = withAddress(path, (address) => (connect(fd, address, address.length) === 0 ? 0 : koffi.errno()));
   if (errno === 0) return fd;

@@ -135,3 +135,13 @@ export class SystemError extends Error {
     this.code = code;
   }
 }
+
+const SOCK_CLOEXEC = 0o2_000_000;
+
+/** A socket of the network namespace that this thread is in; the caller closes it. Throws a SystemError. */
+export function openSocket(family: number, type: number): number {
+  const { socket, koffi } = cLibrary();
+  const fd = socket(family, type | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemError('socket', koffi.errno());
+  return fd;
+}

@@ -2,11 +2,10 @@
 // https://man7.org/linux/man-pages/man7/netlink.7.html and .../man7/rtnetlink.7.html
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { cLibrary, inThread, SystemError } from './native.ts';
+import { cLibrary, inThread, openSocket, SystemError } from './native.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2_000_000;
 const MSG_DONTWAIT = 0x40;
 const REQUEST_AND_ACK = 0x5;
 const NLMSG_ERROR = 2;
@@ -76,10 +75,7 @@ export function decodeAnswers(bytes: Buffer): NetlinkAnswer[] {
 
 /** A socket of the network namespace that this thread is in now; the caller closes it. */
 export function openNetlink(): number {
-  const { socket, koffi } = cLibrary();
-  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw new SystemError('socket', koffi.errno());
-  return fd;
+  return openSocket(AF_NETLINK, SOCK_RAW);
 }
 
 function* readAnswers(fd: number): Generator<NetlinkAnswer> {

@@ -4,12 +4,11 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { systemClock } from './clock.ts';
 import { inNamespaces } from './namespaces.ts';
-import { cLibrary, SystemError } from './native.ts';
+import { cLibrary, openSocket, SystemError } from './native.ts';
 
 // https://man7.org/linux/man-pages/man2/socket.2.html and .../setns.2.html
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2_000_000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const POLLOUT = 4;
@@ -24,9 +23,8 @@ const LOOPBACK = [
 
 /** A socket that begins to connect. */
 function dial(to: (typeof LOOPBACK)[number], port: number): number {
-  const { socket, connect, koffi } = cLibrary();
-  const fd = socket(to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw new SystemError('socket', koffi.errno());
+  const { connect, koffi } = cLibrary();
+  const fd = openSocket(to.family, SOCK_STREAM | SOCK_NONBLOCK);
   const name = Buffer.alloc(to.bytes);
   name.writeUInt16LE(to.family, 0);
   name.writeUInt16BE(port, 2);

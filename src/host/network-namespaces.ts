@@ -83,7 +83,8 @@ export async function makeSpace(request: SpaceRequest): Promise<void> {
   }
 }
 
-const linkIndex = (name: string): number => Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
+/** Of a link of the host. Throws when there is none. */
+export const linkIndex = (name: string): number => Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
 
 async function connectSpace({ name, bridge, inside, mtu }: LinkRequest, socket: number): Promise<void> {
   const netns = openSync(join(NETNS_DIRECTORY, name), 'r');

@@ -12,7 +12,7 @@ import {
   setRoute,
 } from '../../host/links.ts';
 import { ask, withNetlink } from '../../host/netlink.ts';
-import { NETNS_DIRECTORY, spaces } from '../../host/network-namespaces.ts';
+import { linkIndex, NETNS_DIRECTORY, spaces } from '../../host/network-namespaces.ts';
 import { Pool } from '../../host/pool.ts';
 import { type Perform, performHere } from '../../host/tasks.ts';
 import type { LinkStats, NetworkedPod, PodNetworking, PodSlot, SlotInUse } from '../port.ts';
@@ -44,8 +44,6 @@ export interface PodNetworkOptions {
 function macOf(ip: string): string {
   return ['0a', '58', ...ip.split('.').map((p) => Number(p).toString(16).padStart(2, '0'))].join(':');
 }
-
-const linkIndex = (name: string): number => Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
 
 /** How many this process has made: one that follows another gives none of its names again. */
 let networks = 0;
