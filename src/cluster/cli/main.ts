@@ -40,7 +40,16 @@ function addCommand(program: Command, spec: CommandSpec): void {
   });
 }
 
+/** Who reads no more (`minke doctor | head`) is no reason to stop half-way. */
+function heedNoReaders(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+}
+
 async function main(): Promise<void> {
+  heedNoReaders();
   const program = new Command('minke')
     .description('Kubernetes in TypeScript: a whole cluster in one process')
     .version(`minke ${VERSION}`)
