@@ -1,14 +1,14 @@
 // How long admission takes: in all, by plugin and by webhook, by Kubernetes' names. Counted without a library, since every write passes some thirty times.
 // Source: https://kubernetes.io/docs/reference/instrumentation/metrics/
-import type { AdmissionTime } from './admission/plugin.ts';
+import type { AdmissionTimed } from './admission/plugin.ts';
 
 const BOUNDS = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
 const WEBHOOK_BOUNDS = [...BOUNDS, 10, 25];
 
 interface Series {
-  readonly labels: string;
   readonly counts: number[];
   sum: number;
+  total: number;
 }
 
 /** https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md#comments-help-text-and-type-information */
@@ -16,6 +16,7 @@ const escaped = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
 class Latencies {
+  /** By their labels, as they are written. */
   private readonly series = new Map<string, Series>();
 
   constructor(
@@ -24,23 +25,32 @@ class Latencies {
     private readonly bounds: readonly number[],
   ) {}
 
-  observe(key: string, labels: () => Readonly<Record<string, string>>, milliseconds: number): void {
-    const seconds = milliseconds / 1000;
-    let series = this.series.get(key);
+  /** Where one series is told of; the same for the same labels. */
+  of(labels: Readonly<Record<string, string>>): (milliseconds: number) => void {
+    const text = Object.entries(labels)
+      .map(([name, value]) => `${name}="${escaped(value)}"`)
+      .join(',');
+    let series = this.series.get(text);
     if (series === undefined) {
-      const text = Object.entries(labels()).map(([name, value]) => `${name}="${escaped(value)}"`);
-      series = { labels: text.join(','), counts: [...this.bounds, 0].map(() => 0), sum: 0 };
-      this.series.set(key, series);
+      series = { counts: [...this.bounds, 0].map(() => 0), sum: 0, total: 0 };
+      this.series.set(text, series);
     }
+    const told = series;
+    return (milliseconds) => this.tell(told, milliseconds / 1000);
+  }
+
+  private tell(series: Series, seconds: number): void {
     let at = 0;
     while (seconds > (this.bounds[at] ?? Number.POSITIVE_INFINITY)) at++;
     series.counts[at] = (series.counts[at] ?? 0) + 1;
     series.sum += seconds;
+    series.total++;
   }
 
   text(): string {
     const lines = [`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} histogram`];
-    for (const { labels, counts, sum } of this.series.values()) {
+    for (const [labels, { counts, sum, total: told }] of this.series) {
+      if (told === 0) continue;
       let total = 0;
       for (const [at, count] of counts.entries()) {
         total += count;
@@ -52,7 +62,11 @@ class Latencies {
   }
 
   clear(): void {
-    this.series.clear();
+    for (const series of this.series.values()) {
+      series.counts.fill(0);
+      series.sum = 0;
+      series.total = 0;
+    }
   }
 }
 
@@ -73,13 +87,11 @@ export class AdmissionMetrics {
     WEBHOOK_BOUNDS,
   );
 
-  observe({ name, type, operation, rejected, milliseconds, webhook }: AdmissionTime): void {
+  /** Where the times of a step, a plugin or a webhook are told. */
+  of({ name, type, operation, rejected, webhook }: AdmissionTimed): (milliseconds: number) => void {
     const what = { operation, rejected: String(rejected), type };
-    if (name === undefined) this.steps.observe(`${type} ${operation} ${rejected}`, () => what, milliseconds);
-    else {
-      const latencies = webhook === true ? this.webhooks : this.plugins;
-      latencies.observe(`${name} ${type} ${operation} ${rejected}`, () => ({ name, ...what }), milliseconds);
-    }
+    if (name === undefined) return this.steps.of(what);
+    return (webhook === true ? this.webhooks : this.plugins).of({ name, ...what });
   }
 
   text(): string {

@@ -10,7 +10,7 @@ import type { Service } from '../resources/generated/core-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../resources/generated/flowcontrol-v1.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../resources/generated/rbac-v1.ts';
 import { type Store, startAutoCompaction } from '../store/index.ts';
-import type { ObserveAdmission } from './admission/plugin.ts';
+import type { AdmissionMeter } from './admission/plugin.ts';
 import { admissionPlugins, serviceResolver } from './admission/table.ts';
 import { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
@@ -194,7 +194,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.addUnlisted('/', index).addUnlisted('/index.html', index);
   const serviceCidr = options.serviceCidr ?? DEFAULT_SERVICE_CIDR;
   const services = new ServiceAllocator({ store, catalog, random, serviceCidr });
-  const observe: ObserveAdmission = (time) => metrics.admission.observe(time);
+  const meter: AdmissionMeter = (timed) => metrics.admission.of(timed);
   const checkReach = reachCheck(options.noWire ?? []);
   const route = serviceRoutes(caches, random, checkReach);
   const kernel = makeKernel({
@@ -203,8 +203,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     random,
     checkReach,
-    plugins: admissionPlugins({ caches, random, route, store, catalog, authorizer, observe }),
-    observeAdmission: observe,
+    plugins: admissionPlugins({ caches, random, route, store, catalog, authorizer, meter }),
+    meterAdmission: meter,
     allocators: new Map([['/v1/services', services]]),
   });
   const aggregator = new Aggregator({

@@ -6,7 +6,7 @@ import type { Clock, Random } from '../host/clock.ts';
 import { ApiError, badRequest, isApiError } from '../machinery/errors.ts';
 import type { Transport, UserInfo, WireRequest, WireResponse } from '../machinery/http.ts';
 import type { Store } from '../store/index.ts';
-import { AdmissionChain, type AdmissionPlugin, type ObserveAdmission } from './admission/plugin.ts';
+import { AdmissionChain, type AdmissionMeter, type AdmissionPlugin } from './admission/plugin.ts';
 import type { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
 import { endTold, RequestTrail } from './audit-trail.ts';
@@ -43,7 +43,7 @@ export interface KernelParts {
   readonly checkReach: ReachCheck;
   readonly plugins: readonly AdmissionPlugin[];
   readonly allocators: ReadonlyMap<string, Allocator>;
-  readonly observeAdmission?: ObserveAdmission;
+  readonly meterAdmission?: AdmissionMeter;
 }
 
 export interface ServerParts {
@@ -60,11 +60,11 @@ export interface ServerParts {
   readonly onRefused?: Told['onRefused'];
 }
 
-export function makeKernel({ plugins, observeAdmission, ...parts }: KernelParts): Kernel {
+export function makeKernel({ plugins, meterAdmission, ...parts }: KernelParts): Kernel {
   return {
     ...parts,
     afterCreation: new Map(),
-    admission: new AdmissionChain(plugins, observeAdmission),
+    admission: new AdmissionChain(plugins, meterAdmission),
     watches: new WatchHub(parts.store, parts.clock),
   };
 }

@@ -22,6 +22,8 @@ import { Watchers } from './watchers.ts';
 
 /** A batch is as many transactions as wait, up to this, so that one flush never holds the process for long. */
 const MAX_BATCH = 1024;
+/** As many writers as this do not wait for the others of their turn: while they are flushed, the process goes on with those. */
+const ENOUGH = 4;
 /** Past events are replayed in portions, so that a long history does not block the process. */
 const REPLAY_PORTION = 512;
 
@@ -35,6 +37,7 @@ export class Engine implements Store {
   private current: number;
   private queue: PendingTxn[] = [];
   private running: Promise<void> | undefined;
+  private enough: () => void = () => undefined;
   private closed = false;
 
   constructor(private readonly journal: Journal) {
@@ -75,6 +78,7 @@ export class Engine implements Store {
     return new Promise((resolve, reject) => {
       this.queue.push({ writes, next, resolve, reject });
       this.running ??= this.commitQueued();
+      if (this.queue.length === ENOUGH) this.enough();
     });
   }
 
@@ -123,13 +127,21 @@ export class Engine implements Store {
   }
 
   private async commitQueued(): Promise<void> {
-    // Waiting for the end of the turn lets all writers that were answered together write together again.
-    await nextTurn();
+    await this.gathered();
     while (this.queue.length > 0) {
       await this.commit(this.queue.splice(0, MAX_BATCH));
-      await nextTurn();
+      await this.gathered();
     }
     this.running = undefined;
+  }
+
+  /** Writers of one turn write together: resolves when enough of them wait, or at the end of the turn. */
+  private gathered(): Promise<void> {
+    if (this.queue.length >= ENOUGH) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.enough = resolve;
+      setImmediate(resolve);
+    });
   }
 
   private async commit(batch: readonly PendingTxn[]): Promise<void> {

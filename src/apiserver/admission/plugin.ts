@@ -35,65 +35,90 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest): void | Promise<void>;
 }
 
-/** How long a step took, or one of its plugins (which `name` names), or a webhook. */
-export interface AdmissionTime {
+/** What is timed: a step, one of its plugins (which `name` names), or a webhook. */
+export interface AdmissionTimed {
   readonly name?: string;
   readonly webhook?: boolean;
   readonly type: 'admit' | 'validate' | 'validating';
   readonly operation: Operation;
   readonly rejected: boolean;
-  readonly milliseconds: number;
 }
 
-export type ObserveAdmission = (time: AdmissionTime) => void;
+/** Gives what is told each time; asked once for what happens often, since every write passes some forty plugins. */
+export type AdmissionMeter = (timed: AdmissionTimed) => (milliseconds: number) => void;
+
+/** A plugin, or a step of them, and who is told how long it took. */
+interface Timed {
+  readonly passed: (milliseconds: number) => void;
+  readonly refused: (milliseconds: number) => void;
+}
+
+interface TimedPlugin extends Timed {
+  readonly plugin: AdmissionPlugin;
+}
+
+interface Step extends Timed {
+  readonly plugins: readonly TimedPlugin[];
+}
+
+type StepType = 'admit' | 'validate';
+
+const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 
 export class AdmissionChain {
-  private readonly mutating: readonly AdmissionPlugin[];
-  private readonly validating: readonly AdmissionPlugin[];
+  private readonly mutating: ReadonlyMap<Operation, Step>;
+  private readonly validating: ReadonlyMap<Operation, Step>;
 
   constructor(
     readonly plugins: readonly AdmissionPlugin[],
-    private readonly observe: ObserveAdmission = () => undefined,
+    private readonly meter: AdmissionMeter = () => () => undefined,
   ) {
-    this.mutating = plugins.filter((p) => p.admit !== undefined);
-    this.validating = plugins.filter((p) => p.validate !== undefined);
+    this.mutating = this.steps('admit');
+    this.validating = this.steps('validate');
   }
 
   admit(request: AdmissionRequest): Promise<void> {
-    return this.run('admit', this.mutating, request);
+    return run('admit', this.mutating.get(request.operation), request);
   }
 
   validate(request: AdmissionRequest): Promise<void> {
-    return this.run('validate', this.validating, request);
+    return run('validate', this.validating.get(request.operation), request);
   }
 
-  private async run(
-    type: 'admit' | 'validate',
-    plugins: readonly AdmissionPlugin[],
-    request: AdmissionRequest,
-  ): Promise<void> {
-    const { operation } = request;
-    const begun = performance.now();
-    let last = begun;
-    let running: AdmissionPlugin | undefined;
-    const tell = (rejected: boolean): void => {
-      const now = performance.now();
-      if (running !== undefined)
-        this.observe({ name: running.name, type, operation, rejected, milliseconds: now - last });
-      last = now;
-    };
-    try {
-      for (running of plugins) {
-        if (!running.operations.includes(operation)) continue;
-        const pending = running[type]?.(request);
-        if (pending !== undefined) await pending;
-        tell(false);
-      }
-      this.observe({ type, operation, rejected: false, milliseconds: last - begun });
-    } catch (error) {
-      tell(true);
-      this.observe({ type, operation, rejected: true, milliseconds: last - begun });
-      throw error;
-    }
+  private steps(type: StepType): ReadonlyMap<Operation, Step> {
+    const own = this.plugins.filter((plugin) => plugin[type] !== undefined);
+    const step = (operation: Operation): Step => ({
+      ...this.timed({ type, operation }),
+      plugins: own
+        .filter((plugin) => plugin.operations.includes(operation))
+        .map((plugin) => ({ plugin, ...this.timed({ name: plugin.name, type, operation }) })),
+    });
+    return new Map(OPERATIONS.map((operation) => [operation, step(operation)]));
   }
+
+  private timed(what: Omit<AdmissionTimed, 'rejected'>): Timed {
+    return { passed: this.meter({ ...what, rejected: false }), refused: this.meter({ ...what, rejected: true }) };
+  }
+}
+
+async function run(type: StepType, step: Step | undefined, request: AdmissionRequest): Promise<void> {
+  if (step === undefined) return;
+  const begun = performance.now();
+  let last = begun;
+  let running: TimedPlugin | undefined;
+  try {
+    for (running of step.plugins) {
+      const pending = running.plugin[type]?.(request);
+      if (pending !== undefined) await pending;
+      const now = performance.now();
+      running.passed(now - last);
+      last = now;
+    }
+  } catch (error) {
+    const now = performance.now();
+    running?.refused(now - last);
+    step.refused(now - begun);
+    throw error;
+  }
+  step.passed(last - begun);
 }

@@ -27,7 +27,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { liveLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction/plugin.ts';
-import type { AdmissionPlugin, ObserveAdmission } from './plugin.ts';
+import type { AdmissionMeter, AdmissionPlugin } from './plugin.ts';
 import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
@@ -52,7 +52,7 @@ export interface AdmissionParts {
   readonly store: Store;
   readonly catalog: Catalog;
   readonly authorizer: Authorizer;
-  readonly observe?: ObserveAdmission | undefined;
+  readonly meter?: AdmissionMeter | undefined;
 }
 
 /** Where the Services of webhooks are reached. */
@@ -60,7 +60,7 @@ export function serviceResolver(route: ServiceRoutes): ServiceResolver {
   return async (namespace, name, port) => route(namespace, name, port);
 }
 
-function webhookParts({ caches, random, route, catalog, authorizer, observe }: AdmissionParts): WebhookParts {
+function webhookParts({ caches, random, route, catalog, authorizer, meter }: AdmissionParts): WebhookParts {
   const group = 'admissionregistration.k8s.io/v1';
   const mutating = caches.of<MutatingWebhookConfiguration & KubeObject>(`${group}/mutatingwebhookconfigurations`);
   const validating = caches.of<ValidatingWebhookConfiguration & KubeObject>(`${group}/validatingwebhookconfigurations`);
@@ -73,7 +73,7 @@ function webhookParts({ caches, random, route, catalog, authorizer, observe }: A
     resolveService: serviceResolver(route),
     random,
     authorizer,
-    observe,
+    meter,
   };
 }
 

@@ -22,7 +22,7 @@ import { authorizerValues } from '../dynamic/judge.ts';
 import { isExempt, type NamespaceLabels, wantedIn } from '../dynamic/match.ts';
 import { requestDocument } from '../dynamic/request.ts';
 import { refuse } from '../match.ts';
-import type { AdmissionPlugin, AdmissionRequest, ObserveAdmission, Operation } from '../plugin.ts';
+import type { AdmissionMeter, AdmissionPlugin, AdmissionRequest, Operation } from '../plugin.ts';
 import { callWebhook, type ServiceResolver } from './caller.ts';
 
 export interface WebhookParts {
@@ -34,7 +34,7 @@ export interface WebhookParts {
   readonly random: Random;
   readonly authorizer: Authorizer;
   /** Told how long each webhook took. */
-  readonly observe?: ObserveAdmission | undefined;
+  readonly meter?: AdmissionMeter | undefined;
 }
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
@@ -106,15 +106,11 @@ async function ask(
   parts: WebhookParts & { readonly type: 'admit' | 'validating' },
 ): Promise<Outcome> {
   const begun = performance.now();
-  const tell = (rejected: boolean): void =>
-    parts.observe?.({
-      name: webhook.name,
-      webhook: true,
-      type: parts.type,
-      operation: seen.request.operation,
-      rejected,
-      milliseconds: performance.now() - begun,
-    });
+  const { operation } = seen.request;
+  const tell = (rejected: boolean): void => {
+    const told = parts.meter?.({ name: webhook.name, webhook: true, type: parts.type, operation, rejected });
+    told?.(performance.now() - begun);
+  };
   try {
     const outcome = await consult(webhook, seen, parts);
     tell(false);
