@@ -1,6 +1,7 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
 
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { removeTree } from '../../host/remove-tree.ts';
 import { nearest } from '../../machinery/int64.ts';
@@ -187,13 +188,13 @@ export class PodVolumes {
     if (payload === undefined) throw new VolumeError(volume.name, 'no volume plugin matched');
     const dir = this.fileDir(volume);
     if (!this.ready.has(volume.name)) {
-      await mkdir(dir, { recursive: true });
+      mkdirSync(dir, { recursive: true });
       // A directory in memory is one of a file system's own, which nobody but the owner takes files from.
-      await chmod(dir, inMemory(volume) ? 0o1777 : 0o777);
+      chmodSync(dir, inMemory(volume) ? 0o1777 : 0o777);
       const group = fsGroupOf(context.pod);
       if (group !== undefined) await applyFsGroup(dir, { ...group, policy: 'OnRootMismatch' });
     }
-    await writeAtomically(dir, payload, {
+    writeAtomically(dir, payload, {
       now: this.deps.now(),
       ...(context.fsGroup === undefined ? {} : { fsGroup: context.fsGroup }),
     });

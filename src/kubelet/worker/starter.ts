@@ -1,5 +1,6 @@
 // Starts one container: image, configuration, create, start, postStart hook, with the event of each step.
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerStatus, ImageInfo, PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
@@ -131,8 +132,8 @@ export class Starter {
       clusterDomain: this.deps.dns().clusterDomain,
       hostFile: hostNetwork ? await this.deps.hostsFile() : '',
     });
-    await mkdir(this.paths.root, { recursive: true, mode: 0o750 });
-    await writeFile(this.paths.hosts, text, { mode: 0o644 });
+    mkdirSync(this.paths.root, { recursive: true, mode: 0o750 });
+    writeFileSync(this.paths.hosts, text, { mode: 0o644 });
     this.hostsFor = input.sandbox.id;
   }
 
