@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:https';
 import type { OnReadOpts } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
+import { Connection, type TakeBytes } from './connection.ts';
 import { LineCounter, splitHead } from './lines.ts';
 
 /** What every counting connection reads into: it is looked at before the next read. */
@@ -12,6 +13,13 @@ export interface Target {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+}
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: Buffer | undefined;
+  readonly type?: string;
 }
 
 export interface Measured {
@@ -26,43 +34,69 @@ export function percentile(values: readonly number[], p: number): number {
 }
 
 export class LoadClient {
-  private readonly agent: Agent;
   private readonly url: URL;
+  private readonly idle: Connection[] = [];
+  private readonly waiting: ((connection: Connection) => void)[] = [];
+  private open = 0;
 
   constructor(
     private readonly target: Target,
-    sockets = 32,
+    private readonly connections = 32,
   ) {
     this.url = new URL(target.server);
-    this.agent = new Agent({ keepAlive: true, maxSockets: sockets, ca: target.ca, cert: target.cert, key: target.key });
   }
 
-  send(method: string, path: string, body?: Buffer, type = 'application/json'): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': type, 'content-length': body.length };
-      const req = request(
-        {
-          host: this.url.hostname,
-          port: this.url.port,
-          method,
-          path,
-          agent: this.agent,
-          headers: { accept: 'application/json', ...headers },
-        },
-        (res) => {
-          const chunks: Buffer[] = [];
-          res.on('data', (c: Buffer) => chunks.push(c));
-          res.on('error', reject);
-          res.on('end', () => {
-            const answer = Buffer.concat(chunks);
-            if ((res.statusCode ?? 500) < 400) resolve(answer);
-            else reject(new Error(`${method} ${path}: ${res.statusCode} ${answer.subarray(0, 300).toString()}`));
-          });
-        },
-      );
-      req.on('error', reject);
-      req.end(body);
+  /** The answer's body; rejects with what is told of a refusal. */
+  async send(method: string, path: string, body?: Buffer, type = 'application/json'): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    const status = await this.ask({ method, path, body, type }, (bytes) => chunks.push(bytes));
+    const answer = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+    if (status < 400) return answer;
+    throw new Error(`${method} ${path}: ${status} ${answer.subarray(0, 300).toString()}`);
+  }
+
+  /** How many bytes the answer has. They are looked at by nobody, and take no memory that the client would have to be given first. */
+  async length(path: string): Promise<number> {
+    let length = 0;
+    const status = await this.ask({ method: 'GET', path }, (bytes) => {
+      length += bytes.length;
     });
+    if (status < 400) return length;
+    throw new Error(`GET ${path}: ${status}`);
+  }
+
+  private async ask({ method, path, body, type }: Sent, take: TakeBytes): Promise<number> {
+    const lines = [`${method} ${path} HTTP/1.1`, `host: ${this.url.host}`, 'accept: application/json'];
+    if (body !== undefined) lines.push(`content-type: ${type}`, `content-length: ${body.length}`);
+    const head = `${lines.join('\r\n')}\r\n\r\n`;
+    const connection = await this.take();
+    try {
+      return await connection.ask(body === undefined ? head : Buffer.concat([Buffer.from(head), body]), take);
+    } finally {
+      this.give(connection);
+    }
+  }
+
+  private take(): Connection | Promise<Connection> {
+    const idle = this.idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.open < this.connections) return this.connect();
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private connect(): Connection {
+    this.open++;
+    const { ca, cert, key } = this.target;
+    return new Connection({ host: this.url.hostname, port: Number(this.url.port), ca, cert, key });
+  }
+
+  private give(used: Connection): void {
+    if (used.closed) this.open--;
+    const next = this.waiting.shift();
+    const connection = used.closed ? (next === undefined ? undefined : this.connect()) : used;
+    if (connection === undefined) return;
+    if (next === undefined) this.idle.push(connection);
+    else next(connection);
   }
 
   /**
@@ -148,7 +182,7 @@ export class LoadClient {
   }
 
   close(): void {
-    this.agent.destroy();
+    for (const connection of this.idle.splice(0)) connection.close();
   }
 }
 
