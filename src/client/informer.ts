@@ -25,7 +25,8 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
   readonly synced: Promise<void>;
   private objects = new Map<string, T>();
   private readonly indexes = new Map<string, Index<T>>();
-  private readonly handlers = new Set<InformerHandler<T>>();
+  /** Exchanged with every change, so that who is being told of something may come and go. */
+  private handlers: readonly InformerHandler<T>[] = [];
   private readonly backoff: Backoff;
   private markSynced: () => void = () => undefined;
   private resourceVersion: string | undefined;
@@ -62,11 +63,11 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
   }
 
   addHandler(handler: InformerHandler<T>): () => void {
-    this.handlers.add(handler);
+    this.handlers = [...this.handlers, handler];
     // Whoever comes late is told of what is there already.
-    for (const object of [...this.objects.values()]) this.guard(() => handler.onAdd?.(object));
+    for (const object of [...this.objects.values()]) this.tellAdd(handler, object);
     return () => {
-      this.handlers.delete(handler);
+      this.handlers = this.handlers.filter((other) => other !== handler);
     };
   }
 
@@ -141,9 +142,9 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     }
     this.objects.set(key, object);
     this.cachedList = undefined;
-    for (const handler of [...this.handlers]) {
-      if (old === undefined) this.guard(() => handler.onAdd?.(object));
-      else this.guard(() => handler.onUpdate?.(object, old));
+    for (const handler of this.handlers) {
+      if (old === undefined) this.tellAdd(handler, object);
+      else this.tellUpdate(handler, object, old);
     }
   }
 
@@ -154,12 +155,29 @@ export class ListWatchInformer<T extends KubeObject> implements Informer<T> {
     for (const index of this.indexes.values()) removeFrom(index, old);
     this.objects.delete(key);
     this.cachedList = undefined;
-    for (const handler of [...this.handlers]) this.guard(() => handler.onDelete?.(last));
+    for (const handler of this.handlers) this.tellDelete(handler, last);
   }
 
-  private guard(run: () => void): void {
+  // Every event comes here, for every informer of it: no function is made to tell of one.
+  private tellAdd(handler: InformerHandler<T>, object: T): void {
     try {
-      run();
+      handler.onAdd?.(object);
+    } catch (error) {
+      this.options.onError?.(error);
+    }
+  }
+
+  private tellUpdate(handler: InformerHandler<T>, object: T, old: T): void {
+    try {
+      handler.onUpdate?.(object, old);
+    } catch (error) {
+      this.options.onError?.(error);
+    }
+  }
+
+  private tellDelete(handler: InformerHandler<T>, last: T): void {
+    try {
+      handler.onDelete?.(last);
     } catch (error) {
       this.options.onError?.(error);
     }

@@ -12,13 +12,13 @@ export class FieldPath {
   ) {}
 
   static of(...names: string[]): FieldPath {
-    let path = new FieldPath(undefined, '', 'root');
-    for (const name of names) path = path.child(name);
-    return path;
+    return new FieldPath(undefined, '', 'root').child(...names);
   }
 
   child(...names: string[]): FieldPath {
-    return names.reduce((path: FieldPath, name) => new FieldPath(path, name, 'name'), this);
+    let path: FieldPath = this;
+    for (const name of names) path = new FieldPath(path, name, 'name');
+    return path;
   }
 
   index(i: number): FieldPath {
