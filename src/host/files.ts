@@ -1,6 +1,6 @@
 // Files with care: atomic writes, and paths that cannot leave a root directory whatever symbolic links lie in it.
-import { constants, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 
 export function errorCode(error: unknown): string | undefined {
@@ -14,10 +14,7 @@ export function isMissing(error: unknown): boolean {
 
 let counter = 0;
 
-/**
- * Readers see the old content or the new, never a part. With `durable` it also survives a power cut; else it is for what is small, and is
- * done when this returns: in this thread, since to ask another for each step costs ten times the step.
- */
+/** Readers see the old content or the new, never a part. With `durable` it also survives a power cut. */
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array,
@@ -26,12 +23,10 @@ export async function writeFileAtomic(
   counter += 1;
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${counter}`);
   try {
-    const mode = options.mode ?? 0o644;
-    if (options.durable === true) await writeFile(temporary, data, { mode, flush: true });
-    else writeFileSync(temporary, data, { mode });
-    renameSync(temporary, path);
+    await writeFile(temporary, data, { mode: options.mode ?? 0o644, flush: options.durable === true });
+    await rename(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    await rm(temporary, { force: true });
     throw error;
   }
   if (options.durable === true) await syncDirectory(dirname(path));

@@ -1,6 +1,6 @@
 // conmon, the shim that holds a container's streams, writes its log and records its end; it outlives Minke.
-import { constants, mkdirSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
 import type { SpawnHelper } from '../../host/spawn-helper.ts';
@@ -82,7 +82,8 @@ export class Conmon {
 
   /** Makes the container, which then waits to be started. Answers its PID. */
   async create(request: ConmonRequest): Promise<number> {
-    mkdirSync(dirname(request.logPath), { recursive: true, mode: 0o755 });
+    const logs = dirname(request.logPath);
+    if (!existsSync(logs)) await mkdir(logs, { recursive: true, mode: 0o755 });
     const { helper, runtime } = this.#options;
     const env = { ...runtime.env, _OCI_SYNCPIPE: '3' };
     const limits = { cwd: request.bundle, env, timeoutMs: runtime.createTimeoutMs };

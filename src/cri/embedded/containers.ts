@@ -1,6 +1,5 @@
 // Containers: made ready in a bundle, started under conmon, watched to their end, removed.
-import { mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { unmount, unmountBelow } from '../../host/mounts.ts';
 import { removeTree } from '../../host/remove-tree.ts';
@@ -74,7 +73,7 @@ export class Containers {
       throw new RuntimeError('create-container', `failed to resolve image "${config.userImage}": not found`);
     const id = newId();
     const directory = this.#context.containers.path(id);
-    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    await mkdir(directory, { recursive: true, mode: 0o711 });
     try {
       const target = config.security.targetContainerId;
       const targetPid = target === undefined ? undefined : this.#processOf(target);

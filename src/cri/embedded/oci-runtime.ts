@@ -1,15 +1,6 @@
 // The OCI runtime (crun, or runc where only that is found): making, starting, changing and deleting containers with few processes.
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cgroups } from '../../host/cgroups.ts';
@@ -138,7 +129,7 @@ export class OciRuntime {
   async writeBundle(directory: string, spec: OciSpec): Promise<string | undefined> {
     const { seccomp } = spec.linux;
     if (seccomp === undefined || this.name !== 'crun') {
-      writeFileSync(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+      await writeFile(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
       return undefined;
     }
     const profile = JSON.stringify(seccomp);
@@ -149,7 +140,7 @@ export class OciRuntime {
       filter === undefined
         ? spec
         : { ...spec, annotations: { ...spec.annotations, [ANNOTATION_FILTER]: filter }, linux };
-    writeFileSync(join(directory, 'config.json'), JSON.stringify(whole), { mode: 0o600 });
+    await writeFile(join(directory, 'config.json'), JSON.stringify(whole), { mode: 0o600 });
     return filter === undefined ? key : undefined;
   }
 

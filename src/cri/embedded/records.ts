@@ -1,6 +1,5 @@
 // What the runtime remembers on the disk of each sandbox and container, so that a later process can adopt them.
-import { mkdirSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, writeFileAtomic } from '../../host/files.ts';
 import { removeTree } from '../../host/remove-tree.ts';
@@ -56,6 +55,8 @@ const FILE = 'record.json';
 /** A directory with one directory per record in it; the record's other files lie beside it. */
 export class RecordStore<R extends { readonly id: string }> {
   readonly directory: string;
+  /** Writes of one record go one after the other, each with the newest content. */
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(directory: string) {
     this.directory = directory;
@@ -67,15 +68,25 @@ export class RecordStore<R extends { readonly id: string }> {
   }
 
   async create(record: R): Promise<void> {
-    mkdirSync(this.path(record.id), { recursive: true, mode: 0o711 });
+    await mkdir(this.path(record.id), { recursive: true, mode: 0o711 });
     await this.save(record);
   }
 
   save(record: R): Promise<void> {
-    return writeFileAtomic(this.path(record.id, FILE), JSON.stringify(record), { mode: 0o600 });
+    const before = this.#writing.get(record.id) ?? Promise.resolve();
+    const next = before
+      .catch(() => undefined)
+      .then(() => writeFileAtomic(this.path(record.id, FILE), JSON.stringify(record), { mode: 0o600 }));
+    this.#writing.set(record.id, next);
+    const forget = () => {
+      if (this.#writing.get(record.id) === next) this.#writing.delete(record.id);
+    };
+    next.then(forget, forget);
+    return next;
   }
 
   async remove(id: string): Promise<void> {
+    await this.#writing.get(id)?.catch(() => undefined);
     // The record goes first: what is left of a directory without one is swept at the next start.
     await rm(this.path(id, FILE), { force: true });
     await removeTree(this.path(id));

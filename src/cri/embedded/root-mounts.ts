@@ -1,5 +1,5 @@
 // A container's root file system: an overlay of the image's layers with a directory of the container's own on top.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mount } from '../../host/mounts.ts';
 import type { OciMount } from './spec/types.ts';
@@ -22,9 +22,9 @@ export interface RootMounting {
 
 export async function mountRoot(directory: string, layers: readonly string[], how: RootMounting): Promise<string> {
   const [root, upper, work] = [join(directory, 'rootfs'), join(directory, 'upper'), join(directory, 'work')];
-  for (const made of [root, upper, work]) mkdirSync(made, { recursive: true });
+  await Promise.all([root, upper, work].map((d) => mkdir(d, { recursive: true })));
   await how.own(upper);
-  chmodSync(upper, 0o755); // it is what the container sees as its `/`
+  await chmod(upper, 0o755); // it is what the container sees as its `/`
   const options = [`lowerdir=${lower(layers)}`, `upperdir=${upper}`, `workdir=${work}`];
   if (options.join(',').length > OPTION_CAP)
     throw new Error(
@@ -41,7 +41,7 @@ function readOnlyLower(layers: readonly string[], empty: string): string {
 
 /** An image on the host, read-only. */
 export async function mountImage(target: string, layers: readonly string[], empty: string): Promise<void> {
-  mkdirSync(target, { recursive: true });
+  await mkdir(target, { recursive: true });
   const options = ['ro', 'nosuid', 'nodev', readOnlyLower(layers, empty)];
   await mount({ type: 'overlay', source: 'overlay', target, options });
 }

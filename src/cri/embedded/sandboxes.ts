@@ -1,6 +1,6 @@
 // Sandboxes: a pause process that holds a pod's namespaces, its network, its /dev/shm and the files that containers share.
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { NetworkedPod, PodSlot } from '../../network/index.ts';
 import type { LinuxResources, PodSandboxConfig, PodSandboxStatus } from '../port.ts';
@@ -156,14 +156,16 @@ export class Sandboxes {
       await this.#context.network.setHostPorts(record.id, record.slot.ip, ports);
   }
 
-  #writeFiles(record: SandboxRecord): void {
+  async #writeFiles(record: SandboxRecord): Promise<void> {
     const { config, id } = record;
     const path = (name: string) => this.#context.sandboxes.path(id, name);
     const name = config.namespaces.network === 'node' ? hostname() : config.hostname;
-    writeFileSync(path('hostname'), `${name}\n`, { mode: 0o644 });
-    const hostsOwn = () => (existsSync('/etc/resolv.conf') ? readFileSync('/etc/resolv.conf') : '');
-    const resolver = config.dns === undefined ? hostsOwn() : resolvConf(config.dns);
-    writeFileSync(path('resolv.conf'), resolver, { mode: 0o644 });
+    await Promise.all([
+      writeFile(path('hostname'), `${name}\n`, { mode: 0o644 }),
+      config.dns === undefined
+        ? copyFile('/etc/resolv.conf', path('resolv.conf')).catch(() => writeFile(path('resolv.conf'), ''))
+        : writeFile(path('resolv.conf'), resolvConf(config.dns), { mode: 0o644 }),
+    ]);
   }
 
   facts(record: SandboxRecord): SandboxFacts {

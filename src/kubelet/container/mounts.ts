@@ -1,6 +1,6 @@
 // The mounts of a container: its volumes, the pod's hosts file, the file for its last words.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Device, Mount } from '../../cri/port.ts';
 import { exists } from '../../host/files.ts';
@@ -63,9 +63,9 @@ async function bindSubPath({ input, mount, index, volume, subPath }: SubPathInpu
     const opened = await openBelow(volume.hostPath, subPath, { create: missing });
     try {
       if ((await input.port.below(target)).includes(target)) await input.port.unmount(target);
-      mkdirSync(path.dirname(target), { recursive: true });
-      if (opened.isDirectory) mkdirSync(target, { recursive: true });
-      else writeFileSync(target, '', { flag: 'a' });
+      await mkdir(path.dirname(target), { recursive: true });
+      if (opened.isDirectory) await mkdir(target, { recursive: true });
+      else await writeFile(target, '', { flag: 'a' });
       await input.port.bind(opened.path, target);
     } finally {
       await opened.close();
@@ -96,14 +96,14 @@ async function volumeMount(input: MountInput, mount: VolumeMount, index: number)
   return { ...common, hostPath, ...(recursive ? { recursiveReadOnly: true } : {}) };
 }
 
-function messageFile(input: MountInput): Mount | undefined {
+async function messageFile(input: MountInput): Promise<Mount | undefined> {
   const containerPath = input.ref.spec.terminationMessagePath ?? '/dev/termination-log';
   if (containerPath === '') return undefined;
   const dir = input.paths.container(input.ref.spec.name);
   const hostPath = path.join(dir, randomBytes(4).toString('hex'));
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(hostPath, '', { flag: 'wx' });
-  chmodSync(hostPath, 0o666);
+  await mkdir(dir, { recursive: true });
+  await writeFile(hostPath, '', { flag: 'wx' });
+  await chmod(hostPath, 0o666);
   return { containerPath, hostPath, readonly: false, propagation: 'private' };
 }
 
@@ -115,7 +115,7 @@ export async function containerMounts(input: MountInput): Promise<Mount[]> {
   if (!out.some((m) => m.containerPath === '/etc/hosts')) {
     out.push({ containerPath: '/etc/hosts', hostPath: input.paths.hosts, readonly: false, propagation: 'private' });
   }
-  const message = messageFile(input);
+  const message = await messageFile(input);
   if (message !== undefined && !out.some((m) => m.containerPath === message.containerPath)) out.push(message);
   return out;
 }

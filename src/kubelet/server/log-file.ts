@@ -1,6 +1,6 @@
 // Opens the logs of containers so that a link in their place leads nowhere: a pod may have the directory of the logs mounted.
-import { constants, lstatSync, mkdirSync, realpathSync } from 'node:fs';
-import { type FileHandle, open, readlink, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readlink, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** POD/CONTAINER/RUN.log: what a pod could have exchanged. */
@@ -28,10 +28,10 @@ export async function openLog(file: string): Promise<FileHandle> {
 /** Makes the place of a log: nothing that a pod has left there may lead the runtime's writing elsewhere. */
 export async function prepareLog(file: string): Promise<void> {
   const directory = path.dirname(file);
-  mkdirSync(directory, { recursive: true });
-  const real = path.join(realpathSync(directory), path.basename(file));
+  await mkdir(directory, { recursive: true });
+  const real = path.join(await realpath(directory), path.basename(file));
   if (ownParts(real) !== ownParts(path.resolve(file)))
     throw new Error(`the log directory ${directory} leads elsewhere`);
-  const there = lstatSync(file, { throwIfNoEntry: false });
+  const there = await lstat(file).catch(() => undefined);
   if (there !== undefined && !there.isFile()) await rm(file, { recursive: true, force: true });
 }

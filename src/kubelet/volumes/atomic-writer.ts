@@ -1,20 +1,19 @@
 // Writes a set of files so that readers see all of the old or all of the new: ..data points to a directory of its own.
 // https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
-// In this thread: a pod's volumes take some hundred small steps, and to ask another thread for one costs ten times the step.
 import { randomBytes } from 'node:crypto';
 import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 
 export interface PayloadFile {
@@ -47,87 +46,86 @@ function modeOf(file: PayloadFile, owner: Ownership): number {
   return owner.fsGroup === undefined ? file.mode : file.mode | 0o440;
 }
 
-function upToDate(dir: string, payload: Payload, owner: Ownership): boolean {
+async function upToDate(dir: string, payload: Payload, owner: Ownership): Promise<boolean> {
   let count = 0;
-  const walk = (at: string): boolean => {
-    for (const entry of readdirSync(path.join(dir, DATA, at), { withFileTypes: true })) {
+  const walk = async (at: string): Promise<boolean> => {
+    for (const entry of await readdir(path.join(dir, DATA, at), { withFileTypes: true })) {
       const name = path.join(at, entry.name);
       if (entry.isDirectory()) {
-        if (!walk(name)) return false;
+        if (!(await walk(name))) return false;
         continue;
       }
       const wanted = payload.get(name);
       if (wanted === undefined) return false;
       const file = path.join(dir, DATA, name);
-      if (!same(readFileSync(file), wanted.data) || (statSync(file).mode & 0o7777) !== modeOf(wanted, owner))
-        return false;
+      const [data, info] = await Promise.all([readFile(file), stat(file)]);
+      if (!same(data, wanted.data) || (info.mode & 0o7777) !== modeOf(wanted, owner)) return false;
       count++;
     }
     return true;
   };
   try {
-    return walk('') && count === payload.size;
+    return (await walk('')) && count === payload.size;
   } catch {
     return false;
   }
 }
 
-function writePayload(target: string, payload: Payload, owner: Ownership): void {
-  mkdirSync(target, { mode: 0o755 });
-  chmodSync(target, 0o755);
+async function writePayload(target: string, payload: Payload, owner: Ownership): Promise<void> {
+  await mkdir(target, { mode: 0o755 });
+  await chmod(target, 0o755);
   const made = new Set<string>();
   for (const [name, file] of payload) {
     const full = path.join(target, name);
     const parent = path.dirname(full);
     if (parent !== target && !made.has(parent)) {
-      mkdirSync(parent, { recursive: true, mode: 0o755 });
+      await mkdir(parent, { recursive: true, mode: 0o755 });
       made.add(parent);
     }
-    writeFileSync(full, file.data, { mode: file.mode, flag: 'wx' });
+    await writeFile(full, file.data, { mode: file.mode, flag: 'wx' });
     // The mode given to open() is cut by the umask.
-    chmodSync(full, modeOf(file, owner));
+    await chmod(full, modeOf(file, owner));
     if (file.uid !== undefined || owner.fsGroup !== undefined) {
-      chownSync(full, file.uid ?? 0, owner.fsGroup ?? 0);
-      if (file.uid !== undefined) chmodSync(full, modeOf(file, owner));
+      await chown(full, file.uid ?? 0, owner.fsGroup ?? 0);
+      if (file.uid !== undefined) await chmod(full, modeOf(file, owner));
     }
   }
-  if (owner.fsGroup !== undefined) ownTree(target, [...made], owner.fsGroup);
+  if (owner.fsGroup !== undefined) await ownTree(target, [...made], owner.fsGroup);
 }
 
-function ownTree(target: string, dirs: readonly string[], group: number): void {
+async function ownTree(target: string, dirs: readonly string[], group: number): Promise<void> {
   for (const dir of [target, ...dirs]) {
-    chownSync(dir, 0, group);
-    chmodSync(dir, 0o2775);
+    await chown(dir, 0, group);
+    await chmod(dir, 0o2775);
   }
 }
 
 /** The first component of each path is what users see, as a link into ..data. */
-function linkVisible(dir: string, payload: Payload): void {
+async function linkVisible(dir: string, payload: Payload): Promise<void> {
   const wanted = new Set([...payload.keys()].map((name) => name.split('/')[0] ?? name));
-  const present = new Set(readdirSync(dir).filter((name) => !name.startsWith('..')));
-  for (const name of wanted) if (!present.has(name)) symlinkSync(path.join(DATA, name), path.join(dir, name));
-  for (const name of present) if (!wanted.has(name)) rmSync(path.join(dir, name), { recursive: true, force: true });
-}
-
-function linkTarget(file: string): string | undefined {
-  try {
-    return readlinkSync(file);
-  } catch {
-    return undefined;
-  }
+  const present = new Set((await readdir(dir)).filter((name) => !name.startsWith('..')));
+  for (const name of wanted) if (!present.has(name)) await symlink(path.join(DATA, name), path.join(dir, name));
+  for (const name of present) if (!wanted.has(name)) await rm(path.join(dir, name), { recursive: true, force: true });
 }
 
 /** Returns false when there was nothing to change. */
-export function writeAtomically(dir: string, payload: Payload, options: Ownership & { readonly now: number }): boolean {
-  if (upToDate(dir, payload, options)) return false;
-  const old = linkTarget(path.join(dir, DATA));
+export async function writeAtomically(
+  dir: string,
+  payload: Payload,
+  options: Ownership & { readonly now: number },
+): Promise<boolean> {
+  if (await upToDate(dir, payload, options)) return false;
+  const old = await readlink(path.join(dir, DATA)).catch(() => undefined);
   const next = stampName(options.now);
-  writePayload(path.join(dir, next), payload, options);
-  const temporary = path.join(dir, '..data_tmp');
-  rmSync(temporary, { force: true });
-  symlinkSync(next, temporary);
-  renameSync(temporary, path.join(dir, DATA));
-  linkVisible(dir, payload);
-  if (old?.startsWith('..') && !old.includes('/')) rmSync(path.join(dir, old), { recursive: true, force: true });
+  await writePayload(path.join(dir, next), payload, options);
+  await symlink(next, path.join(dir, '..data_tmp')).catch(async () => {
+    await rm(path.join(dir, '..data_tmp'), { force: true });
+    await symlink(next, path.join(dir, '..data_tmp'));
+  });
+  await rename(path.join(dir, '..data_tmp'), path.join(dir, DATA));
+  await linkVisible(dir, payload);
+  if (old?.startsWith('..') && !old.includes('/')) {
+    await rm(path.join(dir, old), { recursive: true, force: true });
+  }
   return true;
 }

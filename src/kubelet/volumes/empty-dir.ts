@@ -1,6 +1,6 @@
 // emptyDir volumes: a directory that lives as long as its pod, on the disk, in memory or in huge pages.
 // https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { parseQuantity } from '../../machinery/quantity.ts';
 import type { EmptyDirVolumeSource, Pod } from '../../resources/generated/core-v1.ts';
 import { podResources } from '../container/resources.ts';
@@ -62,10 +62,10 @@ async function mountMedium(input: EmptyDirInput, medium: string): Promise<void> 
 
 export async function setUpEmptyDir(input: EmptyDirInput): Promise<void> {
   const { dir, source, fsGroup } = input;
-  const fresh = !existsSync(dir);
-  mkdirSync(dir, { recursive: true });
+  const fresh = (await stat(dir).catch(() => undefined)) === undefined;
+  await mkdir(dir, { recursive: true });
   const medium = source.medium ?? '';
   if (medium !== '') await mountMedium(input, medium);
-  else if (fresh) chmodSync(dir, 0o777);
+  else if (fresh) await chmod(dir, 0o777);
   if (fsGroup !== undefined && fresh) await applyFsGroup(dir, fsGroup);
 }

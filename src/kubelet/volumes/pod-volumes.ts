@@ -1,7 +1,6 @@
 // All volumes of one pod: set up before its containers start, kept up to date while they run, taken down after.
 
-import { chmodSync, mkdirSync } from 'node:fs';
-import { lstat, mkdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { removeTree } from '../../host/remove-tree.ts';
 import { nearest } from '../../machinery/int64.ts';
@@ -188,13 +187,13 @@ export class PodVolumes {
     if (payload === undefined) throw new VolumeError(volume.name, 'no volume plugin matched');
     const dir = this.fileDir(volume);
     if (!this.ready.has(volume.name)) {
-      mkdirSync(dir, { recursive: true });
+      await mkdir(dir, { recursive: true });
       // A directory in memory is one of a file system's own, which nobody but the owner takes files from.
-      chmodSync(dir, inMemory(volume) ? 0o1777 : 0o777);
+      await chmod(dir, inMemory(volume) ? 0o1777 : 0o777);
       const group = fsGroupOf(context.pod);
       if (group !== undefined) await applyFsGroup(dir, { ...group, policy: 'OnRootMismatch' });
     }
-    writeAtomically(dir, payload, {
+    await writeAtomically(dir, payload, {
       now: this.deps.now(),
       ...(context.fsGroup === undefined ? {} : { fsGroup: context.fsGroup }),
     });

@@ -24,7 +24,7 @@ function payload(files: Record<string, string>, mode = 0o644): Payload {
 
 describe('the atomic writer', () => {
   it('shows files through ..data, with the mode that was asked for', async () => {
-    writeAtomically(dir, payload({ a: 'alpha', 'sub/b': 'beta' }, 0o440), { now: 0 });
+    await writeAtomically(dir, payload({ a: 'alpha', 'sub/b': 'beta' }, 0o440), { now: 0 });
     expect(await readFile(path.join(dir, 'sub/b'), 'utf8')).toBe('beta');
     expect(await readlink(path.join(dir, 'a'))).toBe('..data/a');
     expect((await stat(path.join(dir, '..data/a'))).mode & 0o777).toBe(0o440);
@@ -32,9 +32,9 @@ describe('the atomic writer', () => {
   });
 
   it('changes all at once, removes what is gone and leaves no old set behind', async () => {
-    writeAtomically(dir, payload({ a: '1', b: '1' }), { now: 0 });
+    await writeAtomically(dir, payload({ a: '1', b: '1' }), { now: 0 });
     const before = await readlink(path.join(dir, '..data'));
-    expect(writeAtomically(dir, payload({ a: '2', c: '1' }), { now: 1000 })).toBe(true);
+    expect(await writeAtomically(dir, payload({ a: '2', c: '1' }), { now: 1000 })).toBe(true);
     expect(await readlink(path.join(dir, '..data'))).not.toBe(before);
     const names = await readdir(dir);
     expect(names.filter((n) => !n.startsWith('..')).sort()).toEqual(['a', 'c']);
@@ -42,9 +42,9 @@ describe('the atomic writer', () => {
   });
 
   it('does nothing when nothing changed', async () => {
-    writeAtomically(dir, payload({ a: '1' }), { now: 0 });
+    await writeAtomically(dir, payload({ a: '1' }), { now: 0 });
     const before = await readlink(path.join(dir, '..data'));
-    expect(writeAtomically(dir, payload({ a: '1' }), { now: 1000 })).toBe(false);
+    expect(await writeAtomically(dir, payload({ a: '1' }), { now: 1000 })).toBe(false);
     expect(await readlink(path.join(dir, '..data'))).toBe(before);
   });
 });

@@ -1,6 +1,5 @@
 // Starts one container: image, configuration, create, start, postStart hook, with the event of each step.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerStatus, ImageInfo, PodSandboxConfig, PodSandboxStatus } from '../../cri/port.ts';
 import { RuntimeError } from '../../cri/port.ts';
@@ -132,8 +131,8 @@ export class Starter {
       clusterDomain: this.deps.dns().clusterDomain,
       hostFile: hostNetwork ? await this.deps.hostsFile() : '',
     });
-    mkdirSync(this.paths.root, { recursive: true, mode: 0o750 });
-    writeFileSync(this.paths.hosts, text, { mode: 0o644 });
+    await mkdir(this.paths.root, { recursive: true, mode: 0o750 });
+    await writeFile(this.paths.hosts, text, { mode: 0o644 });
     this.hostsFor = input.sandbox.id;
   }
 
