@@ -42,6 +42,17 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
+/** Whether two payloads make the same files. */
+export function samePayload(a: Payload, b: Payload): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, file] of a) {
+    const other = b.get(name);
+    if (other === undefined || other.mode !== file.mode || other.uid !== file.uid) return false;
+    if (other.data !== file.data && !same(other.data, file.data)) return false;
+  }
+  return true;
+}
+
 function modeOf(file: PayloadFile, owner: Ownership): number {
   return owner.fsGroup === undefined ? file.mode : file.mode | 0o440;
 }

@@ -7,7 +7,7 @@ import { nearest } from '../../machinery/int64.ts';
 import type { Pod, Volume } from '../../resources/generated/core-v1.ts';
 import { messageOf } from '../container/errors.ts';
 import { allContainers, namesOf, type PodPaths, specOf } from '../pod/identity.ts';
-import { writeAtomically } from './atomic-writer.ts';
+import { type Payload, samePayload, writeAtomically } from './atomic-writer.ts';
 import type { ClaimedVolume, ClaimSource } from './claims.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { UnknownVolumeError, VolumeError, VolumesError, waitingText } from './errors.ts';
@@ -68,6 +68,9 @@ export function isLive(volume: Volume): boolean {
   return pluginOf(volume) !== undefined;
 }
 
+/** So long what was written is not read again to see whether it is still there: a pod that starts is looked at several times. */
+const TRUSTED_MS = 10_000;
+
 /** Every namespace has it: a controller sees to that. */
 const ROOT_CA = 'kube-root-ca.crt';
 
@@ -96,6 +99,7 @@ export function usedVolumes(pod: Pod): readonly Volume[] {
 
 export class PodVolumes {
   private readonly ready = new Map<string, MountedVolume>();
+  private readonly seen = new Map<string, { readonly payload: Payload; readonly at: number }>();
   constructor(private readonly deps: VolumeDeps) {}
 
   get mounted(): VolumeMap {
@@ -193,10 +197,15 @@ export class PodVolumes {
       const group = fsGroupOf(context.pod);
       if (group !== undefined) await applyFsGroup(dir, { ...group, policy: 'OnRootMismatch' });
     }
+    const seen = this.seen.get(volume.name);
+    const now = this.deps.now();
+    if (seen !== undefined && now - seen.at < TRUSTED_MS && samePayload(seen.payload, payload))
+      return { hostPath: dir, readOnly: true };
     await writeAtomically(dir, payload, {
-      now: this.deps.now(),
+      now,
       ...(context.fsGroup === undefined ? {} : { fsGroup: context.fsGroup }),
     });
+    this.seen.set(volume.name, { payload, at: now });
     return { hostPath: dir, readOnly: true };
   }
 
@@ -215,5 +224,6 @@ export class PodVolumes {
       await removeTree(dir);
     }
     this.ready.clear();
+    this.seen.clear();
   }
 }

@@ -1,5 +1,5 @@
 // A pod that waits for a volume: what is said, and when it is tried again.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -88,5 +88,36 @@ describe('a pod whose volume does not come', () => {
     expect(said).toEqual([
       'FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC ns/c: PVC is not bound',
     ]);
+  });
+});
+
+describe('a pod whose files are there', () => {
+  const p = pod({
+    containers: [mounting('info')],
+    volumes: [{ name: 'info', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.labels' } }] } }],
+  });
+  const file = () => path.join(dir, 'secrets/downward-api/info/name');
+
+  it('has them looked at again after a while, and what was changed in them undone', async () => {
+    const k = keeper();
+    const look = async () => {
+      k.refresh(true);
+      expect(await k.prepare(p, fields(p))).toBe(true);
+      return readFile(file(), 'utf8');
+    };
+    const written = await look();
+    await writeFile(file(), 'somebody else');
+    expect(await look()).toBe('somebody else');
+    await clock.advance(10_000);
+    expect(await look()).toBe(written);
+  });
+
+  it('has them changed at once when their content is another', async () => {
+    const k = keeper();
+    await k.prepare(p, fields(p));
+    const changed = { ...p, metadata: { ...p.metadata, labels: { now: 'other' } } };
+    k.refresh(true);
+    await k.prepare(changed, fields(changed));
+    expect(await readFile(file(), 'utf8')).toBe('now="other"');
   });
 });
