@@ -12,13 +12,17 @@ export class FieldPath {
   ) {}
 
   static of(...names: string[]): FieldPath {
-    return new FieldPath(undefined, '', 'root').child(...names);
+    return FieldPath.below(new FieldPath(undefined, '', 'root'), names);
+  }
+
+  private static below(start: FieldPath, names: readonly string[]): FieldPath {
+    let path = start;
+    for (const name of names) path = new FieldPath(path, name, 'name');
+    return path;
   }
 
   child(...names: string[]): FieldPath {
-    let path: FieldPath = this;
-    for (const name of names) path = new FieldPath(path, name, 'name');
-    return path;
+    return FieldPath.below(this, names);
   }
 
   index(i: number): FieldPath {
