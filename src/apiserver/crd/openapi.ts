@@ -54,7 +54,6 @@ function objectSchema(row: AnyResource, dialect: Dialect): JsonObject {
 
 function listSchema(row: AnyResource, dialect: Dialect): JsonObject {
   const listKind = row.listKind ?? `${row.kind}List`;
-  const items = { $ref: `${ROOT[dialect]}${row.schema}` };
   return {
     description: `${listKind} is a list of ${row.kind}`,
     type: 'object',
@@ -64,7 +63,7 @@ function listSchema(row: AnyResource, dialect: Dialect): JsonObject {
       items: {
         description: `List of ${row.plural}. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md`,
         type: 'array',
-        items: dialect === 'v3' ? { allOf: [items], default: {} } : items,
+        items: { $ref: `${ROOT[dialect]}${row.schema}` },
       },
       kind: { description: KIND, type: 'string' },
       metadata: metaReference(dialect, 'ListMeta', LIST_META),

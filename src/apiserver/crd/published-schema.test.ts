@@ -11,6 +11,13 @@ test('v3 says all that the definition says', () => {
   expect(publishedSchema(given, 'v3')).toEqual(given);
 });
 
+test('v3 says of what is an integer or a string that it is one of the two', () => {
+  const given = { 'x-kubernetes-int-or-string': true };
+  expect(publishedSchema(given, 'v3')).toEqual({ ...given, anyOf: [{ type: 'integer' }, { type: 'string' }] });
+  const own = { ...given, anyOf: [{ type: 'string' as const }] };
+  expect(publishedSchema(own, 'v3')).toEqual(own);
+});
+
 test('v2 leaves out alternatives, and the types of what may be null or is open', () => {
   const given = {
     type: 'object',

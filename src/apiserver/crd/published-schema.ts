@@ -17,10 +17,12 @@ const EMBEDDED_VERSION =
 const EMBEDDED_KIND =
   'kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds';
 
+const INT_OR_STRING = [{ type: 'integer' }, { type: 'string' }];
+
 /** Refers to a type of meta/v1. */
 export function metaReference(dialect: Dialect, type: string, description: string): JsonObject {
   const ref = { $ref: `${ROOT[dialect]}${META}${type}` };
-  return dialect === 'v3' ? { allOf: [ref], description, default: {} } : { description, ...ref };
+  return dialect === 'v3' ? { description, allOf: [ref] } : { description, ...ref };
 }
 
 export function objectMetaReference(dialect: Dialect): JsonObject {
@@ -31,6 +33,7 @@ export function objectMetaReference(dialect: Dialect): JsonObject {
 export function publishedSchema(given: JSONSchemaProps, dialect: Dialect): JsonObject {
   const { properties, items, additionalProperties, ...rest } = dialect === 'v2' ? olderForm(given) : given;
   const out: JsonObject = { ...rest } as unknown as JsonObject;
+  if (dialect === 'v3' && given['x-kubernetes-int-or-string'] === true) out.anyOf ??= INT_OR_STRING;
   if (properties !== undefined) {
     const fields: JsonObject = {};
     for (const [name, property] of Object.entries(properties)) setOwn(fields, name, publishedSchema(property, dialect));

@@ -10,13 +10,13 @@ import { answers, articleFor, META, rootOf, SCALE } from './route-words.ts';
 const TEXTS = ['application/json', 'application/yaml'];
 /** Custom kinds know no strategic merge, and kubectl believes what stands here. */
 const PATCHES = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
-/** The options of a patch are told as those of an update: without `force`. */
 const OPTIONS: Readonly<Record<string, VerbOptions>> = {
+  get: 'GetOptions',
   list: 'ListOptions',
   deletecollection: 'ListOptions',
   post: 'CreateOptions',
   put: 'UpdateOptions',
-  patch: 'UpdateOptions',
+  patch: 'PatchOptions',
   delete: 'DeleteOptions',
 };
 const CODES: Readonly<Record<string, readonly string[]>> = {

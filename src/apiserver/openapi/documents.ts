@@ -5,7 +5,7 @@ import { CUSTOM_REFERENCES, extendDocument } from '../crd/openapi.ts';
 import type { Catalog, CatalogEntry } from '../registry/catalog.ts';
 import { customRoutes } from './custom-routes.ts';
 import { coreVersionsRoute, groupRoute, groupsRoute, OTHER_ROUTES, versionRoute } from './fixed-routes.ts';
-import { kindsOf } from './kinds.ts';
+import { customKinds, kindsOf } from './kinds.ts';
 import { loadOptions } from './options.ts';
 import { ResourceRoutes } from './resource-routes.ts';
 import type { Route } from './route.ts';
@@ -15,6 +15,9 @@ import { pathsV2, pathsV3 } from './write-paths.ts';
 const SECURITY = {
   BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
 };
+
+/** What the server says of itself that Kubernetes has for custom resources. It names no way to come with credentials. */
+const CUSTOM_INFO = { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' };
 
 interface Version {
   readonly group: string;
@@ -97,26 +100,28 @@ export class Documents {
     if (lone !== undefined) return this.thirdOf([], [lone], kindsOf([]));
     if (at === undefined) throw new Error(`no OpenAPI document ${name}`);
     const entries = this.catalog.ofVersion(at.group, at.version);
-    const routes = [...(this.hasBuiltIn(at) ? [versionRoute(at)] : []), ...(await resourceRoutes(entries))];
-    return this.thirdOf(entries, routes, this.hasBuiltIn(at) ? kindsOf(entries, at) : new Map());
+    const routes = await resourceRoutes(entries);
+    if (this.hasBuiltIn(at)) return this.thirdOf(entries, [versionRoute(at), ...routes], kindsOf(entries, at));
+    return this.thirdOf(entries, routes, customKinds(), true);
   }
 
   private async thirdOf(
     entries: readonly CatalogEntry[],
     routes: readonly Route[],
     kinds: ReadonlyMap<string, readonly Gvk[]>,
+    custom = false,
   ): Promise<JsonObject> {
-    const collector = new SchemaCollector('v3', kinds);
+    const collector = new SchemaCollector('v3', kinds, !custom);
     addTypes(collector, entries);
     const paths = pathsV3(routes, collector);
     const schemas = await collector.schemas();
     const document: JsonObject = {
       openapi: '3.0.0',
-      info: this.info,
+      info: custom ? CUSTOM_INFO : this.info,
       paths,
       components: {
         ...(Object.keys(schemas).length === 0 && entries.length === 0 ? {} : { schemas }),
-        securitySchemes: SECURITY,
+        ...(custom ? {} : { securitySchemes: SECURITY }),
       },
     };
     extendDocument(entries.filter(isCustom), document, 'v3');

@@ -18,6 +18,14 @@ const EVERYWHERE: readonly string[] = ['DeleteOptions', 'WatchEvent'];
 /** Packages of types that are no API of their own, or another server's. */
 const NO_API = /^(?:meta|apidiscovery|metrics)\/|^version$/;
 
+/** Groups that the server of custom resources does not know. */
+const NOT_OF_CUSTOM: ReadonlySet<string> = new Set([
+  'admission.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'imagepolicy.k8s.io',
+]);
+
 /** All groups and versions that Kubernetes' types know, served or not. */
 function knownVersions(): { group: string; version: string }[] {
   const known = factPackageKeys()
@@ -54,4 +62,9 @@ export function kindsOf(
     own === undefined || (group === '' && version === 'v1') || (group === own.group && version === own.version);
   for (const at of knownVersions().filter(isTold)) for (const kind of EVERYWHERE) add(META + kind, { ...at, kind });
   return kinds;
+}
+
+/** The same as a document about custom kinds alone has it. */
+export function customKinds(): ReadonlyMap<string, readonly Gvk[]> {
+  return new Map([...kindsOf([])].map(([id, all]) => [id, all.filter(({ group }) => !NOT_OF_CUSTOM.has(group))]));
 }

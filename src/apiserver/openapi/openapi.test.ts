@@ -249,4 +249,30 @@ describe('custom kinds', () => {
     });
     expect(Object.keys(await operations(document, `${base}/status`))).toEqual(['get', 'put', 'patch', 'parameters']);
   });
+
+  it('are told in version 3 as by the server that Kubernetes has for them', async () => {
+    const document = await read('/openapi/v3/apis/stable.example-site.com/v1');
+    expect(document.info).toEqual({ title: 'Kubernetes CRD Swagger', version: 'v0.1.0' });
+    expect(document.components).not.toHaveProperty('securitySchemes');
+    const schemas = at(document, 'components', 'schemas');
+    const kind = 'com.example-site.stable.v1.CronTab';
+    expect(at(schemas, `${kind}List`, 'properties', 'items').items).toEqual({
+      $ref: `#/components/schemas/${kind}`,
+    });
+    expect(Object.keys(at(schemas, kind, 'properties', 'metadata'))).toEqual(['description', 'allOf']);
+    // Fields have their defaults, elements have none.
+    expect(at(schemas, `${V1}OwnerReference`, 'properties', 'kind').default).toBe('');
+    expect(at(schemas, `${V1}ObjectMeta`, 'properties', 'labels').additionalProperties).toEqual({ type: 'string' });
+    const groups = at(schemas, `${V1}DeleteOptions`)['x-kubernetes-group-version-kind'] as { group: string }[];
+    expect(groups.map(({ group }) => group)).toContain('apps');
+    expect(groups.map(({ group }) => group)).not.toContain('apiextensions.k8s.io');
+  });
+
+  it('take the options of a get and of a patch', async () => {
+    const base = '/apis/stable.example-site.com/v1/namespaces/{namespace}/crontabs/{name}';
+    const one = await operations('/openapi/v3/apis/stable.example-site.com/v1', base);
+    const names = (method: string) => (at(one, method).parameters as { name: string }[]).map(({ name }) => name);
+    expect(names('get')).toEqual(['resourceVersion']);
+    expect(names('patch')).toEqual(['dryRun', 'fieldManager', 'fieldValidation', 'force']);
+  });
 });

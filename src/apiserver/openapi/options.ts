@@ -4,7 +4,7 @@ import { optionParameters } from './parameters.ts';
 import type { Parameter } from './route.ts';
 
 const VERB_OPTIONS = ['ListOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions', 'DeleteOptions'] as const;
-export type VerbOptions = (typeof VERB_OPTIONS)[number];
+export type VerbOptions = (typeof VERB_OPTIONS)[number] | 'GetOptions';
 
 export interface Options {
   of(name: VerbOptions): readonly Parameter[];
@@ -15,6 +15,11 @@ export interface Options {
 export async function loadOptions(entries: readonly CatalogEntry[]): Promise<Options> {
   const verbs = new Map<VerbOptions, readonly Parameter[]>();
   for (const name of VERB_OPTIONS) verbs.set(name, await optionParameters('meta/v1', name));
+  // Those of a get are one of a list's, in the same words.
+  verbs.set(
+    'GetOptions',
+    (verbs.get('ListOptions') ?? []).filter(({ name }) => name === 'resourceVersion'),
+  );
   const kinds = new Map([['PodLogOptions', await optionParameters('core/v1', 'PodLogOptions')]]);
   for (const { row } of entries) {
     for (const sub of Object.values(row.subresources ?? {})) {

@@ -100,6 +100,8 @@ export class SchemaCollector {
   constructor(
     private readonly dialect: Dialect,
     private readonly kinds: ReadonlyMap<string, readonly Gvk[]>,
+    /** What the elements of lists and maps are by themselves: not told in v2, nor by who speaks of custom kinds. */
+    private readonly elementDefaults = dialect === 'v3',
   ) {}
 
   add(id: string): void {
@@ -241,7 +243,7 @@ export class SchemaCollector {
   /** The elements of lists and maps, which are never left out. */
   private element(node: SchemaNode, pointer: boolean): JsonObject {
     const use = this.use(node);
-    if (this.dialect === 'v2' || pointer) return use;
+    if (!this.elementDefaults || pointer) return use;
     const zero = zeroOf(node);
     if (!Object.hasOwn(zero, 'default')) return use;
     return Object.hasOwn(use, '$ref') ? { allOf: [use], ...zero } : { ...use, ...zero };
