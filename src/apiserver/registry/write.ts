@@ -221,6 +221,10 @@ export function checkUid(target: Target, uid: string | undefined, actual: string
   );
 }
 
+function noNumber(resourceVersion: string): ApiError {
+  return plainError(`strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
+}
+
 /** Conflict comes before validation. */
 function checkVersion(target: Target, draft: KubeObject, old: KubeObject): void {
   const { row } = target.entry;
@@ -233,7 +237,7 @@ function checkVersion(target: Target, draft: KubeObject, old: KubeObject): void 
     }
     draft.metadata.resourceVersion = old.metadata.resourceVersion;
   } else if (!/^\d+$/.test(sent)) {
-    throw plainError(`strconv.ParseUint: parsing ${JSON.stringify(sent)}: invalid syntax`);
+    throw noNumber(sent);
   } else if (sent !== old.metadata.resourceVersion) {
     throw conflict(groupResource(target), target.name, MODIFIED_MESSAGE);
   }
@@ -321,7 +325,10 @@ async function createByUpdate(context: RequestContext, target: Target, plan: Upd
   if (!plan.allowCreate) throw notFound(groupResource(target), target.name);
   checkUid(target, plan.uid, '');
   const draft = await plan.next(undefined);
-  delete draft.metadata.resourceVersion;
+  const { resourceVersion = '' } = draft.metadata;
+  if (resourceVersion !== '' && !/^\d+$/.test(resourceVersion)) throw noNumber(resourceVersion);
+  // A dry run gives it back as it was sent; what is stored has one of its own.
+  if (!plan.dryRun) delete draft.metadata.resourceVersion;
   return createObject(context, target, draft, {
     dryRun: plan.dryRun,
     options: { ...plan.options, kind: 'CreateOptions' },

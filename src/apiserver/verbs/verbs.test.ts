@@ -144,6 +144,26 @@ describe('update', () => {
   });
 });
 
+describe('an update of what is not there, where that creates', () => {
+  const LEASES = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const put = (resourceVersion: string, query = '') =>
+    server.call('PUT', `${LEASES}/made${query}`, {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'made', resourceVersion },
+    });
+
+  test('does not heed the version that is sent, but it must be a number', async () => {
+    const refused = await put('x');
+    expect([refused.status, refused.body.message]).toEqual([500, 'strconv.ParseUint: parsing "x": invalid syntax']);
+    const dry = await put('1', '?dryRun=All');
+    expect([dry.status, dry.body.metadata?.resourceVersion]).toEqual([201, '1']);
+    const made = await put('1');
+    expect(made.status).toBe(201);
+    expect(Number(made.body.metadata?.resourceVersion)).toBeGreaterThan(1);
+  });
+});
+
 describe('list', () => {
   const SECRETS = '/api/v1/namespaces/kube-public/secrets';
   beforeAll(async () => {
