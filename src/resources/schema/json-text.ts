@@ -40,7 +40,8 @@ interface Shape {
   readonly keys: number;
   /** Whether a number is spelled with a point, an exponent or very many digits. */
   readonly oddNumbers: boolean;
-  readonly depth: number;
+  /** The first bracket that opens too deep. */
+  readonly tooDeep: string | undefined;
 }
 
 /** One pass over the bytes: what JSON.parse would not tell. */
@@ -48,7 +49,7 @@ export function shapeOf(bytes: Uint8Array): Shape {
   let keys = 0;
   let oddNumbers = false;
   let depth = 0;
-  let deepest = 0;
+  let tooDeep: string | undefined;
   let digits = 0;
   for (let i = 0; i < bytes.length; i++) {
     const c = bytes[i];
@@ -63,11 +64,12 @@ export function shapeOf(bytes: Uint8Array): Shape {
     if (c === 0x3a) keys++;
     else if (c === 0x2e) oddNumbers = true;
     else if ((c === 0x65 || c === 0x45) && digits > 0) oddNumbers = true;
-    else if (c === 0x7b || c === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (c === 0x7d || c === 0x5d) depth--;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > MAX_DEPTH) tooDeep ??= String.fromCharCode(c);
+    } else if (c === 0x7d || c === 0x5d) depth--;
     digits = 0;
   }
-  return { keys, oddNumbers, depth: deepest };
+  return { keys, oddNumbers, tooDeep };
 }
 
 /** How many keys a parsed value has, at all depths. */
@@ -92,7 +94,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export function parseJson(bytes: Uint8Array): unknown {
   const shape = shapeOf(bytes);
   const text = decoder.decode(bytes);
-  if (shape.depth > MAX_DEPTH) throw new DecodeError('exceeded max depth');
+  if (shape.tooDeep !== undefined) throw new DecodeError(`invalid character '${shape.tooDeep}' exceeded max depth`);
   if (!shape.oddNumbers) {
     let value: unknown;
     try {
