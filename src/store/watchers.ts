@@ -1,10 +1,20 @@
 // Hands events to those who watch; ten thousand watches on different prefixes cost an event a few look-ups, not ten thousand.
 import type { StoreEvent, WatchRequest } from './port.ts';
 
+const SLASH = 47;
+
+/** The prefixes of one length. */
+interface Length {
+  count: number;
+  /** How many of them do not end in a slash; where there is none, most keys need not be looked up. */
+  odd: number;
+}
+
+const isOdd = (prefix: string): number => (prefix.charCodeAt(prefix.length - 1) === SLASH ? 0 : 1);
+
 export class Watchers {
   private readonly byPrefix = new Map<string, Set<WatchRequest>>();
-  /** How many prefixes there are of each length. */
-  private readonly lengths = new Map<number, number>();
+  private readonly lengths = new Map<number, Length>();
 
   add(request: WatchRequest): () => void {
     // A copy: the same request object may be watching twice.
@@ -13,7 +23,8 @@ export class Watchers {
     if (group === undefined) {
       group = new Set();
       this.byPrefix.set(one.prefix, group);
-      this.lengths.set(one.prefix.length, (this.lengths.get(one.prefix.length) ?? 0) + 1);
+      const { count, odd } = this.lengths.get(one.prefix.length) ?? { count: 0, odd: 0 };
+      this.lengths.set(one.prefix.length, { count: count + 1, odd: odd + isOdd(one.prefix) });
     }
     group.add(one);
     return () => this.remove(one);
@@ -23,8 +34,8 @@ export class Watchers {
     const batches = new Map<WatchRequest, StoreEvent[]>();
     for (const event of events) {
       const key = event.current.key;
-      for (const length of this.lengths.keys()) {
-        if (length > key.length) continue;
+      for (const [length, { odd }] of this.lengths) {
+        if (length > key.length || (odd === 0 && key.charCodeAt(length - 1) !== SLASH)) continue;
         const group = this.byPrefix.get(key.slice(0, length));
         if (group === undefined) continue;
         for (const watcher of group) {
@@ -57,8 +68,10 @@ export class Watchers {
     const group = this.byPrefix.get(one.prefix);
     if (group === undefined || !group.delete(one) || group.size > 0) return;
     this.byPrefix.delete(one.prefix);
-    const left = (this.lengths.get(one.prefix.length) ?? 1) - 1;
-    if (left === 0) this.lengths.delete(one.prefix.length);
-    else this.lengths.set(one.prefix.length, left);
+    const length = this.lengths.get(one.prefix.length);
+    if (length === undefined) return;
+    length.count--;
+    length.odd -= isOdd(one.prefix);
+    if (length.count === 0) this.lengths.delete(one.prefix.length);
   }
 }
