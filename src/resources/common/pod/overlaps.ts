@@ -54,18 +54,18 @@ function projectedTargets(source: VolumeProjection): Target[] {
 export function overlapWarnings(volumes: readonly Volume[]): string[] {
   const warnings: string[] = [];
   for (const { name, configMap, secret, downwardAPI, projected } of volumes) {
-    const volume = JSON.stringify(name ?? '');
     const warn = (what: string, targets: readonly Target[]): void => {
       for (const overlap of overlaps(targets))
-        warnings.push(`volume ${volume} (${what}): overlapping paths: ${overlap}`);
+        warnings.push(`volume ${JSON.stringify(name ?? '')} (${what}): overlapping paths: ${overlap}`);
     };
-    if (configMap) warn(`ConfigMap ${JSON.stringify(configMap.name ?? '')}`, targetsOf(configMap.items, ''));
-    if (secret) warn(`Secret ${JSON.stringify(secret.secretName ?? '')}`, targetsOf(secret.items, ''));
+    if (configMap?.items) warn(`ConfigMap ${JSON.stringify(configMap.name ?? '')}`, targetsOf(configMap.items, ''));
+    if (secret?.items) warn(`Secret ${JSON.stringify(secret.secretName ?? '')}`, targetsOf(secret.items, ''));
     if (downwardAPI) warn('DownwardAPI', targetsOf(downwardAPI.items, ''));
-    const sources = projected?.sources ?? [];
-    for (const source of sources)
-      if (Object.keys(source).length === 0) warnings.push(`volume ${volume} (Projected) has no sources provided`);
-    warn('Projected', sources.flatMap(projectedTargets));
+    if (!projected?.sources) continue;
+    for (const source of projected.sources)
+      if (Object.keys(source).length === 0)
+        warnings.push(`volume ${JSON.stringify(name ?? '')} (Projected) has no sources provided`);
+    warn('Projected', projected.sources.flatMap(projectedTargets));
   }
   return warnings;
 }

@@ -17,7 +17,7 @@ import { semanticEqual } from '../equality.ts';
 import type { StringMap } from '../labels.ts';
 import { APPARMOR_CONTAINER, profileOf } from './annotations.ts';
 import { overlapWarnings } from './overlaps.ts';
-import { type AnyContainer, visitContainers } from './visit.ts';
+import { type AnyContainer, allContainers, visitContainers } from './visit.ts';
 
 const OLD_NODE_LABELS: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -91,22 +91,26 @@ export function podTemplateWarnings(template: PodTemplateSpec | undefined, path:
   });
 }
 
+/** Most pods have little of what is looked at: for what is not there no path is made. */
 function allWarnings(warned: Warned): string[] {
+  const { spec } = warned;
   warnPlacement(warned);
-  warnAnnotations(warned);
-  warnVolumes(warned);
-  warnLists(warned);
-  warnFractions(warned.spec.overhead, warned.path.child('spec', 'overhead'), warned.out);
+  if (warned.annotations) warnAnnotations(warned);
+  if (spec.volumes) warnVolumes(warned);
+  if (spec.hostAliases) warnHostAliases(warned);
+  if (spec.imagePullSecrets) warnPullSecrets(warned);
+  if (spec.overhead) warnFractions(spec.overhead, warned.path.child('spec', 'overhead'), warned.out);
   warnContainers(warned);
   warnPorts(warned);
-  const grace = warned.spec.terminationGracePeriodSeconds;
+  const grace = spec.terminationGracePeriodSeconds;
   if (grace !== undefined && grace < 0)
     warned.out.push(
       `${warned.path.child('spec', 'terminationGracePeriodSeconds')}: must be >= 0; negative values are invalid and will be treated as 1`,
     );
-  const affinity = warned.spec.affinity;
-  warnAffinity(affinity?.podAffinity, warned.path.child('spec', 'affinity', 'podAffinity'), warned.out);
-  warnAffinity(affinity?.podAntiAffinity, warned.path.child('spec', 'affinity', 'podAntiAffinity'), warned.out);
+  for (const name of ['podAffinity', 'podAntiAffinity'] as const) {
+    const affinity = spec.affinity?.[name];
+    if (affinity) warnAffinity(affinity, warned.path.child('spec', 'affinity', name), warned.out);
+  }
   warnAddresses(warned);
   return warned.out;
 }
@@ -121,10 +125,11 @@ function warnAddresses({ spec, path, out }: Warned): void {
 const MATCHES_NOTHING = 'a null labelSelector results in matching no pod';
 
 function warnPlacement({ spec, path, out }: Warned): void {
-  for (const key of sortedKeys(spec.nodeSelector)) {
-    const message = oldNodeLabel(key);
-    if (message !== undefined) out.push(`${path.child('spec', 'nodeSelector').key(key)}: ${message}`);
-  }
+  if (spec.nodeSelector)
+    for (const key of sortedKeys(spec.nodeSelector)) {
+      const message = oldNodeLabel(key);
+      if (message !== undefined) out.push(`${path.child('spec', 'nodeSelector').key(key)}: ${message}`);
+    }
   const affinity = spec.affinity?.nodeAffinity;
   if (affinity) {
     const base = path.child('spec', 'affinity', 'nodeAffinity');
@@ -165,13 +170,16 @@ function warnVolumes({ spec, path, out }: Warned): void {
   out.push(...overlapWarnings(volumes));
 }
 
-function warnLists({ spec, path, out }: Warned): void {
+function warnHostAliases({ spec, path, out }: Warned): void {
   const ips = new Set<string>();
   for (const [i, alias] of (spec.hostAliases ?? []).entries()) {
     if (ips.has(alias.ip))
       out.push(`${path.child('spec', 'hostAliases').index(i).child('ip')}: duplicate ip ${JSON.stringify(alias.ip)}`);
     ips.add(alias.ip);
   }
+}
+
+function warnPullSecrets({ spec, path, out }: Warned): void {
   const names = new Set<string>();
   const secrets = (spec.imagePullSecrets ?? []).map((s) => s.name ?? '');
   const at = path.child('spec', 'imagePullSecrets');
@@ -231,8 +239,9 @@ function warnContainerFractions(container: AnyContainer, path: FieldPath, out: s
 }
 
 function warnHiddenVariables(container: AnyContainer, path: FieldPath, out: string[]): void {
+  if (!container.env || container.env.length < 2) return;
   const seen = new Set<string>();
-  for (const [i, variable] of (container.env ?? []).entries()) {
+  for (const [i, variable] of container.env.entries()) {
     if (!seen.has(variable.name)) {
       seen.add(variable.name);
       continue;
@@ -253,6 +262,7 @@ interface PlacedPort {
 }
 
 function warnPorts({ spec, path, out }: Warned): void {
+  if (!allContainers(spec).some(({ ports }) => ports?.length)) return;
   const seen = new Map<string, PlacedPort[]>();
   visitContainers(spec, path.child('spec'), (container, place) => {
     for (const [i, port] of (container.ports ?? []).entries()) {
@@ -302,12 +312,12 @@ function portClash(a: ContainerPort, b: ContainerPort): string {
   return hostA === hostB && (ipA === '') !== (ipB === '') ? 'dangerously ambiguous' : '';
 }
 
-function warnAffinity(affinity: PodAffinity | undefined, path: FieldPath, out: string[]): void {
+function warnAffinity(affinity: PodAffinity, path: FieldPath, out: string[]): void {
   const required = path.child('requiredDuringSchedulingIgnoredDuringExecution');
-  for (const [i, term] of (affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries())
+  for (const [i, term] of (affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).entries())
     if (!term.labelSelector) out.push(`${required.index(i).child('labelSelector')}: ${MATCHES_NOTHING}`);
   const preferred = path.child('preferredDuringSchedulingIgnoredDuringExecution');
-  for (const [i, term] of (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries())
+  for (const [i, term] of (affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries())
     if (!term.podAffinityTerm?.labelSelector)
       out.push(`${preferred.index(i).child('podAffinityTerm', 'labelSelector')}: ${MATCHES_NOTHING}`);
 }
