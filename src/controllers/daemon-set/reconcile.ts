@@ -250,6 +250,8 @@ export function daemonStatus(input: DaemonInput): { status: DaemonSetStatus; req
     ...(available === 0 ? {} : { numberAvailable: available }),
     ...(desired - available === 0 ? {} : { numberUnavailable: desired - available }),
     ...(set.status?.collisionCount === undefined ? {} : { collisionCount: set.status.collisionCount }),
+    // Nobody here sets one: they are somebody else's.
+    ...(set.status?.conditions === undefined ? {} : { conditions: set.status.conditions }),
   };
   return { status, requeueAfterMs: next === undefined ? undefined : Math.max(1, next) };
 }
