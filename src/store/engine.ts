@@ -130,14 +130,14 @@ export class Engine implements Store {
     await this.gathered();
     while (this.queue.length > 0) {
       await this.commit(this.queue.splice(0, MAX_BATCH));
-      await this.gathered();
+      // Who writes again as soon as it is answered must not keep everybody else from their turn.
+      await nextTurn();
     }
     this.running = undefined;
   }
 
   /** Writers of one turn write together: resolves when enough of them wait, or at the end of the turn. */
   private gathered(): Promise<void> {
-    if (this.queue.length >= ENOUGH) return Promise.resolve();
     return new Promise((resolve) => {
       this.enough = resolve;
       setImmediate(resolve);

@@ -102,4 +102,20 @@ export function writes(store: () => Store): void {
     expect(Buffer.from((await store().get(key))?.value ?? [])).toEqual(bytes);
     expect((await store().list({ prefix: '/x/' })).items.map((item) => item.key)).toEqual([key]);
   });
+
+  it('leaves others their turn while many write again as soon as they are answered', async () => {
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    // They refuse one another: nothing of most of these goes to a disk.
+    const insist = async (): Promise<void> => {
+      for (let i = 0; i < 50; i++) await store().txn([put('/contested', 0)]);
+    };
+    await Promise.all(Array.from({ length: 8 }, insist));
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThan(20);
+  });
 }
