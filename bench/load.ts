@@ -78,8 +78,10 @@ export class LoadClient {
   }
 
   private take(): Connection | Promise<Connection> {
-    const idle = this.idle.pop();
-    if (idle !== undefined) return idle;
+    for (let idle = this.idle.pop(); idle !== undefined; idle = this.idle.pop()) {
+      if (!idle.closed) return idle;
+      this.open--; // The server has ended it meanwhile.
+    }
     if (this.open < this.connections) return this.connect();
     return new Promise((resolve) => this.waiting.push(resolve));
   }

@@ -8,7 +8,6 @@ const WEBHOOK_BOUNDS = [...BOUNDS, 10, 25];
 interface Series {
   readonly counts: number[];
   sum: number;
-  total: number;
 }
 
 /** https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md#comments-help-text-and-type-information */
@@ -32,7 +31,7 @@ class Latencies {
       .join(',');
     let series = this.series.get(text);
     if (series === undefined) {
-      series = { counts: [...this.bounds, 0].map(() => 0), sum: 0, total: 0 };
+      series = { counts: [...this.bounds, 0].map(() => 0), sum: 0 };
       this.series.set(text, series);
     }
     const told = series;
@@ -44,13 +43,13 @@ class Latencies {
     while (seconds > (this.bounds[at] ?? Number.POSITIVE_INFINITY)) at++;
     series.counts[at] = (series.counts[at] ?? 0) + 1;
     series.sum += seconds;
-    series.total++;
   }
 
   text(): string {
     const lines = [`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} histogram`];
-    for (const [labels, { counts, sum, total: told }] of this.series) {
-      if (told === 0) continue;
+    for (const [labels, { counts, sum }] of this.series) {
+      // A series is there before anything is told of it.
+      if (counts.every((count) => count === 0)) continue;
       let total = 0;
       for (const [at, count] of counts.entries()) {
         total += count;
@@ -65,7 +64,6 @@ class Latencies {
     for (const series of this.series.values()) {
       series.counts.fill(0);
       series.sum = 0;
-      series.total = 0;
     }
   }
 }
